@@ -1,0 +1,176 @@
+"""Canonical JSON: RFC 8785 restricted to objects, arrays, strings and integers (SPEC.md A1)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from verifier.errors import MalformedError
+
+#: A value of the restricted form. Tuples are accepted where a list is meant.
+CanonicalValue = Mapping[str, "CanonicalValue"] | Sequence["CanonicalValue"] | str | int
+
+#: What the parser returns: dictionaries and lists only, never tuples.
+ParsedValue = dict[str, "ParsedValue"] | list["ParsedValue"] | str | int
+
+#: Largest magnitude of an integer: 2^53 - 1, the integers that every JSON reader keeps exactly.
+MAX_INTEGER: Final = 2**53 - 1
+#: Deepest nesting of containers; a scalar alone has depth 0.
+MAX_DEPTH: Final = 16
+#: Default bound on the bytes of one text.
+MAX_BYTES: Final = 8 * 1024 * 1024
+
+_INTEGER: Final = re.compile(r"(?:0|-?[1-9][0-9]{0,15})")
+_STRING_ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
+
+
+def canonical_bytes(value: CanonicalValue) -> bytes:
+    """Return the one byte sequence that stands for ``value``.
+
+    Equal values have equal bytes and different values have different bytes.
+    Raises MalformedError for a float, null, boolean, non-string key, integer beyond 2^53 - 1,
+    lone surrogate or nesting deeper than MAX_DEPTH.
+    """
+    parts: list[str] = []
+    _write(value, parts, 0)
+    try:
+        return "".join(parts).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise MalformedError("text holds a lone surrogate, which has no UTF-8 form") from error
+
+
+def _write(value: object, parts: list[str], depth: int) -> None:
+    if isinstance(value, str):
+        # RFC 8785 3.2.2.2 and Python's encoder agree: only ", \ and U+0000..U+001F are escaped.
+        parts.append(_STRING_ENCODER.encode(value))
+    elif isinstance(value, int) and not isinstance(value, bool):
+        if not -MAX_INTEGER <= value <= MAX_INTEGER:
+            raise MalformedError("an integer is outside -(2^53-1) to 2^53-1")
+        parts.append(int.__repr__(value))
+    elif isinstance(value, Mapping):
+        _check_depth(depth)
+        _write_object(value, parts, depth + 1)
+    elif isinstance(value, list | tuple):
+        _check_depth(depth)
+        parts.append("[")
+        for index, element in enumerate(value):
+            if index:
+                parts.append(",")
+            _write(element, parts, depth + 1)
+        parts.append("]")
+    else:
+        raise MalformedError(
+            f"a value of type {type(value).__name__} has no canonical form: "
+            "only objects, arrays, strings and integers do"
+        )
+
+
+def _write_object(value: Mapping[object, object], parts: list[str], depth: int) -> None:
+    keys: list[str] = []
+    for key in value:
+        if not isinstance(key, str):
+            raise MalformedError("an object key is not a string")
+        keys.append(key)
+    # RFC 8785 3.2.3: keys are ordered by UTF-16 code units, not by code points.
+    keys.sort(key=_utf16_units)
+    parts.append("{")
+    for index, key in enumerate(keys):
+        if index:
+            parts.append(",")
+        parts.append(_STRING_ENCODER.encode(key))
+        parts.append(":")
+        _write(value[key], parts, depth)
+    parts.append("}")
+
+
+def _utf16_units(key: str) -> bytes:
+    return key.encode("utf-16-be", "surrogatepass")
+
+
+def _check_depth(depth: int) -> None:
+    if depth >= MAX_DEPTH:
+        raise MalformedError(f"containers are nested deeper than {MAX_DEPTH}")
+
+
+def parse_canonical(
+    data: bytes,
+    max_bytes: int = MAX_BYTES,
+    max_depth: int = MAX_DEPTH,
+    *,
+    require_canonical: bool = False,
+) -> ParsedValue:
+    """Read strict JSON of the restricted form.
+
+    Order of members and white space are free unless ``require_canonical`` is set; then ``data``
+    must be exactly ``canonical_bytes`` of what it says.
+    Raises MalformedError for anything else, duplicate keys and over-long input included.
+    """
+    if len(data) > max_bytes:
+        raise MalformedError(f"text is {len(data)} bytes long, the limit is {max_bytes}")
+    try:
+        text = data.decode("utf-8")
+        value: object = json.loads(
+            text,
+            object_pairs_hook=_unique_members,
+            parse_int=_exact_integer,
+            parse_float=_refuse_number,
+            parse_constant=_refuse_number,
+        )
+    except UnicodeDecodeError as error:
+        raise MalformedError("text is not UTF-8") from error
+    except json.JSONDecodeError as error:
+        raise MalformedError(
+            f"text is not JSON: {error.msg} at line {error.lineno} column {error.colno}"
+        ) from error
+    except RecursionError as error:
+        raise MalformedError(f"containers are nested deeper than {max_depth}") from error
+    parsed = _checked(value, max_depth)
+    if require_canonical and canonical_bytes(parsed) != data:
+        raise MalformedError("text is JSON but not in canonical form")
+    return parsed
+
+
+def _unique_members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise MalformedError("an object has two members of the same name")
+    return members
+
+
+def _exact_integer(text: str) -> int:
+    # The length is bounded before int(): a long digit string costs quadratic time.
+    if _INTEGER.fullmatch(text) is None or abs(int(text)) > MAX_INTEGER:
+        raise MalformedError("an integer is outside -(2^53-1) to 2^53-1, or is written -0")
+    return int(text)
+
+
+def _refuse_number(text: str) -> int:
+    raise MalformedError("a number is not an integer: fractions, exponents and NaN are refused")
+
+
+def _checked(value: object, depth_left: int) -> ParsedValue:
+    """Return ``value`` after refusing null, booleans, lone surrogates and deep nesting."""
+    if isinstance(value, str):
+        _check_surrogates(value)
+        return value
+    if isinstance(value, bool) or value is None:
+        raise MalformedError("null, true and false are refused")
+    if isinstance(value, int):
+        return value
+    if depth_left <= 0:
+        raise MalformedError("containers are nested too deep")
+    if isinstance(value, list):
+        return [_checked(element, depth_left - 1) for element in value]
+    assert isinstance(value, dict), "json.loads returned a type that JSON does not have"  # noqa: S101
+    for key in value:
+        _check_surrogates(key)
+    return {key: _checked(member, depth_left - 1) for key, member in value.items()}
+
+
+def _check_surrogates(text: str) -> None:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise MalformedError("text holds a lone surrogate, which has no UTF-8 form") from error
