@@ -1,0 +1,46 @@
+"""The life of a claim (报销申请): one bill, one payer, one lodge counter.
+
+Status, decision and review are three axes. The order is that of the ledger protocol, section 5:
+accepted -> screened -> calculated -> lodged -> decided -> settled -> paid; a claim is lodged
+before any decision takes effect, settled only when its lodge is final, and paid only when its
+settlement is final.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ClaimState(StrEnum):
+    SUBMITTED = "submitted"
+    SCREENED = "screened"
+    CALCULATED = "calculated"
+    LODGING = "lodging"
+    LODGED = "lodged"
+    PENDED = "pended"
+    DECIDED = "decided"
+    SETTLING = "settling"
+    SETTLED = "settled"
+    PAYING = "paying"
+    PAID = "paid"
+    RELEASING = "releasing"
+    REFUSED = "refused"
+
+
+CLOSED_STATES = frozenset({ClaimState.PAID, ClaimState.REFUSED})
+
+
+class Stage(StrEnum):
+    """The four steps as Quzhou names them (requirement R17)."""
+
+    DATA_FLOW = "data-flow"  # 数据流转
+    SCREENING = "screening"  # 精准筛查
+    MATCHING = "matching"  # 自动匹配
+    AUDIT = "audit"  # 智能审核
+
+
+class StageOutcome(StrEnum):
+    PASSED = "passed"
+    WAITING = "waiting"
+    PENDED = "pended"
+    REFUSED = "refused"

@@ -1,0 +1,127 @@
+"""Ports that several use cases need. Each package of use cases declares its own beside it.
+
+A unit of work is one database transaction: ``with factory() as work: ...; work.commit()``.
+Leaving the block without ``commit`` rolls back.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from backend.domain.errors import UnavailableError
+from backend.domain.ledger import IntentKind, LeafPosition, LedgerIntent, SlotState
+
+
+class LedgerUnavailableError(UnavailableError):
+    """No ledger node answered. Unknown is not absent: nothing may be concluded from this."""
+
+    code = "ledger-unavailable"
+
+
+class Clock(Protocol):
+    def now(self) -> dt.datetime:
+        """The present instant, aware UTC."""
+        ...
+
+
+class IdSource(Protocol):
+    def new_id(self, prefix: str) -> str:
+        """A new sortable identifier such as ``inv_01J...`` (at most 40 characters)."""
+        ...
+
+    def new_secret(self) -> bytes:
+        """32 random bytes."""
+        ...
+
+
+class SecretBox(Protocol):
+    def wrap(self, secret: bytes, context: str) -> bytes:
+        """Encrypt a 32-byte secret (AES-GCM), bound to ``context`` (the row's id)."""
+        ...
+
+    def unwrap(self, wrapped: bytes, context: str) -> bytes:
+        """The inverse; raises when the bytes or the context were changed."""
+        ...
+
+    def lookup(self, purpose: str, value: str) -> bytes:
+        """A keyed 32-byte hash for equality searches over core-sensitive values."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BlockStamp:
+    number: int
+    hash: bytes
+    at: dt.datetime
+
+
+class LedgerReader(Protocol):
+    """Reads of the ledger. Every method raises :class:`LedgerUnavailableError` when no node
+    answers or the node is on another network than the deployment names."""
+
+    def head(self) -> BlockStamp: ...
+
+    def final_number(self) -> int:
+        """The newest block number that counts as final by the network's setting."""
+        ...
+
+    def batch_head(self, institution_number: int, sequence: int) -> bytes:
+        """The stored head of a batch, 32 zero bytes if there is none."""
+        ...
+
+    def slot(self, invoice_key: bytes) -> SlotState: ...
+
+    def policy_published_at(self, policy_hash: bytes) -> int:
+        """Unix time of publication, 0 if the hash was never published."""
+        ...
+
+
+class Outbox(Protocol):
+    def add(self, intent: LedgerIntent) -> bool:
+        """Enqueue; False (and nothing written) when the dedupe key is already there."""
+        ...
+
+    def get(self, intent_id: str) -> LedgerIntent: ...
+
+    def find(self, dedupe_key: str) -> LedgerIntent | None: ...
+
+    def of_subject(self, subject_id: str, kind: IntentKind) -> Sequence[LedgerIntent]:
+        """All intents of one subject and kind, oldest first."""
+        ...
+
+
+class Batches(Protocol):
+    def position_of(self, version_id: str) -> LeafPosition | None:
+        """Where an invoice version's leaf stands, or None while it is in no batch."""
+        ...
+
+    def anchor_of(self, version_id: str) -> LedgerIntent | None:
+        """The anchor intent of the version's batch, or None while it is in no batch."""
+        ...
+
+
+class Alarms(Protocol):
+    def raise_alarm(self, code: str, subject: str, detail: str) -> None:
+        """Record an alarm once per open (code, subject)."""
+        ...
+
+
+class Transaction(Protocol):
+    """What every unit of work can do."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def commit(self) -> None: ...
+
+    def rollback(self) -> None: ...

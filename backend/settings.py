@@ -1,0 +1,104 @@
+"""Settings: read from the environment once, frozen, no default secrets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from backend.domain.errors import DomainError
+
+SECRET_BYTES = 32
+
+
+class SettingsError(DomainError):
+    """A setting is missing or has an impossible value; the start stops."""
+
+    code = "bad-setting"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that differs between installations. docs/operating.md has the table."""
+
+    database_url: str
+    rpc_urls: tuple[str, ...]
+    var_dir: Path
+    secrets_dir: Path
+    keystore_dir: Path
+    fee_mode: str  # legacy-zero | eip1559-zero | market
+    finality_blocks: int  # confirmations, the including block counts as the first
+    payer_number: int  # this agency's payer number
+    region: str  # selects policy packs, e.g. 330800
+    promise_working_days: int
+    legal_working_days: int
+    max_body_bytes: int
+    max_lines: int
+    batch_seconds: float  # cadence at which open batches are closed
+    lan: bool
+    lan_code_hash: str  # sha256 hex of the one-time code, empty when not on the LAN
+    public_url: str
+
+    def secret(self, name: str) -> bytes:
+        """The 32-byte secret ``name`` (network_key, wrapping_key, session_key).
+
+        From ``YICHU_<NAME>`` (hex) or the file ``<secrets_dir>/<name>`` (hex); never a default.
+        """
+        text = os.environ.get(f"YICHU_{name.upper()}", "")
+        path = self.secrets_dir / name
+        if not text and path.is_file():
+            text = path.read_text().strip()
+        try:
+            value = bytes.fromhex(text)
+        except ValueError as error:
+            raise SettingsError(
+                f"密钥 {name} 不是十六进制", f"secret {name} is not hex; see docs/operating.md"
+            ) from error
+        if len(value) != SECRET_BYTES:
+            raise SettingsError(
+                f"缺少 32 字节密钥 {name}：请设置 YICHU_{name.upper()} 或文件 {path}",
+                f"secret {name} (32 bytes, hex) is missing: set YICHU_{name.upper()} or {path}",
+            )
+        return value
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read ``YICHU_*`` once; raises :class:`SettingsError` naming the variable."""
+        env = os.environ if environ is None else environ
+        var_dir = Path(env.get("YICHU_VAR", "var")).absolute()
+        fee_mode = env.get("YICHU_FEE_MODE", "legacy-zero")
+        if fee_mode not in ("legacy-zero", "eip1559-zero", "market"):
+            raise SettingsError(
+                f"YICHU_FEE_MODE 不认识：{fee_mode}", f"YICHU_FEE_MODE is unknown: {fee_mode}"
+            )
+        rpc = env.get("YICHU_RPC_URLS", "http://127.0.0.1:8545")
+        return cls(
+            database_url=env.get("YICHU_DATABASE_URL", f"sqlite:///{var_dir}/yichu.db"),
+            rpc_urls=tuple(url for url in rpc.split(",") if url),
+            var_dir=var_dir,
+            secrets_dir=Path(env.get("YICHU_SECRETS", str(var_dir / "secrets"))),
+            keystore_dir=Path(env.get("YICHU_KEYSTORES", str(var_dir / "keystores"))),
+            fee_mode=fee_mode,
+            finality_blocks=_whole(env, "YICHU_FINALITY_BLOCKS", 1, 1, 10_000),
+            payer_number=_whole(env, "YICHU_PAYER_NUMBER", 1, 1, 64),
+            region=env.get("YICHU_REGION", "330800"),
+            promise_working_days=_whole(env, "YICHU_PROMISE_WORKING_DAYS", 5, 1, 60),
+            legal_working_days=_whole(env, "YICHU_LEGAL_WORKING_DAYS", 30, 1, 250),
+            max_body_bytes=_whole(env, "YICHU_MAX_BODY_BYTES", 8 * 2**20, 1024, 64 * 2**20),
+            max_lines=_whole(env, "YICHU_MAX_LINES", 5_000, 1, 5_000),
+            batch_seconds=_whole(env, "YICHU_BATCH_MILLISECONDS", 1_000, 0, 3_600_000) / 1000,
+            lan=env.get("YICHU_LAN", "") == "1",
+            lan_code_hash=env.get("YICHU_LAN_CODE_HASH", ""),
+            public_url=env.get("YICHU_PUBLIC_URL", "http://127.0.0.1:8000"),
+        )
+
+
+def _whole(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = env.get(name, str(default))
+    if not text.isascii() or not text.isdecimal() or not low <= int(text) <= high:
+        raise SettingsError(
+            f"{name} 应为 {low} 到 {high} 的整数",
+            f"{name} must be a whole number from {low} to {high}",
+        )
+    return int(text)
