@@ -163,7 +163,7 @@ def _checked(value: object, depth_left: int) -> ParsedValue:
         raise MalformedError("containers are nested too deep")
     if isinstance(value, list):
         return [_checked(element, depth_left - 1) for element in value]
-    assert isinstance(value, dict), "json.loads returned a type that JSON does not have"  # noqa: S101
+    assert isinstance(value, dict), "json.loads returned a type that JSON does not have"
     for key in value:
         _check_surrogates(key)
     return {key: _checked(member, depth_left - 1) for key, member in value.items()}
