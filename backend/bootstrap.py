@@ -1,0 +1,118 @@
+"""The composition root: builds the services that the entry points use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from backend.adapters.clock import SystemClock
+from backend.adapters.database.engine import make_engine
+from backend.adapters.database.unit_of_work import SqlUnitOfWork
+from backend.adapters.identifiers import RandomIds
+from backend.adapters.secret_box import AESGCMSecretBox
+from backend.service_layer.ports import Clock, IdSource, LedgerUnavailableError
+from backend.settings import Settings
+
+if TYPE_CHECKING:
+    from backend.adapters.ledger.client import LedgerClient
+
+
+@dataclass
+class Services:
+    """What an entry point needs; parts are built on first use, so that small commands start
+    at once and tests can replace any of them."""
+
+    settings: Settings
+    clock: Clock
+    ids: IdSource
+
+    @cached_property
+    def engine(self) -> sa.Engine:
+        return make_engine(self.settings.database_url)
+
+    def work(self, *, write: bool = True) -> SqlUnitOfWork:
+        """A new unit of work (one database transaction)."""
+        return SqlUnitOfWork(self.engine, write=write)
+
+    @property
+    def reading(self) -> Callable[[], SqlUnitOfWork]:
+        return lambda: self.work(write=False)
+
+    @cached_property
+    def network_key(self) -> bytes:
+        return self.settings.secret("network_key")
+
+    @cached_property
+    def secret_box(self) -> AESGCMSecretBox:
+        return AESGCMSecretBox(self.settings.secret("wrapping_key"))
+
+    @cached_property
+    def ledger(self) -> LedgerClient:
+        """The ledger client; it reads the deployment row on first use."""
+        from backend.adapters.ledger.client import LedgerClient
+
+        return LedgerClient.from_services(self)
+
+    @cached_property
+    def packs(self) -> Any:
+        from backend.adapters.policy_packs import load_packs
+
+        return load_packs()
+
+    @cached_property
+    def catalogue(self) -> Any:
+        from backend.adapters.catalogue import load_catalogue
+
+        return load_catalogue()
+
+    @cached_property
+    def calendar(self) -> Any:
+        from backend.adapters.holiday_calendar import ChineseCalendar
+
+        return ChineseCalendar()
+
+    def readiness(self) -> dict[str, Any]:
+        """Whether requests can be served now, and what is late (for ``/readyz``)."""
+        from backend.service_layer.anchoring.status import status
+
+        report: dict[str, Any] = {"ready": True}
+        try:
+            with self.work(write=False) as work:
+                report["anchoring"] = status(work, self.clock.now())
+            report["database"] = "ok"
+        except sa.exc.SQLAlchemyError:
+            report |= {"ready": False, "database": "unavailable"}
+        try:
+            head = self.ledger.head()
+            report["ledger"] = {"head": head.number, "final": self.ledger.final_number()}
+        except LedgerUnavailableError:
+            # Uploads and submissions are still accepted, so this is late, not unready.
+            report["ledger"] = "unavailable"
+        return report
+
+    def metrics(self) -> str:
+        """The figures of :meth:`readiness` in the Prometheus text format."""
+        lines: list[str] = []
+        for name, value in _flatten("yichu", self.readiness()):
+            lines.append(f"{name} {value}")
+        return "\n".join(lines) + "\n"
+
+
+def _flatten(prefix: str, value: Any) -> list[tuple[str, float]]:
+    if isinstance(value, dict):
+        pairs = []
+        for key, part in value.items():
+            pairs += _flatten(f"{prefix}_{str(key).replace('-', '_')}", part)
+        return pairs
+    if isinstance(value, bool | int | float):
+        return [(prefix, float(value))]
+    return []
+
+
+def build_services(settings: Settings | None = None) -> Services:
+    """The real services, from the environment unless settings are given."""
+    return Services(settings or Settings.from_environment(), SystemClock(), RandomIds())
