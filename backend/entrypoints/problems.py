@@ -120,8 +120,6 @@ def install_error_handlers(app: Flask) -> None:
     def on_http_error(error: HTTPException) -> Response:
         status = error.code or 500
         zh, en = _HTTP_TEXTS.get(status, ("请求没有完成", error.name))
-        if error.response is not None:
-            return Response(error.response.get_data(), status, dict(error.response.headers))
         response = answer(f"http-{status}", status, zh, en)
         for name, value in error.get_headers(None):
             if name.lower() in ("allow", "retry-after", "www-authenticate", "location"):
