@@ -1,0 +1,60 @@
+"""Alarms: conditions that a person must see, one open row a code and subject."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from backend.adapters.database.tables import alarm
+from backend.adapters.identifiers import RandomIds
+from backend.service_layer.ports import Clock
+
+DETAIL_CHARACTERS_MAX = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    id: str
+    code: str
+    subject: str
+    detail: str
+    raised_at: dt.datetime
+    cleared_at: dt.datetime | None
+
+
+class AlarmRepository:
+    def __init__(self, connection: sa.Connection, clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+
+    def raise_alarm(self, code: str, subject: str, detail: str) -> None:
+        """Record an alarm once per open (code, subject)."""
+        is_open = sa.and_(
+            alarm.c.code == code, alarm.c.subject == subject, alarm.c.cleared_at.is_(None)
+        )
+        if self._connection.execute(sa.select(alarm.c.id).where(is_open)).first() is None:
+            self._connection.execute(
+                sa.insert(alarm).values(
+                    id=RandomIds().new_id("alm"),
+                    code=code,
+                    subject=subject,
+                    detail=detail[:DETAIL_CHARACTERS_MAX],
+                    raised_at=self._clock.now(),
+                )
+            )
+
+    def clear(self, code: str, subject: str) -> None:
+        """Close an alarm whose condition has ended."""
+        self._connection.execute(
+            sa.update(alarm)
+            .where(alarm.c.code == code, alarm.c.subject == subject, alarm.c.cleared_at.is_(None))
+            .values(cleared_at=self._clock.now())
+        )
+
+    def open_alarms(self) -> list[Alarm]:
+        rows = self._connection.execute(
+            sa.select(alarm).where(alarm.c.cleared_at.is_(None)).order_by(alarm.c.raised_at)
+        )
+        return [Alarm(**row._mapping) for row in rows]

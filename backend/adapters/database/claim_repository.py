@@ -1,0 +1,400 @@
+"""Submissions, claims, their stages and pend reasons, and the bills as claims read them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from backend.adapters.database.tables import (
+    batch,
+    batch_leaf,
+    claim,
+    claim_stage,
+    dispute,
+    expense_line,
+    institution,
+    invoice,
+    invoice_version,
+    payer,
+    pend_reason,
+    submission,
+)
+from backend.domain.claim import CLOSED_STATES, ClaimState, Stage, StageOutcome
+from backend.domain.errors import NotFoundError
+from backend.service_layer.claims.ports import BillHeldError
+from backend.service_layer.claims.records import (
+    Claim,
+    PendReason,
+    Reason,
+    StageRow,
+    StoredBill,
+    StoredLeaf,
+    Submission,
+)
+
+_OPEN_STATES = [str(state) for state in ClaimState if state not in CLOSED_STATES]
+_BILL_COLUMNS = (
+    invoice.c.id.label("invoice_id"),
+    invoice_version.c.id.label("version_id"),
+    invoice_version.c.version,
+    invoice.c.institution_code,
+    institution.c.name.label("institution_name"),
+    institution.c.level.label("hospital_level"),
+    invoice.c.invoice_code,
+    invoice.c.invoice_number,
+    invoice.c.invoice_key,
+    invoice.c.second_key,
+    invoice.c.key_version,
+    invoice.c.kind,
+    invoice.c.state,
+    (invoice.c.current_version == invoice_version.c.version).label("is_current"),
+    dispute.c.state.label("dispute_state"),
+    dispute.c.upheld_invoice_id,
+    invoice.c.public_token,
+    invoice_version.c.header,
+    invoice_version.c.line_count,
+    invoice_version.c.total_fen,
+    invoice_version.c.borne_fen,
+    invoice_version.c.service_on,
+    invoice_version.c.fingerprint,
+    invoice_version.c.wrapped_secret,
+    invoice_version.c.uploaded_at,
+)
+_BILLS = (
+    sa.select(*_BILL_COLUMNS)
+    .join(invoice_version, invoice_version.c.invoice_id == invoice.c.id)
+    .join(institution, institution.c.code == invoice.c.institution_code)
+    .outerjoin(dispute, dispute.c.invoice_key == invoice.c.invoice_key)
+)
+
+
+def _bill(row: Any) -> StoredBill:
+    values = dict(row._mapping)
+    state = values.pop("dispute_state")
+    upheld = values.pop("upheld_invoice_id")
+    # A ruling frees the upheld bill only; the other stays disputed for ever.
+    values["is_disputed"] = state is not None and not (
+        state == "ruled" and upheld == values["invoice_id"]
+    )
+    return StoredBill(**values)
+
+
+def _claim(row: Any) -> Claim:
+    values = dict(row._mapping)
+    values["state"] = ClaimState(values["state"])
+    return Claim(**values)
+
+
+class ClaimRepository:
+    def __init__(self, connection: sa.Connection, clock: Any = None) -> None:
+        self._connection = connection
+
+    # --- bills ---------------------------------------------------------------------------
+
+    def bills_of(self, payer_id_lookup: bytes, limit: int = 500) -> list[StoredBill]:
+        """The current versions of a person's bills, newest service first."""
+        rows = self._connection.execute(
+            _BILLS.where(
+                invoice.c.payer_id_lookup == payer_id_lookup,
+                invoice_version.c.version == invoice.c.current_version,
+            )
+            .order_by(invoice_version.c.service_on.desc(), invoice.c.invoice_key)
+            .limit(limit)
+        )
+        return [_bill(row) for row in rows]
+
+    def bill_of_version(self, version_id: str) -> StoredBill:
+        row = self._connection.execute(_BILLS.where(invoice_version.c.id == version_id)).first()
+        if row is None:
+            raise NotFoundError("没有这张票据", "there is no such bill")
+        return _bill(row)
+
+    def bill_by_token(self, public_token: str) -> StoredBill | None:
+        row = self._connection.execute(
+            _BILLS.where(
+                invoice.c.public_token == public_token,
+                invoice_version.c.version == invoice.c.current_version,
+            )
+        ).first()
+        return None if row is None else _bill(row)
+
+    def lines_of(self, version_id: str) -> list[str]:
+        """The canonical JSON of each expense line, in order."""
+        rows = self._connection.execute(
+            sa.select(expense_line.c.line_index, expense_line.c.record)
+            .where(expense_line.c.version_id == version_id)
+            .order_by(expense_line.c.line_index)
+        )
+        return [row.record for row in rows]
+
+    def source_of(self, version_id: str) -> tuple[str, bytes]:
+        """(format, bytes) of the document as it was uploaded."""
+        row = self._connection.execute(
+            sa.select(invoice_version.c.source_format, invoice_version.c.source_document).where(
+                invoice_version.c.id == version_id
+            )
+        ).one()
+        return row.source_format, row.source_document
+
+    def leaf_of_version(self, version_id: str) -> StoredLeaf | None:
+        """The stored leaves of the version's batch, or None while it is in none."""
+        found = self._connection.execute(
+            sa.select(
+                batch.c.id,
+                batch.c.sequence,
+                batch.c.previous_head,
+                batch.c.size,
+                batch_leaf.c.leaf_index,
+                institution.c.ledger_number,
+            )
+            .join(batch_leaf, batch_leaf.c.batch_id == batch.c.id)
+            .join(institution, institution.c.code == batch.c.institution_code)
+            .where(batch_leaf.c.version_id == version_id)
+        ).first()
+        if found is None or found.ledger_number is None:
+            return None
+        leaves = self._connection.execute(
+            sa.select(batch_leaf.c.leaf)
+            .where(batch_leaf.c.batch_id == found.id)
+            .order_by(batch_leaf.c.leaf_index)
+        ).scalars()
+        return StoredLeaf(
+            institution_number=found.ledger_number,
+            sequence=found.sequence,
+            previous_head=bytes(found.previous_head),
+            size=found.size,
+            leaf_index=found.leaf_index,
+            leaves=tuple(bytes(leaf) for leaf in leaves),
+        )
+
+    def payer_account(self, number: int) -> str | None:
+        return self._connection.execute(
+            sa.select(payer.c.ledger_account).where(payer.c.number == number)
+        ).scalar_one_or_none()
+
+    def payer_name(self, number: int) -> str:
+        name = self._connection.execute(
+            sa.select(payer.c.name).where(payer.c.number == number)
+        ).scalar_one_or_none()
+        return name or f"第 {number} 号付款方"
+
+    # --- submissions ---------------------------------------------------------------------
+
+    def submission_by_token(self, form_token: str) -> Submission | None:
+        return self._submission(submission.c.form_token == form_token)
+
+    def submission(self, submission_id: str) -> Submission | None:
+        return self._submission(submission.c.id == submission_id)
+
+    def _submission(self, condition: Any) -> Submission | None:
+        row = self._connection.execute(sa.select(submission).where(condition)).first()
+        return None if row is None else Submission(**row._mapping)
+
+    def submissions_of(self, person_id: str, limit: int = 200) -> list[Submission]:
+        rows = self._connection.execute(
+            sa.select(submission)
+            .where(submission.c.person_id == person_id)
+            .order_by(submission.c.accepted_at.desc(), submission.c.id)
+            .limit(limit)
+        )
+        return [Submission(**row._mapping) for row in rows]
+
+    def add_submission(self, entry: Submission, claims: Sequence[Claim]) -> None:
+        """Insert a submission with its claims.
+
+        Raises :class:`BillHeldError` when the database refuses a second live claim on a bill or
+        the same form sent twice; the transaction must then be rolled back.
+        """
+        try:
+            self._connection.execute(
+                submission.insert().values(
+                    {name: getattr(entry, name) for name in Submission.__dataclass_fields__}
+                )
+            )
+            for item in claims:
+                values = {name: getattr(item, name) for name in Claim.__dataclass_fields__}
+                values["state"] = str(item.state)
+                self._connection.execute(claim.insert().values(values))
+        except sa.exc.IntegrityError as error:
+            raise BillHeldError() from error
+
+    # --- claims --------------------------------------------------------------------------
+
+    def get(self, claim_id: str, *, lock: bool = False) -> Claim:
+        query = sa.select(claim).where(claim.c.id == claim_id)
+        row = self._connection.execute(query.with_for_update() if lock else query).first()
+        if row is None:
+            raise NotFoundError("没有这笔申请", "there is no such claim")
+        return _claim(row)
+
+    def by_number(self, number: str) -> Claim:
+        row = self._connection.execute(sa.select(claim).where(claim.c.number == number)).first()
+        if row is None:
+            raise NotFoundError("没有这个受理号", "there is no claim of that number")
+        return _claim(row)
+
+    def of_submission(self, submission_id: str) -> list[Claim]:
+        rows = self._connection.execute(
+            sa.select(claim).where(claim.c.submission_id == submission_id).order_by(claim.c.number)
+        )
+        return [_claim(row) for row in rows]
+
+    def live_on(self, invoice_id: str) -> Claim | None:
+        row = self._connection.execute(
+            sa.select(claim).where(claim.c.live_invoice_id == invoice_id)
+        ).first()
+        return None if row is None else _claim(row)
+
+    def latest_on(self, invoice_id: str) -> Claim | None:
+        row = self._connection.execute(
+            sa.select(claim)
+            .where(claim.c.invoice_id == invoice_id)
+            .order_by(claim.c.created_at.desc(), claim.c.id.desc())
+        ).first()
+        return None if row is None else _claim(row)
+
+    def lodged_as(self, invoice_key: bytes, counter: int) -> Claim | None:
+        """Our claim that opened (invoice key, our payer, counter), if it is one of ours."""
+        row = self._connection.execute(
+            sa.select(claim)
+            .join(invoice, invoice.c.id == claim.c.invoice_id)
+            .where(invoice.c.invoice_key == invoice_key, claim.c.lodge_counter == counter)
+            .order_by(claim.c.created_at)
+        ).first()
+        return None if row is None else _claim(row)
+
+    def open_ids(self, limit: int = 500) -> list[tuple[str, str]]:
+        """(claim id, person id) of claims that still have a step to make, oldest first."""
+        rows = self._connection.execute(
+            sa.select(claim.c.id, claim.c.person_id)
+            .where(claim.c.state.in_(_OPEN_STATES))
+            .order_by(claim.c.updated_at, claim.c.id)
+            .limit(limit)
+        )
+        return [(row.id, row.person_id) for row in rows]
+
+    def live_of_year(self, person_id: str, year: int) -> list[Claim]:
+        """The person's claims that count in a year's totals, in the order of their reservation:
+        submission, then service date, then invoice key (C17)."""
+        rows = self._connection.execute(
+            sa.select(claim)
+            .join(submission, submission.c.id == claim.c.submission_id)
+            .join(invoice, invoice.c.id == claim.c.invoice_id)
+            .where(
+                claim.c.person_id == person_id,
+                claim.c.benefit_year == year,
+                claim.c.live_invoice_id.is_not(None),
+            )
+            .order_by(
+                submission.c.accepted_at,
+                submission.c.id,
+                claim.c.service_on,
+                invoice.c.invoice_key,
+            )
+        )
+        return [_claim(row) for row in rows]
+
+    def update(self, claim_id: str, expected: ClaimState, at: dt.datetime, **values: Any) -> bool:
+        """Compare-and-swap on the state; False when somebody else moved the claim first."""
+        if "state" in values:
+            values["state"] = str(values["state"])
+        result = self._connection.execute(
+            claim.update()
+            .where(claim.c.id == claim_id, claim.c.state == str(expected))
+            .values(updated_at=at, **values)
+        )
+        return result.rowcount == 1
+
+    def pended(self) -> list[Claim]:
+        rows = self._connection.execute(
+            sa.select(claim)
+            .where(
+                claim.c.state.in_(_OPEN_STATES),
+                claim.c.id.in_(
+                    sa.select(pend_reason.c.claim_id).where(pend_reason.c.resolved_at.is_(None))
+                ),
+            )
+            .order_by(claim.c.created_at, claim.c.id)
+        )
+        return [_claim(row) for row in rows]
+
+    # --- stages and pend reasons ----------------------------------------------------------
+
+    def stages_of(self, claim_id: str) -> list[StageRow]:
+        rows = self._connection.execute(
+            sa.select(claim_stage)
+            .where(claim_stage.c.claim_id == claim_id)
+            .order_by(claim_stage.c.finished_at, claim_stage.c.attempt, claim_stage.c.id)
+        )
+        return [
+            StageRow(
+                id=row.id,
+                claim_id=row.claim_id,
+                stage=Stage(row.stage),
+                attempt=row.attempt,
+                outcome=StageOutcome(row.outcome),
+                inputs=json.loads(row.inputs),
+                reasons=tuple(Reason.from_json(entry) for entry in json.loads(row.reasons)),
+                started_at=row.started_at,
+                finished_at=row.finished_at,
+            )
+            for row in rows
+        ]
+
+    def add_stage(self, entry: StageRow) -> None:
+        self._connection.execute(
+            claim_stage.insert().values(
+                id=entry.id,
+                claim_id=entry.claim_id,
+                stage=str(entry.stage),
+                attempt=entry.attempt,
+                outcome=str(entry.outcome),
+                inputs=json.dumps(entry.inputs, ensure_ascii=False, sort_keys=True),
+                reasons=json.dumps(
+                    [reason.to_json() for reason in entry.reasons], ensure_ascii=False
+                ),
+                started_at=entry.started_at,
+                finished_at=entry.finished_at,
+            )
+        )
+
+    def add_pend(self, entry: PendReason) -> bool:
+        """Raise a reason once a claim, code and line; False when it was raised before, also when
+        a person has resolved it: what a person resolved is not raised again."""
+        known = self._connection.execute(
+            sa.select(pend_reason.c.id).where(
+                pend_reason.c.claim_id == entry.claim_id,
+                pend_reason.c.code == entry.code,
+                pend_reason.c.line_index.is_(None)
+                if entry.line_index is None
+                else pend_reason.c.line_index == entry.line_index,
+            )
+        ).first()
+        if known is not None:
+            return False
+        self._connection.execute(
+            pend_reason.insert().values(
+                {name: getattr(entry, name) for name in PendReason.__dataclass_fields__}
+            )
+        )
+        return True
+
+    def pends_of(self, claim_id: str) -> list[PendReason]:
+        rows = self._connection.execute(
+            sa.select(pend_reason)
+            .where(pend_reason.c.claim_id == claim_id)
+            .order_by(pend_reason.c.raised_at, pend_reason.c.code, pend_reason.c.line_index)
+        )
+        return [PendReason(**row._mapping) for row in rows]
+
+    def resolve_pends(self, claim_id: str, by: str, resolution: str, at: dt.datetime) -> int:
+        result = self._connection.execute(
+            pend_reason.update()
+            .where(pend_reason.c.claim_id == claim_id, pend_reason.c.resolved_at.is_(None))
+            .values(resolved_at=at, resolved_by=by, resolution=resolution)
+        )
+        return int(result.rowcount)

@@ -1,0 +1,73 @@
+"""Calculations, decisions and policy packs: insert-only rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import sqlalchemy as sa
+
+from backend.adapters.database.tables import calculation, decision, policy_pack
+from backend.service_layer.claims.records import Calculation, Decision
+
+
+class DecisionRepository:
+    def __init__(self, connection: sa.Connection, clock: Any = None) -> None:
+        self._connection = connection
+
+    def add_calculation(self, entry: Calculation) -> None:
+        self._connection.execute(
+            calculation.insert().values(
+                {name: getattr(entry, name) for name in Calculation.__dataclass_fields__}
+            )
+        )
+
+    def latest_calculation(self, claim_id: str) -> Calculation | None:
+        row = self._connection.execute(
+            sa.select(calculation)
+            .where(calculation.c.claim_id == claim_id)
+            .order_by(calculation.c.version.desc())
+            .limit(1)
+        ).first()
+        return None if row is None else Calculation(**row._mapping)
+
+    def add(self, entry: Decision) -> None:
+        self._connection.execute(
+            decision.insert().values(
+                {name: getattr(entry, name) for name in Decision.__dataclass_fields__}
+            )
+        )
+
+    def latest(self, claim_id: str) -> Decision | None:
+        row = self._connection.execute(
+            sa.select(decision)
+            .where(decision.c.claim_id == claim_id)
+            .order_by(decision.c.version.desc())
+            .limit(1)
+        ).first()
+        return None if row is None else Decision(**row._mapping)
+
+    def add_policy(
+        self, policy_hash: bytes, name: str, effective_from: dt.date, document: str, at: dt.datetime
+    ) -> bool:
+        """Keep a policy pack for auditors; False when it is kept already."""
+        known = self._connection.execute(
+            sa.select(policy_pack.c.policy_hash).where(policy_pack.c.policy_hash == policy_hash)
+        ).first()
+        if known is not None:
+            return False
+        self._connection.execute(
+            policy_pack.insert().values(
+                policy_hash=policy_hash,
+                name=name,
+                effective_from=effective_from,
+                document=document,
+                created_at=at,
+            )
+        )
+        return True
+
+    def policy_document(self, policy_hash: bytes) -> str | None:
+        return self._connection.execute(
+            sa.select(policy_pack.c.document).where(policy_pack.c.policy_hash == policy_hash)
+        ).scalar_one_or_none()

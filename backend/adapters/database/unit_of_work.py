@@ -1,0 +1,154 @@
+"""One database transaction with the repositories as its attributes.
+
+``with SqlUnitOfWork(engine) as work: ...; work.commit()``. Leaving the block without ``commit``
+rolls back. Repositories are made at first use and belong to the transaction.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import sqlalchemy as sa
+
+from backend.adapters.clock import SystemClock
+from backend.adapters.database.engine import READ_ONLY_OPTION
+from backend.service_layer.ports import Clock
+
+if TYPE_CHECKING:
+    from backend.adapters.database.account_repository import AccountRepository
+    from backend.adapters.database.alarm_repository import AlarmRepository
+    from backend.adapters.database.batch_repository import BatchRepository
+    from backend.adapters.database.chain_repository import ChainRepository
+    from backend.adapters.database.claim_repository import ClaimRepository
+    from backend.adapters.database.decision_repository import DecisionRepository
+    from backend.adapters.database.dispute_repository import DisputeRepository
+    from backend.adapters.database.institution_repository import InstitutionRepository
+    from backend.adapters.database.invoice_repository import InvoiceRepository
+    from backend.adapters.database.outbox_repository import OutboxRepository
+    from backend.adapters.database.payout_repository import PayoutRepository
+    from backend.adapters.database.person_repository import PersonRepository
+    from backend.adapters.database.transaction_repository import TransactionRepository
+
+
+class SqlUnitOfWork:
+    """A unit of work on SQLite or PostgreSQL; not shared between threads."""
+
+    def __init__(self, engine: sa.Engine, write: bool = True, clock: Clock | None = None) -> None:
+        self._engine = engine
+        self._write = write
+        self._clock = clock or SystemClock()
+        self._connection: sa.Connection | None = None
+
+    def __enter__(self) -> Self:
+        assert self._connection is None, "a unit of work is entered once"
+        connection = self._engine.connect()
+        try:
+            if not self._write:
+                connection = connection.execution_options(**{READ_ONLY_OPTION: True})
+            connection.begin()
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # Closing rolls back what was not committed.
+        self.connection.close()
+
+    def commit(self) -> None:
+        """Make everything durable. The unit of work is over; use a new one afterwards."""
+        self.connection.commit()
+
+    def rollback(self) -> None:
+        self.connection.rollback()
+
+    @property
+    def connection(self) -> sa.Connection:
+        assert self._connection is not None, "enter the unit of work first"
+        return self._connection
+
+    @cached_property
+    def accounts(self) -> AccountRepository:
+        from backend.adapters.database.account_repository import AccountRepository
+
+        return AccountRepository(self.connection, self._clock)
+
+    @cached_property
+    def alarms(self) -> AlarmRepository:
+        from backend.adapters.database.alarm_repository import AlarmRepository
+
+        return AlarmRepository(self.connection, self._clock)
+
+    @cached_property
+    def batches(self) -> BatchRepository:
+        from backend.adapters.database.batch_repository import BatchRepository
+
+        return BatchRepository(self.connection, self._clock)
+
+    @cached_property
+    def chain(self) -> ChainRepository:
+        from backend.adapters.database.chain_repository import ChainRepository
+
+        return ChainRepository(self.connection, self._clock)
+
+    @cached_property
+    def outbox(self) -> OutboxRepository:
+        from backend.adapters.database.outbox_repository import OutboxRepository
+
+        return OutboxRepository(self.connection, self._clock)
+
+    @cached_property
+    def transactions(self) -> TransactionRepository:
+        from backend.adapters.database.transaction_repository import TransactionRepository
+
+        return TransactionRepository(self.connection, self._clock)
+
+    @cached_property
+    def institutions(self) -> InstitutionRepository:
+        from backend.adapters.database.institution_repository import InstitutionRepository
+
+        return InstitutionRepository(self.connection, self._clock)
+
+    @cached_property
+    def invoices(self) -> InvoiceRepository:
+        from backend.adapters.database.invoice_repository import InvoiceRepository
+
+        return InvoiceRepository(self.connection, self._clock)
+
+    @cached_property
+    def disputes(self) -> DisputeRepository:
+        from backend.adapters.database.dispute_repository import DisputeRepository
+
+        return DisputeRepository(self.connection, self._clock)
+
+    @cached_property
+    def claims(self) -> ClaimRepository:
+        from backend.adapters.database.claim_repository import ClaimRepository
+
+        return ClaimRepository(self.connection, self._clock)
+
+    @cached_property
+    def decisions(self) -> DecisionRepository:
+        from backend.adapters.database.decision_repository import DecisionRepository
+
+        return DecisionRepository(self.connection, self._clock)
+
+    @cached_property
+    def payouts(self) -> PayoutRepository:
+        from backend.adapters.database.payout_repository import PayoutRepository
+
+        return PayoutRepository(self.connection, self._clock)
+
+    @cached_property
+    def people(self) -> PersonRepository:
+        from backend.adapters.database.person_repository import PersonRepository
+
+        return PersonRepository(self.connection, self._clock)

@@ -1,0 +1,1 @@
+"""Database migrations (Alembic). They import nothing of the application."""
