@@ -240,6 +240,12 @@ def inclusion_attacks(leaves: list[bytes], index: int, proof: list[bytes]) -> li
             ("neighbour-index", leaf, index ^ 1, size, proof, root),
             ("inner-node-as-leaf", ref.node(leaves[0], leaves[1]), 0, size, proof, root),
         ]
+    else:
+        attacks.append(("empty-leaf-and-root", b"", 0, 1, [], b""))
+    if proof and index % 2 == 0 and index + 1 < size:
+        # The same bytes are hashed when the border between leaf and node moves.
+        shifted = [leaf[31:] + proof[0], *proof[1:]]
+        attacks.append(("shifted-border", leaf[:31], index, size, shifted, root))
     if len(proof) > 1:
         attacks.append(("swapped-nodes", leaf, index, size, [proof[1], proof[0], *proof[2:]], root))
     return [refused(inclusion_case(*attack), inclusion_holds) for attack in attacks]
@@ -287,7 +293,7 @@ def consistency_holds(case: Case) -> bool:
     proof = [bytes.fromhex(node) for node in case["proof"]]
     old, new = bytes.fromhex(case["old_root"]), bytes.fromhex(case["new_root"])
     from_old, from_new = ref.roots_from_consistency(case["old_size"], case["new_size"], proof, old)
-    return from_old == old and from_new == new
+    return bool(from_old == old and from_new == new)
 
 
 def refused(case: Case, holds: Callable[[Case], bool]) -> Case:
