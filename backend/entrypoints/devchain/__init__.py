@@ -1,0 +1,1 @@
+"""The development ledger: eth-tester (py-evm) behind Ethereum JSON-RPC, kept on disk."""

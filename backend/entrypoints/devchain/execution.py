@@ -1,0 +1,118 @@
+"""``eth_call`` and ``eth_estimateGas``: run a message on a stored state and keep nothing."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+from eth.abc import BlockHeaderAPI, ComputationAPI
+from eth.exceptions import OutOfGas, Revert, VMError
+from eth.vm.spoof import SpoofTransaction
+from eth_abi.abi import decode
+from eth_abi.exceptions import DecodingError
+from eth_utils import ValidationError
+
+from backend.entrypoints.devchain.engine import Engine
+from backend.entrypoints.devchain.errors import SERVER_ERROR, RpcError, refused
+
+#: ganache 7's gas for an ``eth_call`` that names none (miner.callGasLimit).
+CALL_GAS = 50_000_000
+_ERROR_STRING = bytes.fromhex("08c379a0")  # Error(string)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A call as the wire describes it; ``to`` is empty to create a contract."""
+
+    sender: bytes = bytes(20)
+    to: bytes = b""
+    data: bytes = b""
+    value: int = 0
+    gas: int | None = None
+    gas_price: int = 0
+
+
+def call(engine: Engine, message: Message, header: BlockHeaderAPI) -> bytes:
+    """The output of a message on the state after ``header``; a revert is a refusal with data."""
+    computation = _execute(engine, message, header, message.gas or CALL_GAS)
+    _raise_if_failed(computation)
+    return bytes(computation.output)
+
+
+def estimate_gas(engine: Engine, message: Message, header: BlockHeaderAPI) -> int:
+    """The least gas with which the message succeeds, within about 2 %.
+
+    It is run once with all gas; what it used plus what was refunded, and a sixty-third for the
+    rule of EIP-150, is nearly always enough; else the rest is a binary search, as in geth.
+    """
+    ceiling = min(message.gas or engine.settings.gas_limit, engine.settings.gas_limit)
+    computation = _execute(engine, message, header, ceiling)
+    _raise_if_failed(computation)
+    used = ceiling - computation.get_gas_remaining()
+    enough, too_little = ceiling, used - 1
+    guess = min(ceiling, used + used // 63 + 2300 if computation.children else used)
+    if not _execute(engine, message, header, guess).is_error:
+        return guess
+    too_little = guess
+    while enough - too_little > max(enough // 50, 1):
+        middle = (enough + too_little) // 2
+        if _execute(engine, message, header, middle).is_error:
+            too_little = middle
+        else:
+            enough = middle
+    return enough
+
+
+def _execute(engine: Engine, message: Message, header: BlockHeaderAPI, gas: int) -> ComputationAPI:
+    chain = engine.chain
+    vm = chain.get_vm(at_header=header)
+    if getattr(header, "base_fee_per_gas", None):
+        # A call is free, and a zero price must not be refused for want of a base fee.
+        header = header.copy(base_fee_per_gas=0)
+    hashes = itertools.chain((header.parent_hash,), vm.previous_hashes)
+    state = vm.build_state(chain.chaindb.db, header, vm.chain_context, hashes)
+    unsigned = chain.create_unsigned_transaction(
+        nonce=state.get_nonce(message.sender),
+        gas_price=0,
+        gas=gas,
+        to=message.to,
+        value=message.value,
+        data=message.data,
+    )
+    transaction: Any = SpoofTransaction(unsigned, from_=message.sender)
+    if gas < transaction.intrinsic_gas:
+        raise refused(f"intrinsic gas too low: have {gas}, want {transaction.intrinsic_gas}")
+    try:
+        with state.override_transaction_context(gas_price=message.gas_price):
+            computation: ComputationAPI = state.apply_transaction(transaction)
+    except ValidationError as error:
+        raise refused(f"insufficient funds for gas * price + value: {error}") from error
+    return computation
+
+
+def _raise_if_failed(computation: ComputationAPI) -> None:
+    if computation.is_error:
+        raise failure(computation.error, bytes(computation.output))
+
+
+def failure(error: VMError, output: bytes) -> RpcError:
+    """A failed execution in the shape of ganache 7: code -32000, revert data in hex."""
+    if isinstance(error, Revert):
+        message = "VM Exception while processing transaction: revert"
+        reason = _reason(output)
+        return RpcError(
+            SERVER_ERROR, f"{message} {reason}" if reason else message, "0x" + output.hex()
+        )
+    name = "out of gas" if isinstance(error, OutOfGas) else f"{type(error).__name__}: {error}"
+    return RpcError(SERVER_ERROR, f"VM Exception while processing transaction: {name}", "0x")
+
+
+def _reason(output: bytes) -> str:
+    """The text of ``Error(string)``, or the empty string for custom errors and panics."""
+    if output[:4] != _ERROR_STRING:
+        return ""
+    try:
+        return str(decode(["string"], output[4:])[0])
+    except DecodingError:
+        return ""

@@ -1,0 +1,120 @@
+"""Admission of signed transactions, and the queue of those that cannot be mined yet.
+
+eth-tester takes a transaction signed for another chain and refuses one behind a nonce gap
+(measured). A permissioned network does the opposite, so both are done here: another chain id is
+refused, a gap waits, stored, until it is filled.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import rlp
+from eth.abc import SignedTransactionAPI
+from eth.exceptions import UnrecognizedTransactionType
+from eth_keys.exceptions import BadSignature
+from eth_utils import ValidationError
+
+from backend.entrypoints.devchain.errors import refused
+from backend.entrypoints.devchain.store import SqliteStore
+
+if TYPE_CHECKING:
+    from backend.entrypoints.devchain.engine import Engine
+
+#: geth's limit of one transaction (txpool: txMaxSize, 128 KB).
+MAX_TRANSACTION_BYTES = 128 * 1024
+MAX_WAITING = 4096
+#: geth's default price bump: a replacement must pay at least 10 % more.
+PRICE_BUMP_PERCENT = 10
+
+
+class Pool:
+    """Decides about a transaction at the border; holds no state but the store's table."""
+
+    def __init__(self, store: SqliteStore, chain_id: int) -> None:
+        self._store = store
+        self._chain_id = chain_id
+
+    def decode(self, chain: Any, raw: bytes) -> SignedTransactionAPI:
+        """The transaction of these bytes (py-evm's type). Refuses what does not parse."""
+        if len(raw) > MAX_TRANSACTION_BYTES:
+            raise refused(
+                f"oversized data: transaction size {len(raw)}, limit {MAX_TRANSACTION_BYTES}"
+            )
+        try:
+            transaction: SignedTransactionAPI = chain.get_transaction_builder().decode(raw)
+        except UnrecognizedTransactionType:
+            raise refused("transaction type not supported by this hardfork") from None
+        except (
+            rlp.DecodingError,
+            rlp.DeserializationError,
+            ValidationError,
+            TypeError,
+            ValueError,
+            IndexError,
+        ) as error:
+            raise refused(f"rlp: cannot decode the transaction: {error}") from error
+        return transaction
+
+    def admit(self, engine: Engine, transaction: SignedTransactionAPI, raw: bytes) -> None:
+        """Put an acceptable transaction into the queue; refuse any other with geth's text."""
+        if self._store.waiting_raw(transaction.hash) is not None:
+            raise refused("already known")
+        self._check_form(engine, transaction)
+        sender = transaction.sender
+        state_nonce = engine.nonce_at_head(sender)
+        if transaction.nonce < state_nonce:
+            raise refused(f"nonce too low: next nonce {state_nonce}, tx nonce {transaction.nonce}")
+        price = _price(transaction)
+        base_fee = engine.base_fee()
+        if base_fee is not None and price < base_fee:
+            raise refused(
+                f"max fee per gas less than block base fee: maxFeePerGas: {price}, "
+                f"baseFee: {base_fee}"
+            )
+        balance = engine.head_state().get_balance(sender)
+        cost = transaction.value + transaction.gas * price
+        if balance < cost:
+            raise refused(
+                f"insufficient funds for gas * price + value: balance {balance}, tx cost {cost}"
+            )
+        there = self._store.waiting_at(sender, transaction.nonce)
+        if there is not None:
+            old_price = _price(self.decode(engine.chain, there[1]))
+            # At price zero nothing can be replaced, as on a real node.
+            if price * 100 < old_price * (100 + PRICE_BUMP_PERCENT) or price == old_price:
+                raise refused("replacement transaction underpriced")
+        elif self._store.waiting_count() >= MAX_WAITING:
+            raise refused("txpool is full")
+        self._store.add_waiting(transaction.hash, sender, transaction.nonce, raw)
+
+    def _check_form(self, engine: Engine, transaction: SignedTransactionAPI) -> None:
+        """What is wrong whatever the state says: chain, signature, gas."""
+        chain_id = chain_id_of(transaction)
+        if chain_id is None:
+            raise refused("only replay-protected (EIP-155) transactions allowed over RPC")
+        if chain_id != self._chain_id:
+            raise refused(f"invalid chain id for signer: have {chain_id} want {self._chain_id}")
+        try:
+            transaction.validate()
+            _ = transaction.sender
+        except (ValidationError, BadSignature) as error:
+            raise refused(f"invalid sender: {error}") from error
+        if transaction.gas < transaction.intrinsic_gas:
+            raise refused(
+                f"intrinsic gas too low: have {transaction.gas}, want {transaction.intrinsic_gas}"
+            )
+        if transaction.gas > engine.settings.gas_limit:
+            raise refused("exceeds block gas limit")
+
+
+def chain_id_of(transaction: SignedTransactionAPI) -> int | None:
+    """The chain that a transaction is signed for; ``None`` if for any (before EIP-155)."""
+    # py-evm: None for a legacy transaction from before EIP-155.
+    chain_id = transaction.chain_id
+    return None if chain_id is None else int(chain_id)
+
+
+def _price(transaction: SignedTransactionAPI) -> int:
+    """The most that a transaction pays for one gas, in wei."""
+    return int(transaction.max_fee_per_gas)
