@@ -1,0 +1,1 @@
+"""Taking bills in: reading, checking, storing, correcting, voiding, batching, disputes."""
