@@ -1,0 +1,1 @@
+"""Command-line scripts: compiling, vectors, sample data, the hospital's agent, benchmarks."""
