@@ -1,0 +1,375 @@
+"""The explanation of benefits: each line's amount with a coded reason for every fen not paid.
+
+Balance of every line, and so of the bill: submitted = paid + sum of its adjustments
+(product reference A7). An adjustment lowers the payment and is positive, with one exception:
+``layer-2-paid`` is negative, as the second layer gives back part of what the first one left.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from backend.domain.errors import DomainError
+from backend.domain.invoice import VisitKind
+from backend.domain.person import HistoryEntry
+from backend.domain.policy import Fund
+
+RECORD_FORMAT: Final = "yichu-eob-1"
+ESTIMATE_FORMAT: Final = "yichu-estimate-1"
+
+
+class ExplanationError(DomainError):
+    """Amounts that do not balance, or a decision record that is not one."""
+
+    code = "unbalanced-explanation"
+
+
+class Group(StrEnum):
+    """Whose rule an adjustment is."""
+
+    FUND = "FUND"
+    PATIENT = "PATIENT"
+    NONCOVERED = "NONCOVERED"
+    LIMIT = "LIMIT"
+    OTHER = "OTHER"
+
+
+class Outcome(StrEnum):
+    """What became of a claim. Cost sharing alone (deductible, ratio) is no partial approval."""
+
+    APPROVED = "approved"
+    PARTIAL = "partial"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why: code, the policy rule it rests on, and plain words without codes in them."""
+
+    group: Group
+    code: str
+    rule_id: str
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """One coded cut of one line (fen)."""
+
+    reason: Reason
+    amount_fen: int
+
+    @property
+    def group(self) -> Group:
+        return self.reason.group
+
+    @property
+    def code(self) -> str:
+        return self.reason.code
+
+    @property
+    def rule_id(self) -> str:
+        return self.reason.rule_id
+
+    @property
+    def basis_zh(self) -> str:
+        return self.reason.zh
+
+    @property
+    def basis_en(self) -> str:
+        return self.reason.en
+
+    def to_record(self) -> dict[str, Any]:
+        return {
+            "group": str(self.reason.group),
+            "code": self.reason.code,
+            "amount_fen": self.amount_fen,
+            "rule_id": self.reason.rule_id,
+            "basis_zh": self.reason.zh,
+            "basis_en": self.reason.en,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class LineExplanation:
+    """One line: its split (national fields of domain reference 2.3) and what is paid, in fen."""
+
+    index: int
+    catalogue_code: str
+    name: str
+    submitted_fen: int
+    fulamt_ownpay_fen: int
+    overlmt_fen: int
+    preselfpay_fen: int
+    inscp_fen: int
+    pool_fen: int
+    layer2_fen: int
+    adjustments: tuple[Adjustment, ...]
+
+    @property
+    def paid_fen(self) -> int:
+        return self.pool_fen + self.layer2_fen
+
+    def to_record(self) -> dict[str, Any]:
+        return {
+            "index": self.index,
+            "catalogue_code": self.catalogue_code,
+            "name": self.name,
+            "submitted_fen": self.submitted_fen,
+            "fulamt_ownpay_fen": self.fulamt_ownpay_fen,
+            "overlmt_fen": self.overlmt_fen,
+            "preselfpay_fen": self.preselfpay_fen,
+            "inscp_fen": self.inscp_fen,
+            "pool_fen": self.pool_fen,
+            "layer2_fen": self.layer2_fen,
+            "paid_fen": self.paid_fen,
+            "adjustments": [adjustment.to_record() for adjustment in self.adjustments],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryRow:
+    """One row of the citizen's table. Signed fen: the rows before ``paid`` add up to it."""
+
+    code: str
+    label_zh: str
+    label_en: str
+    amount_fen: int
+    zh: str
+    en: str
+
+    def to_record(self) -> dict[str, Any]:
+        return {
+            "code": self.code,
+            "label_zh": self.label_zh,
+            "label_en": self.label_en,
+            "amount_fen": self.amount_fen,
+            "basis_zh": self.zh,
+            "basis_en": self.en,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PendReason:
+    """Why a person has to look. ``line_index`` is -1 when it concerns the whole claim."""
+
+    code: str
+    line_index: int
+    zh: str
+    en: str
+
+    @property
+    def level(self) -> str:
+        return "claim" if self.line_index < 0 else "line"
+
+    def to_record(self) -> dict[str, Any]:
+        return {
+            "code": self.code,
+            "level": self.level,
+            "line_index": self.line_index,
+            "zh": self.zh,
+            "en": self.en,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ExplanationOfBenefits:
+    """The result of one adjudication; amounts in fen, names as in setlinfo (reference 2.2)."""
+
+    policy_id: str
+    policy_hash: bytes
+    person_digest: bytes
+    history_digest: bytes
+    service_on: dt.date
+    visit_kind: VisitKind
+    hospital_code: str
+    hospital_level: int
+    remote_status: str
+    insurance_type: str
+    person_type: str
+    submitted_fen: int
+    borne_fen: int
+    fulamt_ownpay_fen: int
+    overlmt_fen: int
+    preselfpay_fen: int
+    inscp_fen: int
+    deductible_fen: int
+    pool_ratio: str
+    pool_paid_fen: int
+    layer2_fund: str
+    layer2_base_fen: int
+    layer2_paid_fen: int
+    outcome: Outcome
+    lines: tuple[LineExplanation, ...]
+    summary: tuple[SummaryRow, ...]
+    pend_reasons: tuple[PendReason, ...] = ()
+    admitted_on: dt.date | None = None
+    discharged_on: dt.date | None = None
+    stay_number: str = ""
+
+    @property
+    def paid_fen(self) -> int:
+        """All funds together (fund_pay_sumamt)."""
+        return self.pool_paid_fen + self.layer2_paid_fen
+
+    @property
+    def person_fen(self) -> int:
+        """Borne by the person (psn_part_amt), of which others already bore ``borne_fen``."""
+        return self.submitted_fen - self.paid_fen
+
+    @property
+    def adjustments(self) -> tuple[Adjustment, ...]:
+        """Every adjustment of every line, in line order."""
+        return tuple(cut for line in self.lines for cut in line.adjustments)
+
+    def history_entry(self, claim_number: str, state: str = "reserved") -> HistoryEntry:
+        """What this decision does to the year's totals."""
+        return HistoryEntry(
+            claim_number=claim_number,
+            service_on=self.service_on,
+            visit_kind=self.visit_kind,
+            hospital_code=self.hospital_code,
+            insurance_type=self.insurance_type,
+            in_scope_fen=self.inscp_fen,
+            deductible_fen=self.deductible_fen,
+            pool_paid_fen=self.pool_paid_fen,
+            layer2_base_fen=self.layer2_base_fen,
+            layer2_paid_fen=self.layer2_paid_fen,
+            state=state,
+            admitted_on=self.admitted_on,
+            discharged_on=self.discharged_on,
+            stay_number=self.stay_number,
+        )
+
+    def body(self) -> dict[str, Any]:
+        """The replayable part of a record: strings and integers only, the same for estimate
+        and decision."""
+        record: dict[str, Any] = {
+            "policy_id": self.policy_id,
+            "policy_hash": self.policy_hash.hex(),
+            "person_snapshot": self.person_digest.hex(),
+            "history_snapshot": self.history_digest.hex(),
+            "service_on": self.service_on.isoformat(),
+            "visit_kind": str(self.visit_kind),
+            "hospital_code": self.hospital_code,
+            "hospital_level": self.hospital_level,
+            "remote_status": self.remote_status,
+            "insurance_type": self.insurance_type,
+            "person_type": self.person_type,
+            "submitted_fen": self.submitted_fen,
+            "paid_fen": self.paid_fen,
+            "borne_fen": self.borne_fen,
+            "pool_prop_selfpay": self.pool_ratio,
+            "layer2_base_fen": self.layer2_base_fen,
+            **_setlinfo(self),
+            "summary": [row.to_record() for row in self.summary],
+            "lines": [line.to_record() for line in self.lines],
+        }
+        if self.admitted_on:
+            record["admitted_on"] = self.admitted_on.isoformat()
+        if self.discharged_on:
+            record["discharged_on"] = self.discharged_on.isoformat()
+        if self.stay_number:
+            record["stay_number"] = self.stay_number
+        return record
+
+    def to_estimate(self) -> dict[str, Any]:
+        """The output of ``yichu policy adjudicate``: an estimate has no claim, payer or lodge."""
+        return {
+            "format": ESTIMATE_FORMAT,
+            "outcome": str(self.outcome),
+            **self.body(),
+            "pend_reasons": [reason.to_record() for reason in self.pend_reasons],
+        }
+
+
+def _setlinfo(eob: ExplanationOfBenefits) -> dict[str, int]:
+    """Amounts under the national setlinfo names; the accounts of this project pay no cash out
+    of a personal account, so account fields are 0 and cash is what the person bears."""
+    layer2 = {str(fund): 0 for fund in Fund}
+    if eob.layer2_fund:
+        layer2[eob.layer2_fund] = eob.layer2_paid_fen
+    return {
+        "medfee_sumamt_fen": eob.submitted_fen,
+        "fulamt_ownpay_amt_fen": eob.fulamt_ownpay_fen,
+        "overlmt_selfpay_fen": eob.overlmt_fen,
+        "preselfpay_amt_fen": eob.preselfpay_fen,
+        "inscp_scp_amt_fen": eob.inscp_fen,
+        "act_pay_dedc_fen": eob.deductible_fen,
+        "hifp_pay_fen": eob.pool_paid_fen,
+        "cvlserv_pay_fen": 0,
+        "hifes_pay_fen": 0,
+        "hifmi_pay_fen": layer2[str(Fund.RESIDENT_SERIOUS)],
+        "hifob_pay_fen": layer2[str(Fund.EMPLOYEE_LARGE)],
+        "maf_pay_fen": 0,
+        "oth_pay_fen": 0,
+        "fund_pay_sumamt_fen": eob.paid_fen,
+        "acct_pay_fen": 0,
+        "psn_cash_pay_fen": eob.person_fen,
+        "psn_part_amt_fen": eob.person_fen,
+        "hosp_part_amt_fen": 0,
+    }
+
+
+def verify_balance(eob: ExplanationOfBenefits) -> None:
+    """Assert identities 1 to 4 of domain reference 2.2 and the balance of every line.
+
+    Raises :class:`ExplanationError`. Identity 5 (a refund names its original) concerns refund
+    records, which adjudication never makes.
+    """
+    info = _setlinfo(eob)
+    split = (
+        "fulamt_ownpay_amt_fen", "overlmt_selfpay_fen", "preselfpay_amt_fen", "inscp_scp_amt_fen",
+    )  # fmt: skip
+    funds = (
+        "hifp_pay_fen", "cvlserv_pay_fen", "hifes_pay_fen", "hifmi_pay_fen", "hifob_pay_fen",
+        "maf_pay_fen", "oth_pay_fen",
+    )  # fmt: skip
+    total = info["medfee_sumamt_fen"]
+    _require(total == sum(info[name] for name in split), "1")
+    _require(info["fund_pay_sumamt_fen"] == sum(info[name] for name in funds), "2")
+    _require(info["psn_part_amt_fen"] == info["acct_pay_fen"] + info["psn_cash_pay_fen"], "3")
+    _require(
+        total == info["fund_pay_sumamt_fen"] + info["psn_part_amt_fen"] + info["hosp_part_amt_fen"],
+        "4",
+    )
+    _require(min(info.values()) >= 0, "sign")
+    _require(eob.paid_fen <= eob.submitted_fen - eob.borne_fen, "not beyond the total")
+    submitted = pool = layer2 = scope = 0
+    for line in eob.lines:
+        split_sum = line.fulamt_ownpay_fen + line.overlmt_fen + line.preselfpay_fen + line.inscp_fen
+        cuts = 0
+        for cut in line.adjustments:
+            cuts += cut.amount_fen
+        _require(line.submitted_fen == split_sum, "line split")
+        _require(line.submitted_fen == line.pool_fen + line.layer2_fen + cuts, "line balance")
+        _require(line.pool_fen >= 0 and line.layer2_fen >= 0, "line sign")
+        submitted += line.submitted_fen
+        pool += line.pool_fen
+        layer2 += line.layer2_fen
+        scope += line.inscp_fen
+    _require(submitted == eob.submitted_fen, "lines submitted")
+    _require(pool == eob.pool_paid_fen and layer2 == eob.layer2_paid_fen, "lines paid")
+    _require(scope == eob.inscp_fen, "lines in scope")
+    _require(sum(row.amount_fen for row in eob.summary[:-1]) == eob.paid_fen, "summary")
+    _require(eob.summary[-1].amount_fen == eob.paid_fen, "summary total")
+
+
+def _require(holds: bool, identity: str) -> None:
+    if not holds:
+        raise ExplanationError(
+            f"报销金额不平（{identity}），已停止计算，请联系经办机构。",
+            f"The amounts do not balance ({identity}); nothing was decided.",
+        )
+
+
+def outcome_of(cuts: Iterable[Adjustment], in_scope_fen: int) -> Outcome:
+    """Approved, unless part of the bill is not covered; refused when nothing of it is."""
+    if not any(cut.amount_fen for cut in cuts if cut.group is Group.NONCOVERED):
+        return Outcome.APPROVED
+    return Outcome.PARTIAL if in_scope_fen > 0 else Outcome.REFUSED

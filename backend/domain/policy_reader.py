@@ -1,0 +1,255 @@
+"""From the JSON of a policy pack to :class:`PolicyPack`, or every fault with its JSON path."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from typing import Final
+
+from backend.domain.bill import LOCAL_CARE
+from backend.domain.catalogue import BP, Catalogue
+from backend.domain.invoice import VisitKind
+from backend.domain.person import EMPLOYEE, IN_SERVICE, RESIDENT, RESIDENT_PERSON, RETIRED
+from backend.domain.policy import (
+    HOSPITAL_LEVELS,
+    POLICY_FORMAT,
+    Band,
+    CapRule,
+    DeductibleMode,
+    DeductibleRule,
+    Fund,
+    Layer2Rule,
+    Merging,
+    PolicyPack,
+    RatioRule,
+    RemoteModel,
+    RemoteRule,
+    Selector,
+    Source,
+)
+from backend.domain.record_reader import Faults, Reader
+from verifier.commitment.canonical import canonical_bytes
+from verifier.errors import VerificationError
+
+RULES_MAX: Final = 1_000
+CONFIDENCES: Final = ("verified", "second-hand", "unverified", "fixture")
+_CASES: Final = (
+    (EMPLOYEE, IN_SERVICE),
+    (EMPLOYEE, RETIRED),
+    (RESIDENT, RESIDENT_PERSON),
+)
+
+
+def parse_policy_pack(value: object, catalogue: Catalogue | None = None) -> PolicyPack:
+    """Parse and check a pack. Raises :class:`MalformedDataError` with all its faults.
+
+    ``catalogue`` must be the one that the pack names by digest; a pack whose ``catalogue`` says
+    ``"mode": "bill-class"`` takes none and believes the class printed on each line.
+    """
+    faults = Faults("POLICY PACK")
+    reader = Reader(value, "", faults)
+    try:
+        policy_hash = hashlib.sha256(canonical_bytes(value)).digest()  # type: ignore[arg-type]
+    except VerificationError as error:
+        faults.add("", "含有小数、空值或布尔值", str(error))
+        policy_hash = bytes(32)
+    reader.text("format", choices=(POLICY_FORMAT,))
+    class_b = reader.child("class_b")
+    remote = reader.child("remote")
+    clocks = reader.child("clocks")
+    mode, digest, file_name = _catalogue_reference(reader.child("catalogue"))
+    source_ids: set[str] = set()
+    sources = tuple(_source(entry, source_ids) for entry in reader.children("sources"))
+    ids: set[str] = set()
+
+    def rule_id(entry: Reader) -> str:
+        found = entry.text("rule_id", length_max=64)
+        if found in ids:
+            entry.fault("rule_id", "重复", "is used twice")
+        ids.add(found)
+        source = entry.text("source")
+        if source and source not in source_ids:
+            entry.fault("source", "来源不存在", "names no source of this pack")
+        entry.text("note", "", length_max=1_000)
+        return found
+
+    pack = PolicyPack(
+        pack_id=reader.text("pack_id", length_max=64),
+        region=reader.text("region", length_max=6),
+        name_zh=reader.text("name_zh"),
+        name_en=reader.text("name_en"),
+        effective_from=reader.day("effective_from"),
+        effective_to=reader.day("effective_to"),
+        class_b_rule_id=rule_id(class_b),
+        class_b_bp=class_b.integer("selfpay_bp", high=BP),
+        deductibles=tuple(
+            _deductible(entry, rule_id(entry))
+            for entry in reader.children("deductibles", size_max=RULES_MAX)
+        ),
+        ratios=tuple(
+            _ratio(entry, rule_id(entry)) for entry in reader.children("ratios", size_max=RULES_MAX)
+        ),
+        caps=tuple(
+            _cap(entry, rule_id(entry)) for entry in reader.children("caps", size_max=RULES_MAX)
+        ),
+        remote_model=_remote_model(remote),
+        remote=tuple(
+            _remote(entry, rule_id(entry)) for entry in remote.children("statuses", size_max=50)
+        ),
+        layer2=tuple(
+            _layer2(entry, rule_id(entry))
+            for entry in reader.children("layer2", size_max=RULES_MAX)
+        ),
+        sources=sources,
+        promise_working_days=clocks.integer("promise_working_days", low=1, high=60),
+        legal_working_days=clocks.integer("legal_working_days", low=1, high=365),
+        policy_hash=policy_hash,
+        catalogue=catalogue if mode == "catalogue" else None,
+        catalogue_digest=digest,
+        catalogue_file=file_name,
+    )
+    for section in (class_b, remote, clocks, reader):
+        section.finish()
+    _check_whole(pack, reader, mode, catalogue)
+    faults.raise_if_any()
+    return pack
+
+
+def _catalogue_reference(reader: Reader) -> tuple[str, bytes | None, str]:
+    mode = reader.text("mode", choices=("catalogue", "bill-class"))
+    digest: bytes | None = None
+    file_name = ""
+    if mode == "catalogue":
+        digest = reader.sha256("sha256")
+        file_name = reader.text("file", length_max=100)
+        if "/" in file_name or "\\" in file_name or file_name.startswith("."):
+            reader.fault("file", "只能是同目录下的文件名", "is not a plain file name")
+    reader.finish()
+    return mode, digest, file_name
+
+
+def _source(entry: Reader, source_ids: set[str]) -> Source:
+    source = Source(
+        source_id=entry.text("source_id", length_max=64),
+        title=entry.text("title"),
+        confidence=entry.text("confidence", choices=CONFIDENCES),
+        zh=entry.text("zh", length_max=2_000),
+        en=entry.text("en", length_max=2_000),
+    )
+    source_ids.add(source.source_id)
+    entry.finish()
+    return source
+
+
+def _selector(entry: Reader) -> Selector:
+    return Selector(
+        insurance_types=entry.texts("insurance_types", (EMPLOYEE, RESIDENT)),
+        visit_kinds=entry.texts("visit_kinds", tuple(str(kind) for kind in VisitKind)),
+        person_types=entry.texts("person_types", (IN_SERVICE, RETIRED, RESIDENT_PERSON)),
+        hospital_levels=entry.integers("hospital_levels", HOSPITAL_LEVELS),
+    )
+
+
+def _bands(entry: Reader, first_over: int | None) -> tuple[Band, ...]:
+    bands = []
+    for row in entry.children("bands", size_max=50):
+        bands.append(Band(row.integer("over_fen"), row.integer("ratio_bp", high=BP)))
+        row.finish()
+    edges = [band.over_fen for band in bands]
+    if not bands or sorted(set(edges)) != edges:
+        entry.fault("bands", "应从低到高且不重复", "has no bands, or they do not rise")
+    elif first_over is not None and edges[0] != first_over:
+        entry.fault("bands/0/over_fen", f"应为 {first_over}", f"is not {first_over}")
+    return tuple(bands)
+
+
+def _deductible(entry: Reader, rule_id: str) -> DeductibleRule:
+    modes = tuple(str(mode) for mode in DeductibleMode)
+    mergings = tuple(str(merging) for merging in Merging)
+    mode = entry.text("mode", choices=modes)
+    merging = entry.text("merging", "none", choices=mergings)
+    rule = DeductibleRule(
+        rule_id=rule_id,
+        selector=_selector(entry),
+        mode=DeductibleMode(mode) if mode in modes else DeductibleMode.PER_VISIT,
+        standard_fen=entry.integer("standard_fen"),
+        merging=Merging(merging) if merging in mergings else Merging.NONE,
+        ceiling_fen=entry.optional_integer("year_ceiling_fen"),
+        stops_above_standard=entry.integer("stops_above_standard", 0, high=1) == 1,
+    )
+    entry.finish()
+    return rule
+
+
+def _ratio(entry: Reader, rule_id: str) -> RatioRule:
+    rule = RatioRule(
+        rule_id=rule_id,
+        selector=_selector(entry),
+        bands=_bands(entry, 0),
+        is_yearly_base=entry.text("base", "visit", choices=("visit", "year")) == "year",
+        retired_bonus_bp=entry.integer("retired_bonus_bp", 0, high=BP),
+    )
+    entry.finish()
+    return rule
+
+
+def _cap(entry: Reader, rule_id: str) -> CapRule:
+    rule = CapRule(rule_id, _selector(entry), entry.integer("limit_fen"))
+    entry.finish()
+    return rule
+
+
+def _remote_model(reader: Reader) -> RemoteModel:
+    models = tuple(str(model) for model in RemoteModel)
+    model = reader.text("model", choices=models)
+    return RemoteModel(model) if model in models else RemoteModel.FACTOR
+
+
+def _remote(entry: Reader, rule_id: str) -> RemoteRule:
+    rule = RemoteRule(
+        rule_id=rule_id,
+        status=entry.text("status", length_max=40),
+        value_bp=entry.integer("value_bp", high=BP),
+        zh=entry.text("zh"),
+        en=entry.text("en"),
+    )
+    entry.finish()
+    return rule
+
+
+def _layer2(entry: Reader, rule_id: str) -> Layer2Rule:
+    funds = tuple(str(fund) for fund in Fund)
+    fund = entry.text("fund", choices=funds)
+    rule = Layer2Rule(
+        rule_id=rule_id,
+        selector=_selector(entry),
+        fund=Fund(fund) if fund in funds else Fund.RESIDENT_SERIOUS,
+        bands=_bands(entry, None),
+        cap_fen=entry.integer("cap_fen"),
+    )
+    entry.finish()
+    return rule
+
+
+def _check_whole(pack: PolicyPack, reader: Reader, mode: str, catalogue: Catalogue | None) -> None:
+    if pack.effective_to < pack.effective_from:
+        reader.fault("effective_to", "早于生效日期", "is before effective_from")
+    if mode == "catalogue" and (catalogue is None or catalogue.digest != pack.catalogue_digest):
+        reader.fault("catalogue/sha256", "与目录文件不一致", "is not the catalogue's digest")
+    statuses = [rule.status for rule in pack.remote]
+    if LOCAL_CARE not in statuses or len(set(statuses)) != len(statuses):
+        reader.fault("remote/statuses", "缺少 local 或重复", "lacks local, or repeats a status")
+    for (insurance, person), kind, level in itertools.product(_CASES, VisitKind, HOSPITAL_LEVELS):
+        case = (insurance, str(kind), person, level)
+        counts = {
+            name: sum(rule.selector.matches(*case) for rule in rules)
+            for name, rules in (
+                ("deductibles", pack.deductibles), ("ratios", pack.ratios), ("layer2", pack.layer2),
+            )
+        }  # fmt: skip
+        where = f"{insurance}/{person}/{kind}/{level}"
+        for name, count in counts.items():
+            if count > 1:
+                reader.fault(name, f"{where} 有 {count} 条规则", f"has {count} rules for {where}")
+        if (counts["deductibles"] == 0) != (counts["ratios"] == 0):
+            reader.fault("ratios", f"{where} 规则不全", f"and deductibles do not both have {where}")
