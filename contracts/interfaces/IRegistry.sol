@@ -228,6 +228,9 @@ interface IRegistry {
     /// @notice What the ledger must know of a payer's call.
     function payerContext(address account) external view returns (PayerContext memory);
 
+    /// @notice Whether the account holds the registrar role now.
+    function isRegistrar(address account) external view returns (bool);
+
     /// @notice What an account acts for or once acted for.
     function accountOf(address account) external view returns (Account memory);
 

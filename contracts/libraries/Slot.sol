@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+/// @notice What one invoice key has on the ledger. Layout, low bit first: total 40, paid 40, leaf
+/// reference 48, deadline 32, open payer 8, lodge counter 16, flags 8, settled payers 64.
+type Slot is uint256;
+
+using {
+    total,
+    paid,
+    leafReference,
+    deadline,
+    openPayer,
+    counter,
+    flags,
+    settledPayers,
+    hasFlag,
+    cleared,
+    bound,
+    locked,
+    unlocked,
+    renewed,
+    settled,
+    withFlags
+} for Slot global;
+
+uint8 constant PINNED = 1;
+uint8 constant VOID = 2;
+uint8 constant REVERSED = 4;
+uint8 constant ON_PAPER = 8;
+uint8 constant IS_PAPER = 16;
+uint8 constant ALIAS = 32;
+
+uint256 constant AMOUNT_MAX = 2 ** 40 - 1;
+uint256 constant INDEX_MAX = 2 ** 10 - 1;
+uint256 constant SEQUENCE_MAX = 2 ** 22 - 1;
+
+uint256 constant PAID_AT = 40;
+uint256 constant REFERENCE_AT = 80;
+uint256 constant DEADLINE_AT = 128;
+uint256 constant PAYER_AT = 160;
+uint256 constant COUNTER_AT = 168;
+uint256 constant FLAGS_AT = 184;
+uint256 constant SETTLED_AT = 192;
+
+uint256 constant COUNTER_MASK = uint256(type(uint16).max) << COUNTER_AT;
+uint256 constant LOCK_MASK =
+    (uint256(type(uint32).max) << DEADLINE_AT) | (uint256(type(uint8).max) << PAYER_AT);
+uint256 constant DEADLINE_MASK = uint256(type(uint32).max) << DEADLINE_AT;
+uint256 constant FLAGS_MASK = uint256(type(uint8).max) << FLAGS_AT;
+uint256 constant PAID_MASK = AMOUNT_MAX << PAID_AT;
+
+function total(Slot slot) pure returns (uint256) {
+    return Slot.unwrap(slot) & AMOUNT_MAX;
+}
+
+function paid(Slot slot) pure returns (uint256) {
+    return (Slot.unwrap(slot) >> PAID_AT) & AMOUNT_MAX;
+}
+
+function leafReference(Slot slot) pure returns (uint48) {
+    return uint48(Slot.unwrap(slot) >> REFERENCE_AT);
+}
+
+function deadline(Slot slot) pure returns (uint32) {
+    return uint32(Slot.unwrap(slot) >> DEADLINE_AT);
+}
+
+function openPayer(Slot slot) pure returns (uint8) {
+    return uint8(Slot.unwrap(slot) >> PAYER_AT);
+}
+
+function counter(Slot slot) pure returns (uint16) {
+    return uint16(Slot.unwrap(slot) >> COUNTER_AT);
+}
+
+function flags(Slot slot) pure returns (uint8) {
+    return uint8(Slot.unwrap(slot) >> FLAGS_AT);
+}
+
+function settledPayers(Slot slot) pure returns (uint64) {
+    return uint64(Slot.unwrap(slot) >> SETTLED_AT);
+}
+
+function hasFlag(Slot slot, uint8 flag) pure returns (bool) {
+    return flags(slot) & flag != 0;
+}
+
+/// @dev Only the counter survives, so that a claim number is never used twice.
+function cleared(Slot slot) pure returns (Slot) {
+    return Slot.wrap(Slot.unwrap(slot) & COUNTER_MASK);
+}
+
+/// @dev Binds a leaf afresh. The amounts and the reference are in range: the caller has checked.
+function bound(Slot slot, uint48 leafRef, uint256 leafTotal, uint256 leafBorne)
+    pure
+    returns (Slot)
+{
+    return Slot.wrap(
+        Slot.unwrap(cleared(slot)) | leafTotal | (leafBorne << PAID_AT)
+            | (uint256(leafRef) << REFERENCE_AT)
+    );
+}
+
+/// @dev Opens the claim of a payer on a slot without an open one.
+function locked(Slot slot, uint8 payer, uint16 claimCounter, uint32 until) pure returns (Slot) {
+    return Slot.wrap(
+        (Slot.unwrap(slot) & ~COUNTER_MASK) | (uint256(claimCounter) << COUNTER_AT)
+            | (uint256(payer) << PAYER_AT) | (uint256(until) << DEADLINE_AT)
+    );
+}
+
+/// @dev Closes the open claim; with nothing settled the binding goes too, unless it is pinned.
+function unlocked(Slot slot) pure returns (Slot) {
+    if (settledPayers(slot) == 0 && !hasFlag(slot, PINNED)) return cleared(slot);
+    return Slot.wrap(Slot.unwrap(slot) & ~LOCK_MASK);
+}
+
+function renewed(Slot slot, uint32 until) pure returns (Slot) {
+    return Slot.wrap((Slot.unwrap(slot) & ~DEADLINE_MASK) | (uint256(until) << DEADLINE_AT));
+}
+
+/// @dev Closes the open claim with a payment; paid + amount does not pass the total, and the
+/// payer's bit is not set: the caller has checked.
+function settled(Slot slot, uint8 payer, uint256 amount) pure returns (Slot) {
+    return Slot.wrap(
+        ((Slot.unwrap(slot) & ~LOCK_MASK & ~PAID_MASK) | ((paid(slot) + amount) << PAID_AT))
+            | (uint256(payerBit(payer)) << SETTLED_AT)
+    );
+}
+
+function withFlags(Slot slot, uint8 added) pure returns (Slot) {
+    return Slot.wrap(Slot.unwrap(slot) | (uint256(added) << FLAGS_AT));
+}
+
+/// @notice The bit of a payer, 1..64.
+function payerBit(uint8 payer) pure returns (uint64) {
+    return uint64(1) << (payer - 1);
+}
+
+/// @notice The lowest payer of a mask of payers, 0 when it is empty.
+function lowestPayer(uint64 payers) pure returns (uint8 payer) {
+    while (payers != 0) {
+        ++payer;
+        if (payers & 1 != 0) return payer;
+        payers >>= 1;
+    }
+    return 0;
+}
+
+/// @notice The reference of a leaf, 0 when a part is out of range and no leaf can be there.
+function packReference(uint16 institution, uint32 sequence, uint16 leafIndex)
+    pure
+    returns (uint48)
+{
+    if (sequence > SEQUENCE_MAX || leafIndex > INDEX_MAX) return 0;
+    return (uint48(institution) << 32) | (uint48(sequence) << 10) | leafIndex;
+}
