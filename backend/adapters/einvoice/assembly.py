@@ -14,7 +14,7 @@ from backend.adapters.einvoice.fields import (
     REMARK_LEVELS,
     Field,
 )
-from backend.adapters.einvoice.texts import NEUTRAL, TextFault, read_text
+from backend.adapters.einvoice.texts import NEUTRAL, UnreadableTextError, read_text
 from backend.domain.invoice import Attachment, AttachmentType, ExpenseLine, FeeItem, Invoice
 from backend.service_layer.intake.document import ParsedInvoice
 from backend.service_layer.intake.faults import MAX_FAULTS, Fault
@@ -69,7 +69,7 @@ def _read_fields(
             continue
         try:
             value = read_text(entry, texts.get(entry.name, ""))
-        except TextFault as fault:
+        except UnreadableTextError as fault:
             raw.fault(raw.pointer(path), fault.code)
             raw.unread.add(path)
             value = NEUTRAL.get(entry.form, "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -36,23 +37,23 @@ NEUTRAL: Final[dict[Form, Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class TextFault(Exception):
+class UnreadableTextError(Exception):
     """The text of one field cannot be read; ``code`` is a key of FAULT_TEXTS."""
 
     code: str
 
 
 def read_text(field: Field, raw: str) -> Any:
-    """The value of ``raw`` (surrounding white space removed); raises :class:`TextFault`."""
+    """The value of ``raw`` (surrounding white space removed); raises :class:`UnreadableTextError`."""
     text = raw.strip()
     if _BAD_CHARACTER.search(text):
-        raise TextFault("bad-text")
+        raise UnreadableTextError("bad-text")
     if not text:
         if field.required:
-            raise TextFault("required")
+            raise UnreadableTextError("required")
         return None
     if len(text) > field.limit:
-        raise TextFault("too-long")
+        raise UnreadableTextError("too-long")
     return _read(field, text)
 
 
@@ -60,31 +61,20 @@ def _read(field: Field, text: str) -> Any:
     form = field.form
     if form in _PLACES:
         return scaled(text, _PLACES[form], _DECIMAL_CODE[form])
-    if form is Form.DATE:
-        return _date(text)
-    if form is Form.TIME:
-        return _time(text)
-    if form is Form.INSTANT:
-        return _instant(text)
-    if form is Form.DECIMAL:
-        return _plain_decimal(text)
     if form is Form.CHOICE and text not in field.choices:
-        raise TextFault("unknown-value")
-    if form is Form.DIGEST:
-        if not _DIGEST.fullmatch(text):
-            raise TextFault("bad-digest")
-        return text.lower()
-    return text
+        raise UnreadableTextError("unknown-value")
+    reader = _READERS.get(form)
+    return reader(text) if reader else text
 
 
 def scaled(text: str, places: int, code: str) -> int:
     """Decimal text times 10^places. More places than that are allowed only when they are zeros."""
     match = _DECIMAL.fullmatch(text)
     if match is None:
-        raise TextFault(code)
+        raise UnreadableTextError(code)
     sign, whole, part = match.group(1), match.group(2), (match.group(3) or "").rstrip("0")
     if len(part) > places:
-        raise TextFault(code)
+        raise UnreadableTextError(code)
     value = int(whole + part.ljust(places, "0"))
     return -value if sign else value
 
@@ -93,7 +83,7 @@ def _plain_decimal(text: str) -> str:
     """The shortest spelling, so that ``1`` and ``1.00`` give one record."""
     match = _DECIMAL.fullmatch(text)
     if match is None:
-        raise TextFault("bad-decimal")
+        raise UnreadableTextError("bad-decimal")
     whole, part = match.group(2).lstrip("0") or "0", (match.group(3) or "").rstrip("0")
     shortest = f"{whole}.{part}" if part else whole
     return shortest if shortest == "0" else match.group(1) + shortest
@@ -102,20 +92,20 @@ def _plain_decimal(text: str) -> str:
 def _date(text: str) -> dt.date:
     match = _DATE.fullmatch(text)
     if match is None or len(text) not in (8, 10):
-        raise TextFault("bad-date")
+        raise UnreadableTextError("bad-date")
     try:
         return dt.date(*(int(part) for part in match.groups()))
     except ValueError as error:
-        raise TextFault("bad-date") from error
+        raise UnreadableTextError("bad-date") from error
 
 
 def _time(text: str) -> str:
     if not _TIME.fullmatch(text):
-        raise TextFault("bad-time")
+        raise UnreadableTextError("bad-time")
     try:
         return dt.time.fromisoformat(text).isoformat("seconds")
     except ValueError as error:
-        raise TextFault("bad-time") from error
+        raise UnreadableTextError("bad-time") from error
 
 
 def _instant(text: str) -> str:
@@ -123,6 +113,21 @@ def _instant(text: str) -> str:
     day, mark, time = text.replace(" ", "T").partition("T")
     try:
         date = _date(day).isoformat()
-    except TextFault as error:
-        raise TextFault("bad-time") from error
+    except UnreadableTextError as error:
+        raise UnreadableTextError("bad-time") from error
     return f"{date}T{_time(time)}" if mark else date
+
+
+def _digest(text: str) -> str:
+    if not _DIGEST.fullmatch(text):
+        raise UnreadableTextError("bad-digest")
+    return text.lower()
+
+
+_READERS: Final[dict[Form, Callable[[str], Any]]] = {
+    Form.DATE: _date,
+    Form.TIME: _time,
+    Form.INSTANT: _instant,
+    Form.DECIMAL: _plain_decimal,
+    Form.DIGEST: _digest,
+}

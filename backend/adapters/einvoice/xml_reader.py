@@ -36,6 +36,7 @@ _MAX_ITEMS: Final = 50
 _MAX_ATTACHMENTS: Final = 100
 _FISCAL_TAG: Final = "CZ-EI-"
 _ROOT: Final = "EInvoice"
+_ATTACHMENTS_PATH: Final = "MainExt/attachmentDigests"
 _MAIN_POINTER: Final = "/" + "/".join((_ROOT, *MAIN))
 
 #: our list -> (path of its parent below the root, name of one element, table)
@@ -87,11 +88,11 @@ def parse_fiscal_xml(
     raw = RawDocument(SOURCE_FORMAT, xml_pointer)
     raw.invoice_id = (root.findtext("Header/EInvoiceID") or "").strip()
     _walk_frame(raw, root)
-    for ours, (path, element_name, table) in _LISTS.items():
+    for ours, (path, _, _) in _LISTS.items():
         parent = root.find("/".join(path))
         limit = {"items": _MAX_ITEMS, "attachments": _MAX_ATTACHMENTS}.get(ours, max_lines)
         if parent is not None:
-            _take_list(raw, ours, parent, element_name, table, limit)
+            _take_list(raw, ours, parent, limit)
     return assemble(raw)
 
 
@@ -175,7 +176,7 @@ def _walk_frame(raw: RawDocument, root: Element) -> None:
     _refuse_others(raw, data, f"/{_ROOT}/EInvoiceData", {"Main", "Details", "AuxDetails"})
     main = data.find("Main")
     assert main is not None
-    _take_element(raw, raw.header, main, HEADER, "", ("MainExt/attachmentDigests",))
+    _take_element(raw, raw.header, main, HEADER, "")
 
 
 def _refuse_others(raw: RawDocument, node: Element, base: str, known: set[str]) -> None:
@@ -192,10 +193,9 @@ def _take_list(
     raw: RawDocument,
     ours: str,
     parent: Element,
-    element_name: str,
-    table: tuple[Field, ...],
     limit: int,
 ) -> None:
+    _, element_name, table = _LISTS[ours]
     elements = [child for child in parent if child.tag == element_name]
     for child in parent:
         if child.tag != element_name:
@@ -218,7 +218,6 @@ def _take_element(
     element: Element,
     table: tuple[Field, ...],
     prefix: str,
-    skip: tuple[str, ...] = (),
 ) -> None:
     """Take the text of every known leaf below ``element``; refuse what is unknown or repeated."""
     names = {"/".join(entry.xml): entry.name for entry in table}
@@ -229,7 +228,7 @@ def _take_element(
     while waiting:
         above, child = waiting.pop()
         path = f"{above}/{child.tag}" if above else child.tag
-        if path in skip or child.tag in XML_NOT_RECORDED:
+        if path == _ATTACHMENTS_PATH or child.tag in XML_NOT_RECORDED:
             continue
         if path in seen:
             raw.fault(f"{base}/{path}", "duplicate-key")

@@ -160,6 +160,9 @@ class Fault:
     def en(self) -> str:
         return FAULT_TEXTS[self.code][1]
 
+    def to_json(self) -> dict[str, str]:
+        return {"pointer": self.pointer, "code": self.code, "zh": self.zh, "en": self.en}
+
 
 class InvalidInvoiceError(DomainError):
     """A document was read or refused; ``faults`` lists everything found, at most MAX_FAULTS."""
@@ -175,6 +178,7 @@ class InvalidInvoiceError(DomainError):
             f"first {shown[0].pointer or '/'}: {shown[0].en}",
         )
         self.faults = shown
+        self.errors = [fault.to_json() for fault in shown]
 
 
 class UnreadableDocumentError(InvalidInvoiceError):
