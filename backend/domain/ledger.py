@@ -77,6 +77,11 @@ class LedgerIntent:
     def is_final(self) -> bool:
         return self.state is IntentState.FINAL
 
+    @property
+    def took_effect(self) -> bool:
+        """Whether the ledger is now as the intent wanted it (it may have been so already)."""
+        return self.outcome in ("done", "repeated")
+
 
 @dataclass(frozen=True, slots=True)
 class LeafPosition:
@@ -175,3 +180,9 @@ class SlotState:
 #   renew      {"invoice_key", "payer", "counter", "deadline"}
 #   expire     {"invoice_key"}
 #   rule       {"invoice_key", "leaf": LeafPosition payload or null}
+
+# Outcomes: the contract's `Outcome` and `AnchorOutcome` in kebab case ("done" for an effect and
+# for Anchored): done, repeated, stale, locked, settled-by-payer, settled-by-basic, bound-elsewhere,
+# nothing-left, over-total, bad-deadline, conflict, not-next, ... `outcome_detail` of a claim call:
+#   {"payer", "counter", "holder_payer", "holder_counter", "leaf_reference", "value",
+#    "decision_version", "paid", "total"}; of an anchor: {"head"} (hex).
