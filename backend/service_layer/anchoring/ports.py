@@ -1,0 +1,205 @@
+"""What the anchoring service needs from database and ledger."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from backend.domain.ledger import IntentKind, IntentState, LedgerIntent
+from backend.service_layer.anchoring.model import (
+    Call,
+    Deployment,
+    Fees,
+    Lease,
+    LedgerEvent,
+    Purpose,
+    Receipt,
+    SignedTransaction,
+    TransactionRecord,
+    TransactionState,
+    UnsignedTransaction,
+)
+from backend.service_layer.ports import Alarms, BlockStamp, Clock, IdSource
+
+
+class AnchoringOutbox(Protocol):
+    def get(self, intent_id: str) -> LedgerIntent: ...
+
+    def queued(
+        self, *, held: bool, account: str | None = None, limit: int = 1_000
+    ) -> Sequence[LedgerIntent]: ...
+
+    def in_states(
+        self, *states: IntentState, kind: IntentKind | None = None
+    ) -> Sequence[LedgerIntent]: ...
+
+    def mined_above(self, block_number: int) -> Sequence[LedgerIntent]: ...
+
+    def set_state(self, intent_ids: Sequence[str], state: IntentState, **values: Any) -> None: ...
+
+    def count_tries(self, intent_ids: Sequence[str]) -> None: ...
+
+    def backlog(self) -> Mapping[str, tuple[int, dt.datetime]]: ...
+
+
+class AnchoringBatches(Protocol):
+    def anchor_at(self, institution_number: int, sequence: int) -> LedgerIntent | None: ...
+
+
+class Accounts(Protocol):
+    def acquire(self, name: str, owner: str, seconds: float) -> Lease:
+        """Take or renew a lease; raises LeaseHeldError while another owner's is running."""
+        ...
+
+    def confirm(self, lease: Lease, seconds: float) -> None:
+        """Extend a lease inside the caller's transaction; raises LeaseLostError if it is gone."""
+        ...
+
+    def release(self, lease: Lease) -> None: ...
+
+    def next_nonce(self, account: str) -> int | None:
+        """The next nonce of an account, None before its first use."""
+        ...
+
+    def set_nonce(self, account: str, expected: int | None, new: int, fencing_token: int) -> None:
+        """Compare-and-swap of the next nonce; raises LeaseLostError when it has moved."""
+        ...
+
+
+class Transactions(Protocol):
+    def add(self, record: TransactionRecord, intent_ids: Sequence[str]) -> None: ...
+
+    def get(self, transaction_id: str) -> TransactionRecord: ...
+
+    def find_by_hash(self, tx_hash: bytes) -> TransactionRecord | None: ...
+
+    def in_states(
+        self, *states: TransactionState, account: str | None = None
+    ) -> Sequence[TransactionRecord]: ...
+
+    def of_nonce(self, account: str, nonce: int) -> Sequence[TransactionRecord]: ...
+
+    def mined_above(self, block_number: int) -> Sequence[TransactionRecord]: ...
+
+    def items(self, transaction_id: str) -> Sequence[LedgerIntent]: ...
+
+    def update(self, transaction_id: str, state: TransactionState, **values: Any) -> None: ...
+
+    def pending_count(self, account: str) -> int: ...
+
+
+class Chain(Protocol):
+    def deployment(self) -> Deployment | None: ...
+
+    def cursor(self) -> BlockStamp | None:
+        """The newest block that was followed."""
+        ...
+
+    def add_cursor(self, stamp: BlockStamp) -> None: ...
+
+    def stamps_below(self, block_number: int, limit: int) -> Sequence[BlockStamp]:
+        """Followed blocks below a height, newest first."""
+        ...
+
+    def forget_above(self, block_number: int) -> None: ...
+
+    def accounts_of_institution(self, institution_code: str) -> Sequence[str]: ...
+
+
+class AnchoringWork(Protocol):
+    @property
+    def outbox(self) -> AnchoringOutbox: ...
+
+    @property
+    def batches(self) -> AnchoringBatches: ...
+
+    @property
+    def alarms(self) -> Alarms: ...
+
+    @property
+    def accounts(self) -> Accounts: ...
+
+    @property
+    def transactions(self) -> Transactions: ...
+
+    @property
+    def chain(self) -> Chain: ...
+
+    def commit(self) -> None: ...
+
+
+class WorkFactory(Protocol):
+    def __call__(self, *, write: bool = True) -> AbstractContextManager[AnchoringWork]: ...
+
+
+class LedgerNode(Protocol):
+    """The ledger as the worker needs it. Every method raises LedgerUnavailableError when no node
+    of the right network answers: the truth is then unknown, not absent."""
+
+    def deployment(self) -> Deployment: ...
+
+    def head(self) -> BlockStamp: ...
+
+    def final_number(self) -> int: ...
+
+    def block(self, number: int) -> BlockStamp | None: ...
+
+    def events(self, first: int, last: int) -> Sequence[LedgerEvent]: ...
+
+    def first_settlement(self, invoice_key: bytes, payer: int) -> LedgerEvent | None: ...
+
+    def receipt(self, tx_hash: bytes) -> Receipt | None: ...
+
+    def transaction_count(self, account: str) -> int: ...
+
+    def batch_head(self, institution_number: int, sequence: int) -> bytes: ...
+
+    def is_intake_paused(self) -> bool: ...
+
+    def anchor_bar(self, account: str) -> str:
+        """Why the account may not anchor now: empty, or suspended, paused, after-grace, ..."""
+        ...
+
+    def encode(self, kind: IntentKind, payloads: Sequence[Mapping[str, Any]]) -> Call: ...
+
+    def check(self, account: str, call: Call) -> None:
+        """Raise CallRefusedError when the call would revert now."""
+        ...
+
+    def fees(self) -> Fees: ...
+
+    def send(self, raw: bytes) -> str:
+        """Hand bytes to every node; returns the refusals, empty when a node took them.
+
+        A refusal text is a hint only: nodes say "known" in many ways (T3)."""
+        ...
+
+
+class Signer(Protocol):
+    def holds(self, account: str) -> bool: ...
+
+    def sign(self, account: str, unsigned: UnsignedTransaction) -> SignedTransaction: ...
+
+
+class Decoder(Protocol):
+    def __call__(self, raw: bytes) -> SignedTransaction: ...
+
+
+__all__ = [
+    "Accounts",
+    "AnchoringBatches",
+    "AnchoringOutbox",
+    "AnchoringWork",
+    "Call",
+    "Chain",
+    "Clock",
+    "Decoder",
+    "IdSource",
+    "LedgerNode",
+    "Purpose",
+    "Signer",
+    "Transactions",
+    "WorkFactory",
+]
