@@ -32,6 +32,10 @@ CATEGORY_NAMES: Final = {
 CLASS_WORDS: Final = {"01": "甲类", "02": "乙类", "03": "丙类"}
 
 _INPATIENT_ONLY: Final = frozenset(("01", "06", "07"))
+_WEIGHT_FEN: Final = 40_000
+_WEIGHT_MAX: Final = 250
+"""Weights that bring the mean line near Quzhou's 15.9 yuan (requirement R15)."""
+
 _SPLIT_UNITS: Final = 12
 """Tablets of a pack that is sold singly: a twelfth of a price has more than two decimals."""
 
@@ -47,8 +51,7 @@ class PriceList:
 def price_list(catalogue: Catalogue, on: dt.date) -> PriceList:
     """The unrestricted items that are valid on ``on``, weighted by price.
 
-    Restricted items need the hospital's approval flag, which the fiscal XML cannot carry; the
-    planted cases have them in JSON bills.
+    Restricted items need the hospital's approval flag and a look at the diagnosis.
     """
     valid = [
         item
@@ -57,7 +60,7 @@ def price_list(catalogue: Catalogue, on: dt.date) -> PriceList:
     ]
     weighted: list[CatalogueItem] = []
     for item in sorted(valid, key=lambda entry: entry.code):
-        weighted += [item] * (12 if item.price_fen < 1_000 else 4 if item.price_fen < 5_000 else 1)
+        weighted += [item] * max(1, min(_WEIGHT_MAX, _WEIGHT_FEN // item.price_fen))
     return PriceList(
         outpatient=tuple(i for i in weighted if i.category_code not in _INPATIENT_ONLY),
         inpatient=tuple(weighted),
@@ -106,7 +109,7 @@ def draw_lines(
         if len(lines) + 2 <= count and item.category_code in ("09", "11") and draw.chance(0.3):
             lines += _split_pack(draw, item, day)
             continue
-        quantity = draw.between(1, 3) if item.category_code in ("09", "10", "11", "08") else 1
+        quantity = draw.between(1, 2) if item.category_code in ("09", "10", "11", "08") else 1
         lines.append(
             line_of(
                 item,
@@ -162,7 +165,7 @@ def charge(catalogue: Catalogue, on: dt.date, goods: Goods) -> ExpenseLine:
 def _suitable(catalogue: Catalogue, on: dt.date, goods: Goods) -> CatalogueItem:
     """An unrestricted item without price limit, 10 % paid first if it is class 乙.
 
-    The wished category comes first, so that the bill reads well; any other will do.
+    The wished category and a like price come first, so that the bill reads well.
     """
     found = [
         item
@@ -176,4 +179,12 @@ def _suitable(catalogue: Catalogue, on: dt.date, goods: Goods) -> CatalogueItem:
     ]
     if not found:
         raise LookupError(f"the catalogue has no plain item of class {goods.level}")
-    return min(found, key=lambda item: (item.category_code != goods.category, item.code))
+    wished_fen = goods.price_e6 // 10_000
+    return min(
+        found,
+        key=lambda item: (
+            item.category_code != goods.category,
+            abs(item.price_fen - wished_fen),
+            item.code,
+        ),
+    )

@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Final
 
-GRACE_DAYS: Final = 90
+GRACE_DAYS: Final = 365
 """How long after the agreement's end the ledger still takes anchors of earlier bills."""
 
 EXPIRED_SINCE_DAYS: Final = 30
