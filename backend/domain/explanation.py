@@ -178,6 +178,17 @@ class PendReason:
 
 
 @dataclass(frozen=True, slots=True)
+class DecisionContext:
+    """What turns an explanation into a decision: the claim it decides and what it is bound to."""
+
+    invoice_fingerprint: bytes
+    claim_number: str
+    payer_number: int
+    lodge_counter: int
+    decision_version: int
+
+
+@dataclass(frozen=True, slots=True)
 class ExplanationOfBenefits:
     """The result of one adjudication; amounts in fen, names as in setlinfo (reference 2.2)."""
 
@@ -277,6 +288,19 @@ class ExplanationOfBenefits:
         if self.stay_number:
             record["stay_number"] = self.stay_number
         return record
+
+    def to_record(self, context: DecisionContext) -> dict[str, Any]:
+        """The canonical record whose fingerprint is settled on the ledger (SPEC.md B3)."""
+        return {
+            "format": RECORD_FORMAT,
+            "invoice_fingerprint": context.invoice_fingerprint.hex(),
+            "claim_number": context.claim_number,
+            "payer_number": context.payer_number,
+            "lodge_counter": context.lodge_counter,
+            "decision_version": context.decision_version,
+            "outcome": str(self.outcome),
+            **self.body(),
+        }
 
     def to_estimate(self) -> dict[str, Any]:
         """The output of ``yichu policy adjudicate``: an estimate has no claim, payer or lodge."""
