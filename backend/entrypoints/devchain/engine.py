@@ -7,6 +7,7 @@ if it fails, the chain object is opened anew on the unchanged store.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -32,6 +33,8 @@ from backend.entrypoints.devchain.pool import Pool
 from backend.entrypoints.devchain.rules import has_base_fee
 from backend.entrypoints.devchain.store import SqliteStore
 
+_log = logging.getLogger("yichu.devchain")
+
 MAX_BLOCKS_A_CALL = 10_000
 #: A block mined after a revert must differ from the one it replaces, also in the same second.
 _EXTRA_DATA_MARK = b"yichu-devchain/"
@@ -44,13 +47,13 @@ class Engine:
         self,
         folder: Path | None,
         options: ChainOptions,
-        run: RunOptions = RunOptions(),  # noqa: B008
+        run: RunOptions | None = None,
     ) -> None:
         """Open the ledger in ``folder`` (``None``: in memory), or make it.
 
         Raises :class:`LedgerStartError` where the options contradict what is stored.
         """
-        self.run = run
+        self.run = run or RunOptions()
         self.lock = threading.RLock()
         self.mining = True
         self.store = SqliteStore(folder)
@@ -126,7 +129,7 @@ class Engine:
                 return
             transaction_hash, raw = waiting
             self.store.remove_waiting(transaction_hash)
-            self._mine_block([self.pool.decode(self.chain, raw)])
+            self._mine_block([self.pool.admitted(self.chain, raw)])
 
     def _mine_waiting(self) -> None:
         """Mine one block of everything that can be mined now; it may be empty."""
@@ -136,7 +139,7 @@ class Engine:
         queue = sorted(self.store.waiting(), key=lambda item: item[2])
         for transaction_hash, sender, nonce, raw in queue:
             expected = nonces.get(sender, self.nonce_at_head(sender))
-            transaction = self.pool.decode(self.chain, raw)
+            transaction = self.pool.admitted(self.chain, raw)
             if nonce != expected or gas + transaction.gas > self.settings.gas_limit:
                 continue
             nonces[sender] = nonce + 1
@@ -147,7 +150,7 @@ class Engine:
 
     def _mine_block(
         self, transactions: list[SignedTransactionAPI], timestamp: int | None = None
-    ) -> BlockHeaderAPI:
+    ) -> None:
         """One block at the head, through eth-tester's backend."""
         chain = self.chain
         head = chain.get_canonical_head()
@@ -155,17 +158,22 @@ class Engine:
         chain.header = chain.create_header_from_parent(
             head, timestamp=moment, extra_data=_EXTRA_DATA_MARK + str(self.epoch).encode()
         )
+        applied = 0
         for transaction in transactions:
             try:
                 chain.apply_transaction(transaction)
             except ValidationError as error:
-                raise refused(str(error)) from error
+                # It was fit when it was admitted; while it waited its sender spent the money.
+                _log.warning("transaction %s dropped: %s", transaction.hash.hex(), error)
+                continue
             self.store.add_sender(transaction.hash, transaction.sender)
+            applied += 1
+        if transactions and not applied:
+            return
         self.backend.mine_blocks(1)
         header: BlockHeaderAPI = chain.get_canonical_head()
         if header.bloom:
             self.store.add_bloom(header.block_number, header.bloom.to_bytes(256, "big"))
-        return header
 
     # -- mining ------------------------------------------------------------------------------
 
