@@ -797,7 +797,7 @@ contract InvoiceLedger is IInvoiceLedger {
     function _leafBar(Leaf calldata leaf) private pure returns (Outcome) {
         if (leaf.kind != _KIND_CLAIMABLE && leaf.kind != _KIND_SETTLED) return Outcome.KindRefused;
         if (
-            leaf.total > AMOUNT_MAX || leaf.borne > AMOUNT_MAX || leaf.invoiceKey == 0
+            leaf.total > AMOUNT_MAX || leaf.borne > leaf.total || leaf.invoiceKey == 0
                 || leaf.secondKey == leaf.invoiceKey
         ) return Outcome.BadLeaf;
         return Outcome.Done;

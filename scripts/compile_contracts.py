@@ -3,10 +3,10 @@
     python scripts/compile_contracts.py            writes backend/contracts/*.json
     python scripts/compile_contracts.py --check    recompiles and demands equal bytes
 
-The compiler is one exact version, written in `contracts/package.json`. py-solc-x downloads it where
-the network allows; otherwise the same version from npm is used (`npm ci` in `contracts/`). Both give
-the same bytes, because the artefacts carry no metadata hash. The libraries come from npm in
-either case.
+The compiler is one exact version, written in `contracts/package.json`. py-solc-x downloads it
+where the network allows; otherwise the same version from npm is used (`npm ci` in `contracts/`).
+Both give the same bytes, because the artefacts carry no metadata hash. The libraries come from npm
+in either case.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import solcx
+import solcx.install
 from requests.exceptions import RequestException
 from solcx.exceptions import SolcError, SolcInstallationError
 
@@ -59,7 +60,7 @@ def find_compiler(choice: str) -> Path:
     if choice in ("auto", "download"):
         try:
             solcx.install_solc(version)
-            return Path(solcx.get_executable(version))
+            return Path(solcx.install.get_executable(version))
         except (RequestException, SolcInstallationError, OSError) as error:
             if choice == "download":
                 raise CompilationError(f"solc {version} cannot be downloaded: {error}") from error

@@ -29,8 +29,9 @@ import {IRegistry} from "./IRegistry.sol";
 /// (0: the caller is no payer), counter 16, holder's payer 8, holder's counter 16, leaf reference
 /// 48, value 40, decision version 16, paid sum 40, total 40. `value` is the deadline in Unix seconds
 /// for Lodge and Renew, the amount in fen for Settle, the reason for Release, the given flags for
-/// Rule, else 0. Leaf reference, paid and total are those of the slot after the call; where the
-/// item itself names a leaf (lodge, void, reverse, supersede, rule) the leaf reference is that one.
+/// Rule, else 0. Leaf reference, paid and total are those of the slot after the effect (before it for
+/// Release and Expire, which may clear them). In `Unchanged` paid and total are the slot's, value
+/// and version are 0, and the leaf reference is the one that the item names, else the slot's.
 ///
 /// Each item of a call gives exactly one event of its invoice key, in the order of the items: the
 /// event of its effect, or `Unchanged`. Batch calls never revert for an item. Single calls revert
@@ -79,7 +80,7 @@ interface IInvoiceLedger {
         PolicyUnknown, // 20 no such policy was published
         OverTotal, // 21 paid + amount exceeds the total
         NotLater, // 22 the new leaf does not come after the old one in one sequence
-        BadLeaf, // 23 amounts over 2^40 - 1, second key equal to the first, zero key
+        BadLeaf, // 23 total over 2^40 - 1, borne over total, zero key, second key equal to it
         BadBatch, // 24 the batch reference does not open an anchored batch
         ForeignLeaf, // 25 the leaf's code is not the issuer's, or the batch is not the caller's
         BadProof, // 26 the inclusion proof does not lead to the batch's root
