@@ -1,0 +1,1 @@
+"""A citizen's claims: what can be claimed, one touch, the pipeline, the person's review."""

@@ -1,0 +1,65 @@
+"""Moves open claims one step at a time, in the order of the ledger protocol, section 5.
+
+Each step is one database transaction and may run twice: the state is changed by compare-and-swap,
+intents carry a dedupe key, payout ids are derived. The ledger is read before the transaction
+begins, so that a slow node never holds the database's write lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from backend.domain.claim import ClaimState
+from backend.domain.errors import DomainError
+from backend.service_layer.claims import closing, lodging, screen_step
+from backend.service_layer.claims.ports import ClaimServices
+from backend.service_layer.claims.records import Claim
+from backend.service_layer.ports import LedgerUnavailableError
+
+Step = Callable[[ClaimServices, Claim], bool]
+
+_STEPS: dict[ClaimState, Step] = {
+    ClaimState.SUBMITTED: screen_step.screen,
+    ClaimState.SCREENED: screen_step.calculate,
+    ClaimState.CALCULATED: lodging.enqueue_lodge,
+    ClaimState.LODGING: lodging.read_lodge,
+    ClaimState.LODGED: lodging.decide,
+    ClaimState.DECIDED: closing.enqueue_closing,
+    ClaimState.SETTLING: closing.read_settlement,
+    ClaimState.SETTLED: closing.instruct_payout,
+    ClaimState.PAYING: closing.ask_bank,
+    ClaimState.RELEASING: closing.read_release,
+}
+"""``PENDED`` is missing: only a person moves a pended claim on (review)."""
+
+
+def advance_claims(deps: ClaimServices) -> int:
+    """Give every open claim one step; returns how many moved.
+
+    A claim whose step fails on data of its own raises an alarm and stays where it is; the others
+    go on.
+    """
+    with deps.work(write=False) as work:
+        open_ids = work.claims.open_ids()
+    moved = 0
+    for claim_id, _ in open_ids:
+        moved += advance_one(deps, claim_id)
+    return moved
+
+
+def advance_one(deps: ClaimServices, claim_id: str) -> bool:
+    """One step of one claim; True when something changed."""
+    with deps.work(write=False) as work:
+        claim = work.claims.get(claim_id)
+    step = _STEPS.get(claim.state)
+    if step is None:
+        return False
+    try:
+        return step(deps, claim)
+    except LedgerUnavailableError:
+        return screen_step.wait_for(deps, claim, "ledger")
+    except DomainError as error:
+        with deps.work() as work:
+            work.alarms.raise_alarm("claim-step-failed", claim.id, f"{claim.state}: {error.code}")
+            work.commit()
+        return False

@@ -1,0 +1,204 @@
+"""From stored bills and claims to adjudication: pack by date, the year's history, estimates.
+
+The order of the year's totals is fixed: submission, then service date, then invoice key. A claim
+sees every live claim before it in that order (settled ones, and open ones as reservations) and
+none after it, so that no deductible is taken twice or skipped, whichever claim the ledger
+finishes first.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from backend.domain.adjudication import adjudicate, estimate_submission
+from backend.domain.bill import BillForBenefit, bill_from_invoice
+from backend.domain.claim import ClaimState
+from backend.domain.errors import DomainError
+from backend.domain.explanation import ExplanationOfBenefits
+from backend.domain.invoice import Invoice, VisitKind
+from backend.domain.person import (
+    RESIDENT,
+    RESIDENT_PERSON,
+    CoverPeriod,
+    History,
+    HistoryEntry,
+    PersonSnapshot,
+)
+from backend.domain.policy import PolicyError, PolicyPack
+from backend.service_layer.claims.ports import ClaimServices, ClaimWork
+from backend.service_layer.claims.records import Calculation, Claim, Person, StoredBill
+from verifier.commitment.canonical import canonical_bytes, parse_canonical
+from verifier.errors import VerificationError
+
+_OPEN_END: Final = dt.date(2099, 12, 31)
+_SETTLED = (ClaimState.SETTLED, ClaimState.PAYING, ClaimState.PAID)
+
+
+class StoredBillUnreadableError(DomainError):
+    """What is stored of a bill cannot be read as an invoice record: it was changed."""
+
+    code = "stored-bill-unreadable"
+
+
+def read_record(work: ClaimWork, bill: StoredBill) -> dict[str, Any]:
+    """The record as stored: header and expense lines put together again."""
+    try:
+        record = parse_canonical(bill.header.encode())
+        lines = [parse_canonical(line.encode()) for line in work.claims.lines_of(bill.version_id)]
+    except (VerificationError, UnicodeError) as error:
+        raise StoredBillUnreadableError(
+            "存储的票据内容已无法读取", "the stored bill cannot be read as a record"
+        ) from error
+    if not isinstance(record, dict):
+        raise StoredBillUnreadableError(
+            "存储的票据内容已无法读取", "the stored bill header is not an object"
+        )
+    return {**record, "lines": lines}
+
+
+def read_invoice(work: ClaimWork, bill: StoredBill) -> Invoice:
+    return Invoice.from_record(read_record(work, bill))
+
+
+def benefit_view(work: ClaimWork, bill: StoredBill) -> BillForBenefit:
+    return bill_from_invoice(
+        read_invoice(work, bill), invoice_key=bill.invoice_key, hospital_level=bill.hospital_level
+    )
+
+
+def snapshot_of(person: Person, region: str, as_of: dt.date) -> PersonSnapshot:
+    """The dated snapshot of one person, without name or identity number."""
+    kind = RESIDENT_PERSON if person.insurance_type == RESIDENT else person.person_type
+    return PersonSnapshot(
+        person_ref=person.id,
+        region=region,
+        insurance_type=person.insurance_type,
+        person_type=kind,
+        as_of=as_of,
+        cover=(
+            CoverPeriod(person.insurance_type, person.cover_from, person.cover_until or _OPEN_END),
+        ),
+    )
+
+
+def pick_pack(packs: Iterable[PolicyPack], region: str, day: dt.date) -> PolicyPack:
+    """The pack of the region in force on the day of service; raises :class:`PolicyError`."""
+    found = [pack for pack in packs if pack.region == region and pack.is_effective_on(day)]
+    if not found:
+        raise PolicyError(
+            f"{day.isoformat()} 没有生效的政策，请联系经办机构。",
+            f"No policy is in force on {day.isoformat()}.",
+        )
+    return max(found, key=lambda pack: (pack.effective_from, pack.pack_id))
+
+
+def history_entry(claim: Claim, explanation: str) -> HistoryEntry:
+    """What a calculated or decided claim does to the year's totals, from its stored record."""
+    record = json.loads(explanation)
+
+    def day(name: str) -> dt.date | None:
+        return dt.date.fromisoformat(record[name]) if name in record else None
+
+    return HistoryEntry(
+        claim_number=claim.number,
+        service_on=dt.date.fromisoformat(record["service_on"]),
+        visit_kind=VisitKind(record["visit_kind"]),
+        hospital_code=record["hospital_code"],
+        insurance_type=record["insurance_type"],
+        in_scope_fen=record["inscp_scp_amt_fen"],
+        deductible_fen=record["act_pay_dedc_fen"],
+        pool_paid_fen=record["hifp_pay_fen"],
+        layer2_base_fen=record["layer2_base_fen"],
+        layer2_paid_fen=record["hifmi_pay_fen"] + record["hifob_pay_fen"],
+        state="settled" if claim.state in _SETTLED else "reserved",
+        admitted_on=day("admitted_on"),
+        discharged_on=day("discharged_on"),
+        stay_number=record.get("stay_number", ""),
+    )
+
+
+def history_before(work: ClaimWork, person_id: str, year: int, claim_id: str | None) -> History:
+    """The year's live claims before ``claim_id`` in the fixed order; all of them for None."""
+    entries = []
+    for claim in work.claims.live_of_year(person_id, year):
+        if claim.id == claim_id:
+            break
+        decision = work.decisions.latest(claim.id)
+        if decision is not None:
+            entries.append(history_entry(claim, decision.explanation))
+            continue
+        calculation = work.decisions.latest_calculation(claim.id)
+        if calculation is not None:
+            entries.append(history_entry(claim, calculation.explanation))
+    return History(tuple(entries))
+
+
+def estimate_bills(
+    deps: ClaimServices, work: ClaimWork, person: Person, bills: Sequence[StoredBill]
+) -> dict[str, ExplanationOfBenefits]:
+    """The explanation of each bill by invoice id, as one submission would be calculated.
+
+    Bills of different years (and packs) share nothing and are worked out apart.
+    """
+    today = deps.clock.now().date()
+    snapshot = snapshot_of(person, deps.settings.region, today)
+    groups: dict[tuple[int, str], tuple[PolicyPack, list[StoredBill]]] = {}
+    for bill in bills:
+        pack = pick_pack(deps.packs, deps.settings.region, bill.service_on)
+        key = (bill.service_on.year, pack.pack_id)
+        groups.setdefault(key, (pack, []))[1].append(bill)
+    found: dict[str, ExplanationOfBenefits] = {}
+    carried: dict[int, History] = {}
+    for (year, _), (pack, members) in sorted(groups.items()):
+        history = carried.get(year) or history_before(work, person.id, year, None)
+        views = {bill.invoice_key: benefit_view(work, bill) for bill in members}
+        results = estimate_submission(pack, views.values(), snapshot, history)
+        for bill in members:
+            found[bill.invoice_id] = results[bill.invoice_key]
+        carried[year] = history.with_entries(
+            eob.history_entry(key.hex()) for key, eob in results.items()
+        )
+    return found
+
+
+def adjudicate_claim(
+    deps: ClaimServices, work: ClaimWork, claim: Claim, bill: StoredBill
+) -> tuple[ExplanationOfBenefits, PersonSnapshot, History, PolicyPack]:
+    """One claim on the year's present totals, with the inputs that an auditor replays it from."""
+    person = work.people.get(claim.person_id)
+    snapshot = snapshot_of(person, deps.settings.region, deps.clock.now().date())
+    pack = pick_pack(deps.packs, deps.settings.region, claim.service_on)
+    history = history_before(work, claim.person_id, claim.benefit_year, claim.id)
+    eob = adjudicate(pack, benefit_view(work, bill), snapshot, history)
+    return eob, snapshot, history, pack
+
+
+def store_calculation(
+    deps: ClaimServices, work: ClaimWork, claim_id: str, eob: ExplanationOfBenefits
+) -> Calculation:
+    """Keep a calculation as the claim's newest version, unless it says what the last one said."""
+    text = canonical_bytes(eob.to_estimate()).decode()
+    last = work.decisions.latest_calculation(claim_id)
+    if last is not None and _amounts(last.explanation) == _amounts(text):
+        return last
+    entry = Calculation(
+        id=deps.ids.new_id("cal"),
+        claim_id=claim_id,
+        version=1 if last is None else last.version + 1,
+        paid_fen=eob.paid_fen,
+        explanation=text,
+        calculated_at=deps.clock.now(),
+    )
+    work.decisions.add_calculation(entry)
+    return entry
+
+
+def _amounts(explanation: str) -> dict[str, Any]:
+    """An explanation without the digests of its inputs, which move with every other claim."""
+    record = json.loads(explanation)
+    for name in ("person_snapshot", "history_snapshot"):
+        record.pop(name, None)
+    return dict(record)

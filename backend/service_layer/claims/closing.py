@@ -1,0 +1,241 @@
+"""After the decision: settle or release on the ledger, then the money, each only when final."""
+
+from __future__ import annotations
+
+from backend.domain.claim import ClaimState
+from backend.domain.ledger import IntentKind, IntentState, LedgerIntent, SlotState
+from backend.service_layer.claims.ports import ClaimServices, ClaimWork
+from backend.service_layer.claims.records import Claim, Decision, Payout
+from backend.service_layer.claims.screen_step import close_refused, wait_for
+from backend.service_layer.failpoints import reach
+
+REASON_REFUSED = 1
+REASON_LAPSED = 2
+REASON_BILL_VOID = 3
+
+
+def enqueue_closing(deps: ClaimServices, claim: Claim) -> bool:
+    """decided -> settling, or releasing for a refusal."""
+    with deps.work() as work:
+        if work.claims.get(claim.id, lock=True).state is not claim.state:
+            return False
+        decision = work.decisions.latest(claim.id)
+        assert decision is not None, "a decided claim has a decision"
+        if decision.outcome == "refused":
+            enqueue_release(deps, work, claim, REASON_REFUSED, decision)
+        else:
+            _enqueue_settle(deps, work, claim, decision)
+        work.commit()
+    reach("claims.settle-enqueued")
+    return True
+
+
+def _enqueue_settle(deps: ClaimServices, work: ClaimWork, claim: Claim, decision: Decision) -> None:
+    bill = work.claims.bill_of_version(claim.version_id)
+    _enqueue(
+        deps,
+        work,
+        claim,
+        IntentKind.SETTLE,
+        f"settle:{claim.id}:{decision.version}",
+        {
+            "invoice_key": bill.invoice_key.hex(),
+            "payer": claim.payer_number,
+            "counter": claim.lodge_counter,
+            "amount": decision.paid_fen,
+            "decision_fingerprint": decision.fingerprint.hex(),
+            "decision_version": decision.version,
+            "policy_hash": decision.policy_hash.hex(),
+        },
+    )
+    work.claims.update(claim.id, claim.state, deps.clock.now(), state=ClaimState.SETTLING)
+
+
+def enqueue_release(
+    deps: ClaimServices,
+    work: ClaimWork,
+    claim: Claim,
+    reason: int,
+    decision: Decision | None,
+) -> None:
+    """Give the lock back; a refusal carries its decision, so that it can be proved too."""
+    bill = work.claims.bill_of_version(claim.version_id)
+    _enqueue(
+        deps,
+        work,
+        claim,
+        IntentKind.RELEASE,
+        f"release:{claim.id}:{claim.lodge_counter}:{reason}",
+        {
+            "invoice_key": bill.invoice_key.hex(),
+            "payer": claim.payer_number,
+            "counter": claim.lodge_counter,
+            "reason": reason,
+            "decision_fingerprint": (decision.fingerprint if decision else bytes(32)).hex(),
+            "decision_version": decision.version if decision else 0,
+            "policy_hash": (decision.policy_hash if decision else bytes(32)).hex(),
+        },
+    )
+    work.claims.update(
+        claim.id, claim.state, deps.clock.now(), state=ClaimState.RELEASING, waiting_for=None
+    )
+
+
+def _enqueue(
+    deps: ClaimServices,
+    work: ClaimWork,
+    claim: Claim,
+    kind: IntentKind,
+    dedupe_key: str,
+    payload: dict[str, object],
+) -> None:
+    account = work.claims.payer_account(claim.payer_number)
+    assert account is not None, "a lodged claim has a payer with an account"
+    work.outbox.add(
+        LedgerIntent(
+            id=deps.ids.new_id("int"),
+            kind=kind,
+            account=account,
+            held=True,
+            dedupe_key=dedupe_key,
+            subject_id=claim.id,
+            payload=payload,
+        )
+    )
+
+
+def _newest(deps: ClaimServices, claim: Claim, kind: IntentKind) -> LedgerIntent | None:
+    with deps.work(write=False) as work:
+        intents = work.outbox.of_subject(claim.id, kind)
+    return intents[-1] if intents else None
+
+
+def read_settlement(deps: ClaimServices, claim: Claim) -> bool:
+    """settling -> settled once the settlement is final; a void bill is released instead."""
+    intent = _newest(deps, claim, IntentKind.SETTLE)
+    if intent is None or not intent.is_final:
+        if intent is not None and intent.state is IntentState.QUARANTINED:
+            return wait_for(deps, claim, "operator")
+        return False
+    if intent.took_effect:
+        with deps.work() as work:
+            changed = work.claims.update(
+                claim.id,
+                claim.state,
+                deps.clock.now(),
+                state=ClaimState.SETTLED,
+                waiting_for=None,
+            )
+            work.commit()
+        reach("claims.settled")
+        return changed
+    with deps.work() as work:
+        if work.claims.get(claim.id, lock=True).state is not claim.state:
+            return False
+        if intent.outcome in ("is-void", "is-reversed"):
+            enqueue_release(deps, work, claim, REASON_BILL_VOID, None)
+            work.commit()
+            return True
+        # Anything else contradicts what we know (another settlement, an unpublished policy):
+        # nothing is paid, a person looks.
+        work.alarms.raise_alarm("settlement-refused", claim.id, f"{intent.outcome}")
+        changed = claim.waiting_for != "operator" and work.claims.update(
+            claim.id, claim.state, deps.clock.now(), waiting_for="operator"
+        )
+        work.commit()
+    return changed
+
+
+def instruct_payout(deps: ClaimServices, claim: Claim) -> bool:
+    """settled -> paying: the slot is read again, then the instruction is written, once."""
+    with deps.work(write=False) as work:
+        bill = work.claims.bill_of_version(claim.version_id)
+        decision = work.decisions.latest(claim.id)
+        person = work.people.get(claim.person_id)
+    assert decision is not None, "a settled claim has a decision"
+    slot = deps.ledger.slot(bill.invoice_key)
+    is_payable = slot.has_settled(claim.payer_number) and not slot.flags & (
+        SlotState.VOID | SlotState.REVERSED
+    )
+    with deps.work() as work:
+        if work.claims.get(claim.id, lock=True).state is not claim.state:
+            return False
+        now = deps.clock.now()
+        if not is_payable:
+            work.alarms.raise_alarm("payout-held", claim.id, f"flags {slot.flags}")
+            changed = claim.waiting_for != "payout-held" and work.claims.update(
+                claim.id, claim.state, now, waiting_for="payout-held"
+            )
+            work.commit()
+            return changed
+        if decision.paid_fen == 0:
+            work.claims.update(claim.id, claim.state, now, state=ClaimState.PAID, waiting_for=None)
+            work.commit()
+            return True
+        work.payouts.add(
+            Payout(
+                id=payout_id(claim, decision.version),
+                claim_id=claim.id,
+                decision_version=decision.version,
+                amount_fen=decision.paid_fen,
+                payee_bank=person.payee_bank,
+                payee_account_tail=person.payee_account_tail,
+                instructed_at=now,
+            )
+        )
+        work.claims.update(claim.id, claim.state, now, state=ClaimState.PAYING, waiting_for=None)
+        work.commit()
+    reach("claims.payout-instructed")
+    return True
+
+
+def payout_id(claim: Claim, decision_version: int) -> str:
+    """Derived, so that an instruction that is written twice is one row."""
+    return f"pay_{claim.number}_v{decision_version}"
+
+
+def ask_bank(deps: ClaimServices, claim: Claim) -> bool:
+    """paying -> paid when the bank has answered; a returned payment waits for a person."""
+    with deps.work(write=False) as work:
+        payout = work.payouts.of_claim(claim.id)
+        answered = payout is not None and work.payouts.answer_of(payout.id) is not None
+    if payout is None or answered:
+        return False
+    answer = deps.bank.pay(payout, deps.clock.now())
+    if answer is None:
+        return False
+    with deps.work() as work:
+        if work.claims.get(claim.id, lock=True).state is not claim.state:
+            return False
+        if work.payouts.answer_of(payout.id) is None:
+            work.payouts.answer(answer)
+        if answer.outcome == "paid":
+            work.claims.update(
+                claim.id, claim.state, deps.clock.now(), state=ClaimState.PAID, waiting_for=None
+            )
+        else:
+            work.alarms.raise_alarm("payment-returned", claim.id, payout.id)
+            work.claims.update(claim.id, claim.state, deps.clock.now(), waiting_for="payee")
+        work.commit()
+    reach("claims.bank-answered")
+    return True
+
+
+def read_release(deps: ClaimServices, claim: Claim) -> bool:
+    """releasing -> refused once the release is final; the bill is free again."""
+    intent = _newest(deps, claim, IntentKind.RELEASE)
+    if intent is None or not intent.is_final:
+        if intent is not None and intent.state is IntentState.QUARANTINED:
+            return wait_for(deps, claim, "operator")
+        return False
+    with deps.work() as work:
+        if work.claims.get(claim.id, lock=True).state is not claim.state:
+            return False
+        if not intent.took_effect and intent.outcome != "stale":
+            work.alarms.raise_alarm("release-refused", claim.id, f"{intent.outcome}")
+            work.commit()
+            return wait_for(deps, claim, "operator")
+        close_refused(deps, work, claim)
+        work.commit()
+    reach("claims.released")
+    return True

@@ -1,0 +1,223 @@
+"""Lodging and deciding: the lock on the ledger first, the decision only when it is final."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, Final
+
+from backend.domain.claim import ClaimState, Stage, StageOutcome
+from backend.domain.explanation import ExplanationOfBenefits
+from backend.domain.ledger import IntentKind, IntentState, LedgerIntent
+from backend.service_layer.claims import screening
+from backend.service_layer.claims.benefits import adjudicate_claim, store_calculation
+from backend.service_layer.claims.closing import enqueue_release
+from backend.service_layer.claims.decide import store_decision
+from backend.service_layer.claims.ports import ClaimServices, ClaimWork
+from backend.service_layer.claims.records import Claim, Reason, StageResult
+from backend.service_layer.claims.screen_step import (
+    close_refused,
+    compare,
+    holder_text,
+    raise_mismatch,
+    store_stage,
+    take_readings,
+    wait_for,
+)
+from backend.service_layer.failpoints import reach
+
+LOCK: Final = dt.timedelta(days=90)
+"""How long the ledger keeps the bill for us: longer than the legal clock of 30 working days."""
+
+RETRY_AFTER: Final = dt.timedelta(seconds=30)
+_TRY_AGAIN: Final = frozenset({"paused", "suspended", "bad-deadline", "quarantined"})
+_REFUSALS: Final = {
+    "locked": "这张票据正由另一笔申请办理{holder}，同一张票只能报一次",
+    "settled-by-payer": "这张票据已经报销过{holder}，不能重复报销",
+    "settled-by-basic": "这张票据已由基本医保报销过{holder}，不能重复报销",
+    "settled": "这张票据已经报销过{holder}",
+    "nothing-left": "这张票据的金额已由其他方付清{holder}，没有可报的余额",
+    "is-void": "医院已作废这张票据",
+    "is-reversed": "医院已对这张票据开具红票",
+    "is-on-paper": "这张票据已换开纸质票据，请先退回纸质票",
+    "bound-elsewhere": "账本上这个号码对应另一份票据",
+}
+
+
+def enqueue_lodge(deps: ClaimServices, claim: Claim) -> bool:
+    """calculated -> lodging: ask the ledger to lock the bill, naming the counter it creates."""
+    with deps.work(write=False) as work:
+        tries = work.outbox.of_subject(claim.id, IntentKind.LODGE)
+        bill = work.claims.bill_of_version(claim.version_id)
+    now = deps.clock.now()
+    if claim.waiting_for == "ledger-refused" and now - claim.updated_at < RETRY_AFTER:
+        return False
+    head = deps.ledger.head()
+    counter = deps.ledger.slot(bill.invoice_key).lodge_counter + 1
+    with deps.work() as work:
+        if work.claims.get(claim.id, lock=True).state is not claim.state:
+            return False
+        position = work.batches.position_of(claim.version_id)
+        account = work.claims.payer_account(claim.payer_number)
+        if position is None or account is None:
+            return False
+        work.outbox.add(
+            LedgerIntent(
+                id=deps.ids.new_id("int"),
+                kind=IntentKind.LODGE,
+                account=account,
+                held=True,
+                dedupe_key=f"lodge:{claim.id}:{counter}:{len(tries)}",
+                subject_id=claim.id,
+                payload={
+                    "position": position.to_payload(),
+                    "payer": claim.payer_number,
+                    "counter": counter,
+                    "deadline": int((head.at + LOCK).timestamp()),
+                },
+            )
+        )
+        work.claims.update(
+            claim.id,
+            claim.state,
+            now,
+            state=ClaimState.LODGING,
+            lodge_counter=counter,
+            waiting_for=None,
+        )
+        work.commit()
+    reach("claims.lodge-enqueued")
+    return True
+
+
+def read_lodge(deps: ClaimServices, claim: Claim) -> bool:
+    """lodging -> lodged once the lodge is final, or refused naming the holder."""
+    with deps.work(write=False) as work:
+        intents = work.outbox.of_subject(claim.id, IntentKind.LODGE)
+    if not intents:
+        return False
+    intent = intents[-1]
+    if intent.state is IntentState.QUARANTINED:
+        return wait_for(deps, claim, "operator")
+    if not intent.is_final:
+        return False
+    with deps.work() as work:
+        if work.claims.get(claim.id, lock=True).state is not claim.state:
+            return False
+        now = deps.clock.now()
+        if intent.took_effect:
+            work.claims.update(
+                claim.id, claim.state, now, state=ClaimState.LODGED, waiting_for=None
+            )
+        elif intent.outcome == "stale":
+            # Another lodge took the counter; the slot is read again.
+            work.claims.update(claim.id, claim.state, now, state=ClaimState.CALCULATED)
+        elif intent.outcome in _TRY_AGAIN:
+            work.claims.update(
+                claim.id,
+                claim.state,
+                now,
+                state=ClaimState.CALCULATED,
+                waiting_for="ledger-refused",
+            )
+        else:
+            _refused_by_ledger(deps, work, claim, intent)
+        work.commit()
+    reach("claims.lodged")
+    return True
+
+
+def _refused_by_ledger(
+    deps: ClaimServices, work: ClaimWork, claim: Claim, intent: LedgerIntent
+) -> None:
+    outcome = intent.outcome or "unknown"
+    detail: dict[str, Any] = intent.outcome_detail or {}
+    bill = work.claims.bill_of_version(claim.version_id)
+    payer, counter = int(detail.get("holder_payer", 0)), int(detail.get("holder_counter", 0))
+    holder = holder_text(work, claim, bill, payer, counter) if payer else ""
+    text = _REFUSALS.get(outcome)
+    if text is None:
+        work.alarms.raise_alarm("lodge-refused", claim.id, f"{claim.number}: {outcome}")
+        text = "账本没有接受这张票据，已报警，请拨打电话"
+    reason = Reason(
+        outcome,
+        text.format(holder=holder),
+        f"the ledger refused the bill: {outcome}{holder}",
+        holder=f"{payer}/{counter}" if payer else "",
+    )
+    result = StageResult(
+        Stage.SCREENING,
+        StageOutcome.REFUSED,
+        {"ledger_outcome": outcome, "block": intent.block_number or 0, **detail},
+        (reason,),
+    )
+    store_stage(deps, work, claim, result, deps.clock.now())
+    close_refused(deps, work, claim)
+
+
+def decide(deps: ClaimServices, claim: Claim) -> bool:
+    """lodged -> decided or pended, after the comparison of screening was made again."""
+    readings = take_readings(deps, claim)
+    if readings.ledger is None:
+        return wait_for(deps, claim, "ledger")
+    started = deps.clock.now()
+    with deps.work() as work:
+        work.people.lock(claim.person_id)
+        if work.claims.get(claim.id, lock=True).state is not claim.state:
+            return False
+        result = compare(deps, work, claim, readings.ledger)
+        store_stage(deps, work, claim, result, started)
+        if result.outcome is StageOutcome.REFUSED:
+            _stop_lodged(deps, work, claim, result)
+            work.commit()
+            return True
+        open_pends = [p for p in work.claims.pends_of(claim.id) if p.resolved_at is None]
+        if open_pends:
+            work.claims.update(
+                claim.id,
+                claim.state,
+                deps.clock.now(),
+                state=ClaimState.PENDED,
+                waiting_for="reviewer",
+            )
+            work.commit()
+            return True
+        approve(deps, work, claim)
+        work.commit()
+    reach("claims.decided")
+    return True
+
+
+def approve(deps: ClaimServices, work: ClaimWork, claim: Claim) -> None:
+    """Decide by the policy. The machine may; after pend reasons the resolving person did."""
+    bill = work.claims.bill_of_version(claim.version_id)
+    eob, snapshot, history, pack = adjudicate_claim(deps, work, claim, bill)
+    store_calculation(deps, work, claim.id, eob)
+    resolvers = [pend.resolved_by for pend in work.claims.pends_of(claim.id) if pend.resolved_by]
+    decided_by = resolvers[-1] if resolvers else "machine"
+    resolutions = [p.resolution for p in work.claims.pends_of(claim.id) if p.resolution]
+    reason = resolutions[-1] if resolutions else _reason_of(eob)
+    store_decision(
+        deps,
+        work,
+        claim,
+        bill,
+        (eob, snapshot, history, pack),
+        str(eob.outcome),
+        decided_by,
+        reason,
+    )
+
+
+def _reason_of(eob: ExplanationOfBenefits) -> str:
+    if str(eob.outcome) == "refused":
+        return "；".join(row.zh for row in eob.summary[1:-1]) or "没有可以报销的项目"
+    return "符合政策，按规则核定"
+
+
+def _stop_lodged(deps: ClaimServices, work: ClaimWork, claim: Claim, result: StageResult) -> None:
+    """The bill no longer holds after we locked it: give the lock back without a decision."""
+    reasons = {reason.code for reason in result.reasons}
+    if screening.MISMATCH in reasons:
+        raise_mismatch(work, claim, result)
+    code = 3 if reasons & {"void", "reversed"} else 2
+    enqueue_release(deps, work, claim, code, None)

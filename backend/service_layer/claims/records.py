@@ -1,0 +1,237 @@
+"""The rows of claims as frozen values. Money is integer fen, instants aware UTC."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Any
+
+from backend.domain.claim import CLOSED_STATES, ClaimState, Stage, StageOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One insured person as the (simulated) insurance register knows them."""
+
+    id: str
+    name: str
+    identity_number: str
+    birth_on: dt.date
+    gender: str
+    insurance_type: str
+    person_type: str
+    cover_from: dt.date
+    cover_until: dt.date | None
+    payee_bank: str
+    payee_account_tail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    id: str
+    username: str
+    password_hash: str
+    role: str
+    person_id: str | None
+    is_sample: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBill:
+    """The current version of an uploaded bill, without its lines.
+
+    ``kind`` is the batch leaf's record kind (1 claimable, 2 settled, 3 red); ``header`` the
+    canonical JSON of the record without its lines.
+    """
+
+    invoice_id: str
+    version_id: str
+    version: int
+    institution_code: str
+    institution_name: str
+    hospital_level: int
+    invoice_code: str
+    invoice_number: str
+    invoice_key: bytes
+    second_key: bytes
+    key_version: int
+    kind: int
+    state: str
+    is_current: bool
+    is_disputed: bool
+    public_token: str
+    header: str
+    line_count: int
+    total_fen: int
+    borne_fen: int
+    service_on: dt.date
+    fingerprint: bytes
+    wrapped_secret: bytes | None
+    uploaded_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLeaf:
+    """One leaf of a stored batch with the batch's opening."""
+
+    institution_number: int
+    sequence: int
+    previous_head: bytes
+    size: int
+    leaf_index: int
+    leaves: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    id: str
+    number: str
+    person_id: str
+    form_token: str
+    accepted_at: dt.datetime
+    promised_on: dt.date
+    legal_limit_on: dt.date
+    consent_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    id: str
+    number: str
+    submission_id: str
+    person_id: str
+    invoice_id: str
+    version_id: str
+    live_invoice_id: str | None
+    payer_number: int
+    lodge_counter: int | None
+    state: ClaimState
+    waiting_for: str | None
+    decision_version: int
+    benefit_year: int
+    service_on: dt.date
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+    @property
+    def is_closed(self) -> bool:
+        return self.state in CLOSED_STATES
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a stage did not pass, in words for a person. ``line_index`` counts from 0."""
+
+    code: str
+    zh: str
+    en: str
+    line_index: int | None = None
+    holder: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        found: dict[str, Any] = {"code": self.code, "zh": self.zh, "en": self.en}
+        if self.line_index is not None:
+            found["line_index"] = self.line_index
+        if self.holder:
+            found["holder"] = self.holder
+        return found
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Reason:
+        return cls(
+            value["code"],
+            value["zh"],
+            value["en"],
+            value.get("line_index"),
+            value.get("holder", ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StageResult:
+    """What one stage of one attempt found."""
+
+    stage: Stage
+    outcome: StageOutcome
+    inputs: dict[str, Any] = field(default_factory=dict)
+    reasons: tuple[Reason, ...] = ()
+    waiting_for: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageRow:
+    id: str
+    claim_id: str
+    stage: Stage
+    attempt: int
+    outcome: StageOutcome
+    inputs: dict[str, Any]
+    reasons: tuple[Reason, ...]
+    started_at: dt.datetime
+    finished_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PendReason:
+    id: str
+    claim_id: str
+    code: str
+    line_index: int | None
+    zh: str
+    en: str
+    raised_at: dt.datetime
+    resolved_at: dt.datetime | None = None
+    resolved_by: str | None = None
+    resolution: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Calculation:
+    """A worked-out benefit of one claim; versions are kept. ``explanation`` is canonical JSON."""
+
+    id: str
+    claim_id: str
+    version: int
+    paid_fen: int
+    explanation: str
+    calculated_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An insert-only decision version; ``outcome`` is approved, partial or refused."""
+
+    id: str
+    claim_id: str
+    version: int
+    outcome: str
+    paid_fen: int
+    explanation: str
+    fingerprint: bytes
+    wrapped_secret: bytes | None
+    policy_hash: bytes
+    person_snapshot: str
+    history_snapshot: str
+    decided_by: str
+    reason: str
+    decided_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Payout:
+    id: str
+    claim_id: str
+    decision_version: int
+    amount_fen: int
+    payee_bank: str
+    payee_account_tail: str
+    instructed_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutAnswer:
+    payout_id: str
+    outcome: str
+    bank_reference: str
+    simulated: bool
+    answered_at: dt.datetime

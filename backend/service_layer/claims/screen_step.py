@@ -1,0 +1,314 @@
+"""Screening and calculation as steps: read the ledger, compare, store stages, work out amounts."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from backend.domain.claim import ClaimState, Stage, StageOutcome
+from backend.domain.errors import DomainError
+from backend.service_layer.claims import screening
+from backend.service_layer.claims.benefits import (
+    StoredBillUnreadableError,
+    adjudicate_claim,
+    pick_pack,
+    read_record,
+    snapshot_of,
+    store_calculation,
+)
+from backend.service_layer.claims.ports import ClaimServices, ClaimWork
+from backend.service_layer.claims.records import (
+    Claim,
+    PendReason,
+    Reason,
+    StageResult,
+    StageRow,
+    StoredBill,
+    StoredLeaf,
+)
+from backend.service_layer.failpoints import reach
+from backend.service_layer.ports import LedgerUnavailableError
+from verifier.errors import VerificationError
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """What one step read before its transaction: None where there was nothing to read yet."""
+
+    data_flow: StageResult
+    ledger: screening.LedgerReading | None
+    is_ledger_silent: bool = False
+
+
+def take_readings(deps: ClaimServices, claim: Claim) -> Readings:
+    """Read anchor state from the database, then slot and batch head from the ledger."""
+    with deps.work(write=False) as work:
+        bill = work.claims.bill_of_version(claim.version_id)
+        anchor = work.batches.anchor_of(claim.version_id)
+        stored = work.claims.leaf_of_version(claim.version_id)
+    flow = screening.data_flow(bill, stored is not None, anchor is not None and anchor.is_final)
+    if flow.outcome is not StageOutcome.PASSED or stored is None:
+        return Readings(flow, None)
+    try:
+        reading = screening.LedgerReading(
+            batch_head=deps.ledger.batch_head(stored.institution_number, stored.sequence),
+            slot=deps.ledger.slot(bill.invoice_key),
+            block_number=deps.ledger.head().number,
+        )
+    except LedgerUnavailableError:
+        return Readings(flow, None, is_ledger_silent=True)
+    return Readings(flow, reading)
+
+
+def screen(deps: ClaimServices, claim: Claim) -> bool:
+    """submitted -> screened, or waiting, or refused on an exact fact."""
+    readings = take_readings(deps, claim)
+    started = deps.clock.now()
+    with deps.work() as work:
+        if not _still(work, claim):
+            return False
+        if readings.ledger is None:
+            result = readings.data_flow
+            if readings.is_ledger_silent:
+                result = screening.ledger_silent(Stage.SCREENING)
+            changed = store_stage(deps, work, claim, result, started)
+            if changed:
+                work.claims.update(
+                    claim.id, claim.state, deps.clock.now(), waiting_for=result.waiting_for
+                )
+                work.commit()
+            return changed
+        store_stage(deps, work, claim, readings.data_flow, started)
+        if not run_checks(deps, work, claim, readings.ledger, started):
+            work.commit()
+            return True
+        work.claims.update(
+            claim.id, claim.state, deps.clock.now(), state=ClaimState.SCREENED, waiting_for=None
+        )
+        work.commit()
+    reach("claims.screened")
+    return True
+
+
+def _still(work: ClaimWork, claim: Claim) -> bool:
+    """Whether the claim is where it was read, now that the transaction holds it."""
+    return work.claims.get(claim.id, lock=True).state is claim.state
+
+
+def run_checks(
+    deps: ClaimServices,
+    work: ClaimWork,
+    claim: Claim,
+    reading: screening.LedgerReading,
+    started: dt.datetime,
+) -> bool:
+    """Screening, matching and audit; stores each stage. False: refused (and the claim with it)."""
+    result = compare(deps, work, claim, reading)
+    store_stage(deps, work, claim, result, started)
+    if result.outcome is StageOutcome.REFUSED:
+        refuse_unlodged(deps, work, claim, result)
+        return False
+    bill = work.claims.bill_of_version(claim.version_id)
+    for stage in (_match, _audit):
+        began = deps.clock.now()
+        result = stage(deps, work, claim, bill)
+        store_stage(deps, work, claim, result, began)
+        if result.outcome is StageOutcome.REFUSED:
+            refuse_unlodged(deps, work, claim, result)
+            return False
+        if result.outcome is StageOutcome.PENDED:
+            raise_pends(deps, work, claim, result.reasons)
+    return True
+
+
+def compare(
+    deps: ClaimServices, work: ClaimWork, claim: Claim, reading: screening.LedgerReading
+) -> StageResult:
+    """Screening: the stored bill against what the ledger said in this step."""
+    bill = work.claims.bill_of_version(claim.version_id)
+    stored = work.claims.leaf_of_version(claim.version_id)
+    own = screening.OwnLock(claim.payer_number, claim.lodge_counter)
+    if stored is None:
+        faults = ["leaf"]
+        reference = 0
+    else:
+        faults = _faults(deps, work, bill, stored, reading)
+        reference = (stored.institution_number << 32) | (stored.sequence << 10) | stored.leaf_index
+    slot = reading.slot
+    holder = slot.open_payer or (claim.payer_number if slot.has_settled(claim.payer_number) else 0)
+    text = holder_text(work, claim, bill, holder, slot.lodge_counter) if holder else ""
+    return screening.screening(bill, faults, reading, reference, own, text)
+
+
+def _faults(
+    deps: ClaimServices,
+    work: ClaimWork,
+    bill: StoredBill,
+    stored: StoredLeaf,
+    reading: screening.LedgerReading,
+) -> list[str]:
+    if bill.wrapped_secret is None:
+        return ["secret-erased"]
+    try:
+        secret = deps.secret_box.unwrap(bill.wrapped_secret, bill.version_id)
+        record = read_record(work, bill)
+        leaf = screening.recompute_leaf(bill, record, secret, deps.network_key)
+        return screening.commitment_faults(bill, leaf, stored, reading.batch_head)
+    except StoredBillUnreadableError:
+        return ["record-unreadable"]
+    except (VerificationError, DomainError) as error:
+        return [getattr(error, "code", "record-malformed")]
+
+
+def holder_text(work: ClaimWork, claim: Claim, bill: StoredBill, payer: int, counter: int) -> str:
+    """Who holds the bill on the ledger: payer, counter and, when it is ours, the claim number."""
+    text = f"（{work.claims.payer_name(payer)}，第 {counter} 次登记"
+    ours = None
+    if payer == claim.payer_number and counter:
+        ours = work.claims.lodged_as(bill.invoice_key, counter)
+    if ours is not None and ours.id != claim.id and ours.person_id == claim.person_id:
+        text += f"，受理号 {ours.number}"
+    return text + "）"
+
+
+def _match(deps: ClaimServices, work: ClaimWork, claim: Claim, bill: StoredBill) -> StageResult:
+    from backend.service_layer.claims.benefits import read_invoice
+
+    person = work.people.get(claim.person_id)
+    invoice = read_invoice(work, bill)
+    day = claim.service_on
+    pack = pick_pack(deps.packs, deps.settings.region, day)
+    covered = snapshot_of(person, deps.settings.region, day).is_covered_on(day)
+    catalogue = deps.catalogue
+    unknown = [
+        (index, line.catalogue_code, line.name)
+        for index, line in enumerate(invoice.lines)
+        if catalogue.find(line.catalogue_code, day) is None
+        and catalogue.find_negative(line.catalogue_code, day) is None
+    ]
+    return screening.matching(person, invoice, day, covered, pack.pack_id, unknown)
+
+
+def _audit(deps: ClaimServices, work: ClaimWork, claim: Claim, bill: StoredBill) -> StageResult:
+    eob, _, _, _ = adjudicate_claim(deps, work, claim, bill)
+    raised = {(pend.code, pend.line_index) for pend in work.claims.pends_of(claim.id)}
+    return screening.audit(eob, raised)
+
+
+def store_stage(
+    deps: ClaimServices,
+    work: ClaimWork,
+    claim: Claim,
+    result: StageResult,
+    started: dt.datetime,
+) -> bool:
+    """Insert a stage row, unless it only repeats that the stage still waits. True: inserted."""
+    rows = [row for row in work.claims.stages_of(claim.id) if row.stage is result.stage]
+    if (
+        result.outcome is StageOutcome.WAITING
+        and rows
+        and rows[-1].outcome is StageOutcome.WAITING
+        and rows[-1].reasons == result.reasons
+    ):
+        return False
+    work.claims.add_stage(
+        StageRow(
+            id=deps.ids.new_id("stg"),
+            claim_id=claim.id,
+            stage=result.stage,
+            attempt=1 + max((row.attempt for row in rows), default=0),
+            outcome=result.outcome,
+            inputs=result.inputs,
+            reasons=result.reasons,
+            started_at=started,
+            finished_at=deps.clock.now(),
+        )
+    )
+    return True
+
+
+def raise_pends(
+    deps: ClaimServices, work: ClaimWork, claim: Claim, reasons: tuple[Reason, ...]
+) -> None:
+    for reason in reasons:
+        work.claims.add_pend(
+            PendReason(
+                id=deps.ids.new_id("pnd"),
+                claim_id=claim.id,
+                code=reason.code,
+                line_index=reason.line_index,
+                zh=reason.zh,
+                en=reason.en,
+                raised_at=deps.clock.now(),
+            )
+        )
+
+
+def refuse_unlodged(
+    deps: ClaimServices, work: ClaimWork, claim: Claim, result: StageResult
+) -> None:
+    """An exact fact refuses a claim that holds nothing on the ledger: it leaves its submission."""
+    if any(reason.code == screening.MISMATCH for reason in result.reasons):
+        raise_mismatch(work, claim, result)
+    close_refused(deps, work, claim)
+
+
+def raise_mismatch(work: ClaimWork, claim: Claim, result: StageResult) -> None:
+    faults: Any = result.inputs.get("faults", [])
+    work.alarms.raise_alarm(
+        screening.MISMATCH, claim.version_id, f"claim {claim.number}: {', '.join(faults)}"
+    )
+
+
+def close_refused(deps: ClaimServices, work: ClaimWork, claim: Claim) -> bool:
+    """The claim is refused and frees its bill; later claims of the year are worked out again."""
+    changed = work.claims.update(
+        claim.id,
+        claim.state,
+        deps.clock.now(),
+        state=ClaimState.REFUSED,
+        live_invoice_id=None,
+        waiting_for=None,
+    )
+    if changed:
+        _recalculate_year(deps, work, claim)
+    return changed
+
+
+def _recalculate_year(deps: ClaimServices, work: ClaimWork, refused: Claim) -> None:
+    for other in work.claims.live_of_year(refused.person_id, refused.benefit_year):
+        if other.decision_version == 0:
+            bill = work.claims.bill_of_version(other.version_id)
+            try:
+                eob, _, _, _ = adjudicate_claim(deps, work, other, bill)
+            except DomainError:
+                continue  # its own step will raise the alarm
+            store_calculation(deps, work, other.id, eob)
+
+
+def calculate(deps: ClaimServices, claim: Claim) -> bool:
+    """screened -> calculated: the amount on the year's present totals, shown at once."""
+    with deps.work() as work:
+        work.people.lock(claim.person_id)
+        if not _still(work, claim):
+            return False
+        bill = work.claims.bill_of_version(claim.version_id)
+        eob, _, _, _ = adjudicate_claim(deps, work, claim, bill)
+        store_calculation(deps, work, claim.id, eob)
+        work.claims.update(
+            claim.id, claim.state, deps.clock.now(), state=ClaimState.CALCULATED, waiting_for=None
+        )
+        work.commit()
+    reach("claims.calculated")
+    return True
+
+
+def wait_for(deps: ClaimServices, claim: Claim, what: str) -> bool:
+    """Say on the claim what it waits for; writes only when that changes."""
+    if claim.waiting_for == what:
+        return False
+    with deps.work() as work:
+        changed = work.claims.update(claim.id, claim.state, deps.clock.now(), waiting_for=what)
+        work.commit()
+    return changed

@@ -1,0 +1,1 @@
+"""What an auditor takes away: the evidence bundle of a claim."""
