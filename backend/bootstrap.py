@@ -14,6 +14,7 @@ from backend.adapters.database.engine import make_engine
 from backend.adapters.database.unit_of_work import SqlUnitOfWork
 from backend.adapters.identifiers import RandomIds
 from backend.adapters.secret_box import AESGCMSecretBox
+from backend.adapters.simulated_bank import SimulatedBank
 from backend.service_layer.ports import Clock, IdSource, LedgerUnavailableError
 from backend.settings import Settings
 
@@ -74,6 +75,11 @@ class Services:
         from backend.adapters.holiday_calendar import ChineseCalendar
 
         return ChineseCalendar()
+
+    @cached_property
+    def bank(self) -> SimulatedBank:
+        """The embedded system's bank pays nobody and says so in every answer."""
+        return SimulatedBank()
 
     def readiness(self) -> dict[str, Any]:
         """Whether requests can be served now, and what is late (for ``/readyz``)."""

@@ -28,6 +28,16 @@ NAMES: Final = (
     "follow.after-commit",
     "finality.before-commit",
     "finality.after-commit",
+    "claims.screened",
+    "claims.calculated",
+    "claims.lodge-enqueued",
+    "claims.lodged",
+    "claims.decided",
+    "claims.settle-enqueued",
+    "claims.settled",
+    "claims.payout-instructed",
+    "claims.bank-answered",
+    "claims.released",
 )
 
 
