@@ -280,11 +280,7 @@ def _other_name(scene: Scene) -> PlantedCase:
         "other-name",
         "the identity number is the claimant's, the printed name is not: a person looks at it",
         (Step(Action.SEND, bill, 201),),
-        (
-            Expected(
-                bill, "active", ClaimOutcome.PENDED, LedgerOutcome.LODGED, "payer-name-differs"
-            ),
-        ),
+        (Expected(bill, "active", ClaimOutcome.PENDED, LedgerOutcome.LODGED, "name-mismatch"),),
     )
 
 
@@ -305,7 +301,7 @@ def _unknown_code(scene: Scene) -> PlantedCase:
                 "active",
                 ClaimOutcome.PENDED,
                 LedgerOutcome.LODGED,
-                "unknown-catalogue-code",
+                "unknown-code",
                 marked=True,
             ),
         ),

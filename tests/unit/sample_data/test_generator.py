@@ -11,8 +11,12 @@ import pytest
 
 from backend.adapters.catalogue import load_catalogue
 from backend.adapters.einvoice.writers import invoice_to_fiscal_xml, invoice_to_json
+from backend.adapters.policy_packs import load_packs
+from backend.domain.adjudication import estimate_submission
+from backend.domain.bill import bill_from_invoice
+from backend.domain.person import CoverPeriod, History, PersonSnapshot
 from scripts.sample_data.bills import LONG_BILL_LINES, SampleBill, line_counts
-from scripts.sample_data.citizens import CITIZENS, sample_citizens
+from scripts.sample_data.citizens import CITIZENS
 from scripts.sample_data.demo import DEMO_PAID_FEN, DEMO_TOTAL_FEN
 from scripts.sample_data.hospitals import population_hospitals, sample_hospitals
 from scripts.sample_data.planted import Action, ClaimOutcome, LedgerOutcome
@@ -113,7 +117,7 @@ def test_hospitals_cover_levels_custody_and_an_ended_agreement() -> None:
     assert sorted(hospital.custody for hospital in hospitals) == ["custodial", "self", "self"]
     ended = [hospital for hospital in hospitals if hospital.is_expired(AS_OF)]
     assert len(ended) == 1
-    assert AS_OF <= ended[0].agreement_until + dt.timedelta(days=ended[0].grace_days)
+    assert ended[0].agreement_until + dt.timedelta(days=ended[0].grace_days) >= AS_OF
 
 
 def test_bulk_bills_are_issued_within_their_hospitals_agreement(bulk: list[SampleBill]) -> None:
@@ -134,6 +138,30 @@ def test_demo_bills_are_those_worked_by_hand(as_of: dt.date) -> None:
     assert [bill.hospital.level for bill in bills] == [3, 1, 2, 3]
     # The tablets at 3.333333 of the second bill: 12 of them are 39.999996, kept as 40.0000.
     assert bills[1].invoice.lines[0].amount_e4 == 400_000
+
+
+def test_demo_amounts_worked_by_hand_are_those_of_the_policy() -> None:
+    population = sample_population(DEFAULT_SEED, AS_OF, load_catalogue())
+    citizen = population.citizens[0]
+    person = PersonSnapshot(
+        person_ref="per_test",
+        region="330800",
+        insurance_type=citizen.insurance_type,
+        person_type=citizen.person_type,
+        as_of=AS_OF,
+        cover=(CoverPeriod("310", dt.date(2020, 1, 1), dt.date(2099, 12, 31)),),
+    )
+    bills = [
+        bill_from_invoice(
+            bill.invoice, invoice_key=bytes([index]) * 32, hospital_level=bill.hospital.level
+        )
+        for index, bill in enumerate(population.demo())
+    ]
+    pack = next(pack for pack in load_packs() if pack.region == "330800")
+    explained = estimate_submission(pack, bills, person, History())
+    paid = tuple(explained[bill.invoice_key].paid_fen for bill in bills)
+    assert paid == (24_000, 7_000, 14_425, 814_800) == DEMO_PAID_FEN
+    assert not any(explained[bill.invoice_key].pend_reasons for bill in bills)
 
 
 def test_planted_table_names_every_required_case(population: Population) -> None:

@@ -1,0 +1,114 @@
+"""``python -m scripts.sample_data``: make the sample, count it, or feed it to a running system."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from pathlib import Path
+
+import click
+
+from backend.adapters.catalogue import load_catalogue
+from backend.adapters.einvoice.writers import invoice_to_fiscal_xml, invoice_to_json
+from backend.adapters.policy_packs import load_packs
+from backend.domain.errors import DomainError
+from scripts.sample_data.bills import SampleBill
+from scripts.sample_data.population import (
+    DEFAULT_SEED,
+    SAMPLE_BILLS,
+    Population,
+    quzhou_population,
+    sample_population,
+)
+
+_SEED = click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True)
+_AS_OF = click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The day from which all dates count back.  [today, or the policy's last day]",
+)
+_FULL = click.option("--full", is_flag=True, help="Quzhou's 15,605 bills of 132 institutions.")
+_BULK = click.option("--bulk", type=click.IntRange(0), default=SAMPLE_BILLS, show_default=True)
+
+
+def default_as_of(today: dt.date) -> dt.date:
+    """Today, or the newest policy pack's last day: bills after it could not be decided."""
+    last = max(pack.effective_to for pack in load_packs())
+    return min(today, last)
+
+
+def bill_bytes(bill: SampleBill) -> bytes:
+    """The document as its hospital sends it."""
+    write = invoice_to_json if bill.wire == "json" else invoice_to_fiscal_xml
+    return write(bill.invoice)
+
+
+def make_population(seed: int, as_of: dt.datetime | None, full: bool, bulk: int) -> Population:
+    day = as_of.date() if as_of else default_as_of(dt.datetime.now(dt.UTC).date())
+    catalogue = load_catalogue()
+    if full:
+        return quzhou_population(seed, day, catalogue)
+    return sample_population(seed, day, catalogue, bulk)
+
+
+@click.group()
+def cli() -> None:
+    """Invented hospitals, citizens and bills."""
+
+
+@cli.command()
+@_SEED
+@_AS_OF
+@_FULL
+@_BULK
+def figures(seed: int, as_of: dt.datetime | None, full: bool, bulk: int) -> None:
+    """Make every bill and count, without sending anything."""
+    population = make_population(seed, as_of, full, bulk)
+    bills = lines = fen = longest = 0
+    for bill in population.bills():
+        bills += 1
+        lines += len(bill.invoice.lines)
+        fen += bill.invoice.total_fen
+        longest = max(longest, len(bill.invoice.lines))
+    click.echo(
+        f"{len(population.hospitals)} institutions, {bills} bills, {lines} lines, "
+        f"longest {longest}, {fen / 100:,.2f} yuan, as of {population.as_of}"
+    )
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@_SEED
+@_AS_OF
+@_FULL
+@_BULK
+def write(folder: Path, seed: int, as_of: dt.datetime | None, full: bool, bulk: int) -> None:
+    """Write the bills as files, one folder an institution."""
+    population = make_population(seed, as_of, full, bulk)
+    count = 0
+    for bill in (*population.demo(), *population.bills()):
+        place = folder / bill.hospital.code
+        place.mkdir(parents=True, exist_ok=True)
+        invoice = bill.invoice
+        name = f"{invoice.invoice_code}-{invoice.invoice_number}.{bill.wire}"
+        (place / name).write_bytes(bill_bytes(bill))
+        count += 1
+    click.echo(f"{count} bills in {folder}")
+
+
+def main() -> None:
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("已取消 / cancelled", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except DomainError as error:
+        click.echo(f"{error.zh}\n{error.en}\n[{error.code}]", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
