@@ -81,7 +81,9 @@ class OutboxRepository:
     def in_states(
         self, *states: IntentState, kind: IntentKind | None = None
     ) -> Sequence[LedgerIntent]:
-        conditions = [table.c.state.in_([str(state) for state in states])]
+        conditions: list[sa.ColumnElement[bool]] = [
+            table.c.state.in_([str(state) for state in states])
+        ]
         if kind is not None:
             conditions.append(table.c.kind == str(kind))
         return self._select(*conditions)

@@ -1,0 +1,1 @@
+"""The ledger over JSON-RPC: calls, events, signing, keystores, deployment."""

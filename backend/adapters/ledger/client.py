@@ -1,0 +1,279 @@
+"""The ledger client: reads, events, receipts and sending for one deployed network."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+
+from backend.adapters.ledger.codec import decode_result, describe_revert, encode_call, event_topic
+from backend.adapters.ledger.events import ANCHOR_BARS, to_event
+from backend.adapters.ledger.rpc import JSONRPC, Endpoint, RPCError
+from backend.adapters.ledger.transactions import encode_intents
+from backend.contracts import ContractName
+from backend.domain.ledger import IntentKind, SlotState
+from backend.service_layer.anchoring.model import (
+    Call,
+    CallRefusedError,
+    Deployment,
+    Fees,
+    LedgerEvent,
+    Receipt,
+)
+from backend.service_layer.ports import BlockStamp, LedgerUnavailableError
+
+if TYPE_CHECKING:
+    from backend.bootstrap import Services
+
+LOG_RANGE_MAX: Final = 1_000  # Besu's default limit (reference T20)
+_FEE_MODES: Final = ("legacy-zero", "eip1559-zero", "market")
+
+
+class LedgerClient:
+    """Implements ``LedgerReader`` and ``LedgerNode``. Thread-safe.
+
+    ``load_deployment`` is asked until it gives the network's identity; an endpoint on another
+    network, or with other contract code, is as good as one that does not answer.
+    """
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        load_deployment: Callable[[], Deployment | None],
+        finality_blocks: int,
+        fee_mode: str = "legacy-zero",
+        timeout_seconds: float = 10,
+    ) -> None:
+        assert fee_mode in _FEE_MODES, "settings check the fee mode"
+        self._load_deployment = load_deployment
+        self._deployment: Deployment | None = None
+        self._finality_blocks = finality_blocks
+        self._fee_mode = fee_mode
+        self._log_range = LOG_RANGE_MAX
+        self.rpc = JSONRPC(urls, timeout_seconds)
+        self.rpc.identify = self._identify
+
+    @classmethod
+    def from_services(cls, services: Services) -> LedgerClient:
+        def load() -> Deployment | None:
+            with services.work(write=False) as work:
+                return work.chain.deployment()
+
+        settings = services.settings
+        return cls(settings.rpc_urls, load, settings.finality_blocks, settings.fee_mode)
+
+    def deployment(self) -> Deployment:
+        """The network's identity; raises LedgerUnavailableError before the contracts are there."""
+        if self._deployment is None:
+            self._deployment = self._load_deployment()
+        if self._deployment is None:
+            raise LedgerUnavailableError(
+                "账本合约尚未部署，请先运行 yichu contracts deploy",
+                "the contracts are not deployed yet: run yichu contracts deploy",
+            )
+        return self._deployment
+
+    def _identify(self, endpoint: Endpoint) -> None:
+        """Raise unless an endpoint is on the deployment's network with its code (T14)."""
+        expected = self.deployment()
+        chain_id, genesis, registry_code, ledger_code = endpoint.post(
+            [
+                ("eth_chainId", []),
+                ("eth_getBlockByNumber", ["0x0", False]),
+                ("eth_getCode", [expected.registry, "latest"]),
+                ("eth_getCode", [expected.invoice_ledger, "latest"]),
+            ]
+        )
+        actual = (
+            int(chain_id, 16),
+            _unhex((genesis or {}).get("hash", "0x")),
+            keccak(_unhex(registry_code)),
+            keccak(_unhex(ledger_code)),
+        )
+        wanted = (
+            expected.chain_id,
+            expected.genesis_hash,
+            expected.registry_code_hash,
+            expected.invoice_ledger_code_hash,
+        )
+        for name, want, have in zip(
+            ("chain id", "genesis", "registry code", "ledger code"), wanted, actual, strict=True
+        ):
+            if want != have:
+                raise LedgerUnavailableError(
+                    "账本节点属于另一个网络，请检查 YICHU_RPC_URLS",
+                    f"the node {endpoint.url} is on another network ({name} differs); "
+                    "check YICHU_RPC_URLS",
+                )
+
+    # --- LedgerReader -------------------------------------------------------------------------
+
+    def head(self) -> BlockStamp:
+        stamp = _stamp(self.rpc.call("eth_getBlockByNumber", "latest", False))
+        if stamp is None:
+            raise LedgerUnavailableError("账本没有最新区块", "the node has no latest block")
+        return stamp
+
+    def final_number(self) -> int:
+        """The newest final block; the including block counts as the first confirmation."""
+        return max(0, self.head().number - self._finality_blocks + 1)
+
+    def batch_head(self, institution_number: int, sequence: int) -> bytes:
+        return bytes(self._read("InvoiceLedger", "head", institution_number, sequence)[0])
+
+    def slot(self, invoice_key: bytes) -> SlotState:
+        return SlotState.decode(self._read("InvoiceLedger", "slot", invoice_key)[0])
+
+    def policy_published_at(self, policy_hash: bytes) -> int:
+        return int(self._read("Registry", "policy", policy_hash)[0])
+
+    # --- LedgerNode ---------------------------------------------------------------------------
+
+    def block(self, number: int) -> BlockStamp | None:
+        return _stamp(self.rpc.call("eth_getBlockByNumber", hex(number), False))
+
+    def events(self, first: int, last: int) -> Sequence[LedgerEvent]:
+        """Events of the invoice ledger in blocks ``first`` to ``last``, both included.
+
+        The window adapts: it is halved when a node refuses it, and grows again slowly.
+        """
+        found: list[LedgerEvent] = []
+        while first <= last:
+            until = min(last, first + self._log_range - 1)
+            query = {
+                "address": self.deployment().invoice_ledger,
+                "fromBlock": hex(first),
+                "toBlock": hex(until),
+            }
+            try:
+                logs = self.rpc.call("eth_getLogs", query)
+            except RPCError as error:
+                if self._log_range == 1:
+                    raise LedgerUnavailableError(
+                        "节点不提供事件日志", f"the node refuses event logs: {error.message}"
+                    ) from error
+                self._log_range = max(1, self._log_range // 2)
+                continue
+            found += [event for event in map(to_event, logs) if event is not None]
+            self._log_range = min(LOG_RANGE_MAX, self._log_range + 1)
+            first = until + 1
+        return found
+
+    def first_settlement(self, invoice_key: bytes, payer: int) -> LedgerEvent | None:
+        """The event by which this payer settled the bill."""
+        deployment = self.deployment()
+        query = {
+            "address": deployment.invoice_ledger,
+            "fromBlock": hex(deployment.block_number),
+            "toBlock": "latest",
+            "topics": [
+                "0x" + event_topic("InvoiceLedger", "Settled").hex(),
+                "0x" + invoice_key.hex(),
+            ],
+        }
+        for log in self.rpc.call("eth_getLogs", query):
+            event = to_event(log)
+            if event is not None and event.values["payer"] == payer:
+                return event
+        return None
+
+    def receipt(self, tx_hash: bytes) -> Receipt | None:
+        found = self.rpc.call("eth_getTransactionReceipt", "0x" + tx_hash.hex())
+        if found is None or found.get("blockHash") is None:
+            return None
+        ledger = self.deployment().invoice_ledger
+        logs = [log for log in found["logs"] if to_checksum_address(log["address"]) == ledger]
+        return Receipt(
+            tx_hash=tx_hash,
+            block_number=int(found["blockNumber"], 16),
+            block_hash=_unhex(found["blockHash"]),
+            succeeded=int(found["status"], 16) == 1,
+            gas_used=int(found["gasUsed"], 16),
+            events=tuple(event for event in map(to_event, logs) if event is not None),
+        )
+
+    def transaction_count(self, account: str) -> int:
+        """The account's next nonce in the latest block; the pool does not count (T4)."""
+        return int(self.rpc.call("eth_getTransactionCount", account, "latest"), 16)
+
+    def is_intake_paused(self) -> bool:
+        return bool(self._read("Registry", "pauseState")[0])
+
+    def anchor_bar(self, account: str) -> str:
+        institution, bar = self._read("Registry", "anchorContext", account)
+        return ANCHOR_BARS[bar] if institution else "not-an-institution"
+
+    def encode(self, kind: IntentKind, payloads: Sequence[Mapping[str, Any]]) -> Call:
+        return encode_intents(kind, payloads, self.deployment().invoice_ledger)
+
+    def check(self, account: str, call: Call) -> None:
+        """Raise CallRefusedError when the call would revert now."""
+        fields = {
+            "from": account,
+            "to": call.to,
+            "data": "0x" + call.data.hex(),
+            "gas": hex(call.gas),
+        }
+        if self._fee_mode != "market":
+            fields["gasPrice"] = "0x0"
+        try:
+            self.rpc.call("eth_call", fields, "latest")
+        except RPCError as error:
+            reason = describe_revert(_unhex(error.data)) if error.data else error.message
+            raise CallRefusedError(reason, error.data) from error
+
+    def fees(self) -> Fees:
+        """What to offer, by the network's fee mode; never a library's default (T9)."""
+        if self._fee_mode == "legacy-zero":
+            return Fees(gas_price=0)
+        if self._fee_mode == "eip1559-zero":
+            return Fees(max_fee_per_gas=0, max_priority_fee_per_gas=0)
+        head = self.rpc.call("eth_getBlockByNumber", "latest", False)
+        if head.get("baseFeePerGas") is None:  # a chain before London (T23)
+            return Fees(gas_price=int(self.rpc.call("eth_gasPrice"), 16))
+        tip = int(self.rpc.call("eth_maxPriorityFeePerGas"), 16)
+        return Fees(
+            max_fee_per_gas=2 * int(head["baseFeePerGas"], 16) + tip, max_priority_fee_per_gas=tip
+        )
+
+    def send(self, raw: bytes) -> str:
+        """Hand the bytes to every node (T13); refusals are a hint, empty when a node took them."""
+        taken, refusals = self.rpc.send_to_all(raw)
+        return "" if taken else "; ".join(refusals)
+
+    def close(self) -> None:
+        self.rpc.close()
+
+    def read(self, contract: ContractName, name: str, *arguments: Any) -> tuple[Any, ...]:
+        """A view call on one of the two contracts at the latest block."""
+        return self._read(contract, name, *arguments)
+
+    def _read(self, contract: ContractName, name: str, *arguments: Any) -> tuple[Any, ...]:
+        deployment = self.deployment()
+        to = deployment.registry if contract == "Registry" else deployment.invoice_ledger
+        fields = {"to": to, "data": "0x" + encode_call(contract, name, *arguments).hex()}
+        try:
+            answer = _unhex(self.rpc.call("eth_call", fields, "latest"))
+        except RPCError as error:
+            if not error.is_revert:
+                raise LedgerUnavailableError(
+                    "账本节点无法读取", f"the node cannot read the ledger: {error.message}"
+                ) from error
+            raise CallRefusedError(describe_revert(_unhex(error.data)), error.data) from error
+        if not answer:  # a node without the state answers nothing, which proves nothing (T21)
+            raise LedgerUnavailableError("账本节点没有该状态", "the node has no state to read")
+        return decode_result(contract, name, answer)
+
+
+def _stamp(block: Mapping[str, Any] | None) -> BlockStamp | None:
+    if block is None:
+        return None
+    at = dt.datetime.fromtimestamp(int(block["timestamp"], 16), dt.UTC)
+    return BlockStamp(int(block["number"], 16), _unhex(block["hash"]), at)
+
+
+def _unhex(text: str) -> bytes:
+    return bytes.fromhex(text.removeprefix("0x"))
