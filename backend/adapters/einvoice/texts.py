@@ -44,7 +44,7 @@ class UnreadableTextError(Exception):
 
 
 def read_text(field: Field, raw: str) -> Any:
-    """The value of ``raw`` (surrounding white space removed); raises :class:`UnreadableTextError`."""
+    """The value of ``raw`` without surrounding white space, None when it is empty."""
     text = raw.strip()
     if _BAD_CHARACTER.search(text):
         raise UnreadableTextError("bad-text")

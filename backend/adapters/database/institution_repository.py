@@ -1,0 +1,120 @@
+"""Institutions and their API keys. Of a key only its SHA-256 is stored."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import hmac
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from backend.adapters.database.tables import (
+    api_key,
+    batch_leaf,
+    institution,
+    invoice,
+    invoice_version,
+)
+from backend.domain.errors import NotFoundError
+from backend.service_layer.intake.records import Institution
+from backend.service_layer.ports import Clock
+
+
+def key_hash(key: str) -> bytes:
+    """Keys carry 256 random bits, so that a plain hash cannot be reversed by guessing."""
+    return hashlib.sha256(key.encode()).digest()
+
+
+class InstitutionRepository:
+    def __init__(self, connection: sa.Connection, clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+
+    def add(self, record: Institution) -> None:
+        values = {name: getattr(record, name) for name in Institution.__slots__}
+        self._connection.execute(sa.insert(institution).values(values))
+
+    def update(self, code: str, **values: object) -> None:
+        """Change terms, ledger number or account; raises NotFoundError."""
+        done = self._connection.execute(
+            sa.update(institution).where(institution.c.code == code).values(**values)
+        )
+        if done.rowcount != 1:
+            raise _unknown(code)
+
+    def get(self, code: str) -> Institution:
+        found = self.find(code)
+        if found is None:
+            raise _unknown(code)
+        return found
+
+    def find(self, code: str) -> Institution | None:
+        row = self._connection.execute(
+            sa.select(institution).where(institution.c.code == code)
+        ).first()
+        return None if row is None else Institution(**row._mapping)
+
+    def all(self) -> list[Institution]:
+        rows = self._connection.execute(sa.select(institution).order_by(institution.c.code))
+        return [Institution(**row._mapping) for row in rows]
+
+    def with_unbatched(self) -> Sequence[str]:
+        """Codes of registered institutions with a current version that is in no batch."""
+        rows = self._connection.execute(
+            sa.select(institution.c.code)
+            .join(invoice, invoice.c.institution_code == institution.c.code)
+            .join(
+                invoice_version,
+                (invoice_version.c.invoice_id == invoice.c.id)
+                & (invoice_version.c.version == invoice.c.current_version),
+            )
+            .outerjoin(batch_leaf, batch_leaf.c.version_id == invoice_version.c.id)
+            .where(
+                batch_leaf.c.version_id.is_(None),
+                invoice.c.state != "void",
+                institution.c.ledger_number.is_not(None),
+                institution.c.ledger_account.is_not(None),
+            )
+            .distinct()
+            .order_by(institution.c.code)
+        )
+        return [code for (code,) in rows]
+
+    # --- API keys -----------------------------------------------------------------------------
+
+    def add_key(self, key_id: str, institution_code: str, key: str) -> None:
+        self._connection.execute(
+            sa.insert(api_key).values(
+                id=key_id,
+                institution_code=institution_code,
+                key_hash=key_hash(key),
+                created_at=self._clock.now(),
+            )
+        )
+
+    def institution_of_key(self, key: str) -> Institution | None:
+        """The institution whose live key this is, None for any other text."""
+        wanted = key_hash(key)
+        row = self._connection.execute(
+            sa.select(api_key.c.key_hash, institution)
+            .join(institution, institution.c.code == api_key.c.institution_code)
+            .where(api_key.c.key_hash == wanted, api_key.c.revoked_at.is_(None))
+        ).first()
+        if row is None or not hmac.compare_digest(row.key_hash, wanted):
+            return None
+        values = {name: getattr(row, name) for name in Institution.__slots__}
+        return Institution(**values)
+
+    def revoke_keys(self, institution_code: str, at: dt.datetime) -> int:
+        """Revoke every live key of an institution; returns how many there were."""
+        done = self._connection.execute(
+            sa.update(api_key)
+            .where(api_key.c.institution_code == institution_code, api_key.c.revoked_at.is_(None))
+            .values(revoked_at=at)
+        )
+        return done.rowcount
+
+
+def _unknown(code: str) -> NotFoundError:
+    return NotFoundError(f"没有登记机构 {code}", f"institution {code} is not registered")
