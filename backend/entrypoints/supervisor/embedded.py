@@ -1,0 +1,178 @@
+"""The embedded system's start, step by step, and its end.
+
+Order: secrets -> free ports -> development ledger -> migrations -> are ledger, database and
+contracts of one version? (else set aside) -> contracts -> worker and web -> sample (first start)
+-> addresses and logins -> watch. Every step may run again at the next start.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from backend.entrypoints.supervisor.children import (
+    ChildDiedError,
+    Command,
+    Family,
+    StopRequestedError,
+)
+from backend.entrypoints.supervisor.files import StartRefusedError, VarFolder
+from backend.entrypoints.supervisor.network import (
+    LanAccess,
+    ask_ledger,
+    http_ready,
+    require_free_port,
+)
+
+LEDGER_SECONDS = 30.0
+WEB_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to run, and where. Tests put small scripts in place of the commands."""
+
+    root: Path
+    var: VarFolder
+    environment: dict[str, str]
+    ledger: Command
+    migrate: Command
+    deploy: Command
+    worker: Command
+    web: Command
+    sample: Command | None
+    ledger_url: str
+    ledger_port: int
+    web_host: str
+    web_port: int
+    web_url: str
+    why_stale: Callable[[], str | None]
+    lan: LanAccess | None = None
+
+
+class EmbeddedSystem:
+    """One start of the embedded system."""
+
+    def __init__(self, plan: Plan, say: Callable[[str], None]) -> None:
+        """``say`` prints a line for the person at the terminal."""
+        self._plan = plan
+        self._say = say
+        self._family = Family(plan.root, plan.var.logs, plan.environment)
+
+    def run(self) -> None:
+        """Start, watch, stop. Returns when somebody asked to stop.
+
+        Raises :class:`StartRefusedError` or :class:`ChildDiedError` after everything is stopped.
+        """
+        began = time.monotonic()
+        self._family.catch_signals()
+        try:
+            self._bring_up()
+            self._print_ready(time.monotonic() - began)
+            self._family.watch()
+        except StopRequestedError:
+            self._say("\n正在停止… / stopping ...")
+        finally:
+            self._family.stop()
+        self._say(f"已停止,数据已保存在 / stopped; everything is kept in {self._plan.var.path}")
+
+    def _bring_up(self) -> None:
+        plan = self._plan
+        require_free_port(
+            "127.0.0.1", plan.ledger_port, option="--ledger-port", what="ledger / 开发链"
+        )
+        require_free_port(plan.web_host, plan.web_port, option="--port", what="web / 网页")
+        if plan.var.sample_interrupted():
+            self._set_aside(
+                "上次载入示例数据时被中断", "loading the sample was interrupted last time"
+            )
+        self._start_ledger()
+        self._step("数据库 / database", plan.migrate)
+        reason = plan.why_stale()
+        if reason is not None:
+            self._family.stop_one(plan.ledger.name)
+            self._set_aside("开发链与当前版本的合约不符", reason)
+            self._start_ledger()
+            self._step("数据库 / database", plan.migrate)
+        self._step("合约 / contracts", plan.deploy)
+        self._say("  工作进程与网页 / worker and web")
+        self._family.start(plan.worker)
+        self._family.start(plan.web)
+        # Asked on loopback also when it listens on every address.
+        health = f"http://127.0.0.1:{plan.web_port}/healthz"
+        if not self._family.wait_until(lambda: http_ready(health), WEB_SECONDS):
+            raise self._too_slow(plan.web, WEB_SECONDS)
+        if plan.sample is not None and not plan.var.sample_loaded():
+            self._say(
+                "  首次启动,正在载入示例数据(约一两分钟) / "
+                "first start: loading the sample, a minute or two"
+            )
+            plan.var.mark_sample_started()
+            self._family.run(plan.sample, show=True)
+            plan.var.mark_sample_done()
+
+    def _start_ledger(self) -> None:
+        plan = self._plan
+        self._say("  开发链 / development ledger")
+        self._family.start(plan.ledger)
+
+        def answers() -> bool:
+            return ask_ledger(plan.ledger_url, "eth_chainId") is not None
+
+        if not self._family.wait_until(answers, LEDGER_SECONDS):
+            raise self._too_slow(plan.ledger, LEDGER_SECONDS)
+
+    def _step(self, title: str, command: Command) -> None:
+        self._say(f"  {title}")
+        self._family.run(command)
+
+    def _set_aside(self, zh: str, en: str) -> None:
+        target = self._plan.var.set_aside(datetime.now(UTC))
+        self._say(
+            f"  {zh}:旧的开发链与数据库已移到 {target},将重新建立并载入示例数据。\n"
+            f"  {en}: the old ledger and database were set aside in {target}; "
+            "a new ledger is made and the sample loaded anew."
+        )
+
+    def _too_slow(self, command: Command, seconds: float) -> StartRefusedError:
+        tail = "".join(f"\n  | {line}" for line in self._family.log_tail(command.name))
+        return StartRefusedError(
+            f"{command.name} 在 {seconds:.0f} 秒内没有就绪。",
+            f"{command.name} was not ready within {seconds:.0f} s. Its last log lines:{tail}",
+        )
+
+    def _print_ready(self, seconds: float) -> None:
+        plan = self._plan
+        self._say(f"\nYichu 一触 已就绪 / ready ({seconds:.1f} s)\n")
+        for name, path in (
+            ("参保人 / citizens", "/m"),
+            ("医院接口 / hospital API", "/docs"),
+            ("状态 / status", "/readyz"),
+        ):
+            self._say(f"  {name:<24} {plan.web_url}{path}")
+        self._say(f"  {'开发链 / ledger RPC':<23} {plan.ledger_url}")
+        self._print_logins()
+        if plan.lan is not None:
+            self._say(
+                "\n局域网模式:仅供开发演示 / LAN mode: a development system, for demonstration only"
+            )
+            self._say(plan.lan.qr_lines())
+            self._say(f"  手机扫码 / scan: {plan.lan.url}/m")
+            self._say(f"  一次性口令 / one-time code for the sample logins: {plan.lan.code}")
+        self._say(f"\nCtrl-C 停止 / stops everything; 日志 / logs: {plan.var.logs}")
+
+    def _print_logins(self) -> None:
+        path = self._plan.var.logins
+        if not path.is_file():
+            return
+        self._say("\n示例账号 / sample logins")
+        for login in json.loads(path.read_text("utf-8")):
+            shown = "  ".join(str(value) for value in login.values() if value not in (None, ""))
+            self._say(f"  {shown}")
+
+
+__all__ = ["ChildDiedError", "EmbeddedSystem", "Plan"]

@@ -1,0 +1,16 @@
+"""The WSGI application. Nothing happens on import; gunicorn calls the factory:
+
+gunicorn 'backend.entrypoints.wsgi:application()'
+"""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from backend.bootstrap import build_services
+from backend.entrypoints.web import create_app
+
+
+def application() -> Flask:
+    """The web application with the services that the environment names."""
+    return create_app(build_services())
