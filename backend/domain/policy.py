@@ -196,7 +196,7 @@ class PolicyPack:
     catalogue_digest: bytes | None = None
     catalogue_file: str = ""
     _rules: dict[tuple[str, str, str, int], ApplicableRules] = field(
-        default_factory=dict, compare=False, repr=False
+        default_factory=dict, init=False, compare=False, repr=False
     )
 
     def is_effective_on(self, day: dt.date) -> bool:

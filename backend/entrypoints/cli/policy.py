@@ -45,7 +45,7 @@ def hash_pack(pack: Path) -> None:
 @click.argument("pack", type=_FILE)
 def canonical(pack: Path) -> None:
     """Print the canonical JSON bytes of PACK, the text that its hash is taken of."""
-    click.get_binary_stream("stdout").write(pack_document(pack))
+    click.echo(pack_document(pack), nl=False)
 
 
 @command.command()

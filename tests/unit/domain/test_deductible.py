@@ -1,0 +1,144 @@
+"""The six deductible modes, the yearly ceiling and merged stays (domain reference 3.2)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from backend.domain.adjudication import adjudicate
+from backend.domain.invoice import VisitKind
+from backend.domain.person import History
+from tests.unit.domain import benefit_cases as case
+
+OTHER = "H33080200002"
+IN = {"visit_kind": VisitKind.INPATIENT}
+
+
+def taken(mode: str, past: list[Any], now: Any, standard: int = 80_000, **rule: Any) -> int:
+    pack = case.pack(deductibles=[case.deductible(standard, mode, **rule)])
+    return adjudicate(pack, now, case.person(), History(tuple(past))).deductible_fen
+
+
+@pytest.mark.parametrize(
+    ("mode", "past", "in_scope", "expected"),
+    [
+        # min(S, x), whatever came before
+        ("per-visit", [{"in_scope_fen": 500_000, "deductible_fen": 80_000}], 100_000, 80_000),
+        ("per-visit", [], 30_000, 30_000),
+        # clamp(S - P, 0, x): P is in-scope cost, not the deductible taken
+        ("per-year", [{"in_scope_fen": 50_000}], 100_000, 30_000),
+        ("per-year", [{"in_scope_fen": 90_000}], 100_000, 0),
+        ("per-year", [{"in_scope_fen": 10_000}], 40_000, 40_000),
+        ("per-year", [{"in_scope_fen": 50_000, **IN}], 100_000, 80_000),
+        ("per-year", [{"in_scope_fen": 50_000, "insurance_type": "390"}], 100_000, 80_000),
+        (
+            "per-year",
+            [{"in_scope_fen": 50_000, "service_on": dt.date(2025, 12, 31)}],
+            100_000,
+            80_000,
+        ),
+        # 15 January is this quarter, not this month, for a visit on 2 March
+        ("per-quarter", [{"in_scope_fen": 50_000}], 100_000, 30_000),
+        (
+            "per-quarter",
+            [{"in_scope_fen": 50_000, "service_on": dt.date(2025, 12, 31)}],
+            100_000,
+            80_000,
+        ),
+        ("per-month", [{"in_scope_fen": 50_000}], 100_000, 80_000),
+        (
+            "per-month",
+            [{"in_scope_fen": 50_000, "service_on": dt.date(2026, 3, 1)}],
+            100_000,
+            30_000,
+        ),
+        # first visit to that hospital in the year
+        ("once-per-hospital-year", [{"hospital_code": OTHER}], 100_000, 80_000),
+        ("once-per-hospital-year", [{"deductible_fen": 10_000}], 100_000, 0),
+        # clamp(S - deductible taken, 0, x): only the missing difference
+        (
+            "once-per-year-topped-up",
+            [{"deductible_fen": 40_000, "in_scope_fen": 900_000}],
+            100_000,
+            40_000,
+        ),
+        ("once-per-year-topped-up", [{"deductible_fen": 80_000}], 100_000, 0),
+        ("once-per-year-topped-up", [{"deductible_fen": 10_000}], 30_000, 30_000),
+    ],
+)
+def test_mode_takes_what_the_table_says(
+    mode: str, past: list[dict[str, Any]], in_scope: int, expected: int
+) -> None:
+    entries = [case.entry(i, **changes) for i, changes in enumerate(past)]
+    assert taken(mode, entries, case.bill(case.line(0, in_scope))) == expected
+
+
+def test_topped_up_variant_stops_once_the_standard_is_used_up() -> None:
+    now = case.bill(case.line(0, 100_000))
+    within = [case.entry(deductible_fen=40_000, in_scope_fen=80_000)]
+    beyond = [case.entry(deductible_fen=40_000, in_scope_fen=80_001)]
+    mode = "once-per-year-topped-up"
+    assert taken(mode, within, now, stops_above_standard=1) == 40_000
+    assert taken(mode, beyond, now, stops_above_standard=1) == 0
+    assert taken(mode, beyond, now) == 40_000
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"), [(0, 80_000), (80_000, 60_000), (120_000, 20_000), (140_000, 0)]
+)
+def test_yearly_ceiling_bounds_per_visit_deductibles(before: int, expected: int) -> None:
+    past = [case.entry(deductible_fen=before, in_scope_fen=1_000_000, **IN)]
+    now = case.stay(case.line(0, 500_000))
+    assert taken("per-visit", past, now, year_ceiling_fen=140_000) == expected
+
+
+@pytest.mark.parametrize(
+    ("merging", "mid_stay", "transfer"),
+    [
+        ("none", 80_000, 80_000),
+        ("mid-stay", 30_000, 80_000),
+        ("transfer", 80_000, 30_000),
+        ("both", 30_000, 30_000),
+    ],
+)
+def test_merging_counts_stays_as_one(merging: str, mid_stay: int, transfer: int) -> None:
+    day = dt.date(2026, 2, 20)
+    first = {"deductible_fen": 50_000, "in_scope_fen": 50_000, "discharged_on": day, **IN}
+    now = case.stay(case.line(0, 100_000), admitted_on=day, stay_number="ZY1")
+    same = [case.entry(stay_number="ZY1", **first)]
+    moved = [case.entry(hospital_code=OTHER, stay_number="ZY9", **first)]
+    assert taken("per-visit", same, now, merging=merging) == mid_stay
+    assert taken("per-visit", moved, now, merging=merging) == transfer
+
+
+def test_merging_follows_the_chain_of_transfers_and_no_further() -> None:
+    day = dt.date(2026, 2, 20)
+    gone = dt.timedelta(days=10)
+    third = case.entry(
+        3,
+        hospital_code=OTHER,
+        deductible_fen=10_000,
+        admitted_on=day - gone,
+        discharged_on=day,
+        **IN,
+    )
+    second = case.entry(2, deductible_fen=20_000, discharged_on=day - gone, **IN)
+    stranger = case.entry(
+        1, hospital_code=OTHER, deductible_fen=5_000, discharged_on=day - gone - gone, **IN
+    )
+    now = case.stay(case.line(0, 100_000), admitted_on=day + dt.timedelta(days=1))
+    assert taken("per-visit", [stranger, second, third], now, merging="both") == 50_000
+
+
+def test_deductible_says_which_stay_of_the_year_it_is() -> None:
+    pack = case.pack(deductibles=[case.deductible(80_000, year_ceiling_fen=140_000)])
+    past = History((case.entry(deductible_fen=80_000, in_scope_fen=90_000, **IN),))
+    eob = adjudicate(pack, case.stay(case.line(0, 100_000), level=2), case.person(), past)
+    row = next(row for row in eob.summary if row.code == "deductible")
+    assert row.zh == (
+        "起付线：今年第二次住院，二级医院，先自付 600.00 元"
+        "（全年最多 1,400.00 元，前面已付 800.00 元）"
+    )
+    assert row.en.startswith("Deductible: stay number 2 this year, level 2 hospital")
