@@ -58,3 +58,12 @@ class AlarmRepository:
             sa.select(alarm).where(alarm.c.cleared_at.is_(None)).order_by(alarm.c.raised_at)
         )
         return [Alarm(**row._mapping) for row in rows]
+
+    def open_counts(self) -> dict[str, int]:
+        """How many alarms of each code are open."""
+        rows = self._connection.execute(
+            sa.select(alarm.c.code, sa.func.count())
+            .where(alarm.c.cleared_at.is_(None))
+            .group_by(alarm.c.code)
+        )
+        return dict(rows.tuples().all())

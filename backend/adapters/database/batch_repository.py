@@ -161,6 +161,22 @@ class BatchRepository:
             .where(institution.c.ledger_number == institution_number, batch.c.sequence == sequence)
         )
 
+    def anchor_before(self, batch_id: str) -> LedgerIntent | None:
+        """The anchor intent of the batch before this one in the institution's sequence."""
+        before = batch.alias("before")
+        return self._anchor(
+            sa.select(ledger_intent)
+            .join(before, before.c.id == ledger_intent.c.subject_id)
+            .join(
+                batch,
+                sa.and_(
+                    batch.c.institution_code == before.c.institution_code,
+                    batch.c.sequence == before.c.sequence + 1,
+                ),
+            )
+            .where(batch.c.id == batch_id)
+        )
+
     def _anchor(self, statement: sa.Select[tuple[object, ...]]) -> LedgerIntent | None:
         row = self._connection.execute(
             statement.where(ledger_intent.c.kind == str(IntentKind.ANCHOR))

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from eth_abi.exceptions import EncodingError
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
@@ -24,6 +25,7 @@ from backend.service_layer.anchoring.model import (
     Receipt,
 )
 from backend.service_layer.ports import BlockStamp, LedgerUnavailableError
+from verifier.errors import MalformedError
 
 if TYPE_CHECKING:
     from backend.bootstrap import Services
@@ -195,9 +197,14 @@ class LedgerClient:
             events=tuple(event for event in map(to_event, logs) if event is not None),
         )
 
-    def transaction_count(self, account: str) -> int:
-        """The account's next nonce in the latest block; the pool does not count (T4)."""
-        return int(self.rpc.call("eth_getTransactionCount", account, "latest"), 16)
+    def knows(self, tx_hash: bytes) -> bool:
+        """Whether a node has the transaction, in its pool or in a block."""
+        return self.rpc.call("eth_getTransactionByHash", "0x" + tx_hash.hex()) is not None
+
+    def transaction_count(self, account: str, block_number: int | None = None) -> int:
+        """The account's next nonce in a block (the latest); the pool does not count (T4)."""
+        block = "latest" if block_number is None else hex(block_number)
+        return int(self.rpc.call("eth_getTransactionCount", account, block), 16)
 
     def is_intake_paused(self) -> bool:
         return bool(self._read("Registry", "pauseState")[0])
@@ -207,7 +214,11 @@ class LedgerClient:
         return ANCHOR_BARS[bar] if institution else "not-an-institution"
 
     def encode(self, kind: IntentKind, payloads: Sequence[Mapping[str, Any]]) -> Call:
-        return encode_intents(kind, payloads, self.deployment().invoice_ledger)
+        """Raises CallRefusedError for payloads that cannot be encoded at all."""
+        try:
+            return encode_intents(kind, payloads, self.deployment().invoice_ledger)
+        except (EncodingError, MalformedError, KeyError, ValueError, TypeError) as error:
+            raise CallRefusedError(f"it cannot be encoded ({type(error).__name__})") from error
 
     def check(self, account: str, call: Call) -> None:
         """Raise CallRefusedError when the call would revert now."""

@@ -47,6 +47,10 @@ class AnchoringOutbox(Protocol):
 class AnchoringBatches(Protocol):
     def anchor_at(self, institution_number: int, sequence: int) -> LedgerIntent | None: ...
 
+    def anchor_before(self, batch_id: str) -> LedgerIntent | None:
+        """The anchor intent of the batch before this one in the institution's sequence."""
+        ...
+
 
 class Accounts(Protocol):
     def acquire(self, name: str, owner: str, seconds: float) -> Lease:
@@ -152,7 +156,13 @@ class LedgerNode(Protocol):
 
     def receipt(self, tx_hash: bytes) -> Receipt | None: ...
 
-    def transaction_count(self, account: str) -> int: ...
+    def knows(self, tx_hash: bytes) -> bool:
+        """Whether a node has the transaction, in its pool or in a block."""
+        ...
+
+    def transaction_count(self, account: str, block_number: int | None = None) -> int:
+        """The account's next nonce in a block, the latest unless one is given."""
+        ...
 
     def batch_head(self, institution_number: int, sequence: int) -> bytes: ...
 

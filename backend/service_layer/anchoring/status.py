@@ -1,0 +1,63 @@
+"""How far behind the ledger work is, for /readyz, /metrics and operators."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from backend.service_layer.anchoring.model import TransactionRecord, TransactionState
+from backend.service_layer.ports import BlockStamp
+
+
+class _Outbox(Protocol):
+    def backlog(self) -> Mapping[str, tuple[int, dt.datetime]]: ...
+
+
+class _Transactions(Protocol):
+    def in_states(
+        self, *states: TransactionState, account: str | None = None
+    ) -> Sequence[TransactionRecord]: ...
+
+
+class _Chain(Protocol):
+    def cursor(self) -> BlockStamp | None: ...
+
+
+class _Alarms(Protocol):
+    def open_counts(self) -> Mapping[str, int]: ...
+
+
+class StatusWork(Protocol):
+    @property
+    def outbox(self) -> _Outbox: ...
+
+    @property
+    def transactions(self) -> _Transactions: ...
+
+    @property
+    def chain(self) -> _Chain: ...
+
+    @property
+    def alarms(self) -> _Alarms: ...
+
+
+def status(work: StatusWork, now: dt.datetime) -> dict[str, Any]:
+    """Counts and ages (seconds) of waiting intents by state, open nonces, the last followed
+    block and open alarms by code."""
+    backlog = work.outbox.backlog()
+    pending = work.transactions.in_states(TransactionState.SIGNED, TransactionState.SENT)
+    cursor = work.chain.cursor()
+    return {
+        "backlog": {state: count for state, (count, _) in backlog.items()},
+        "oldest_seconds": {
+            state: max(0.0, round((now - oldest).total_seconds(), 1))
+            for state, (_, oldest) in backlog.items()
+        },
+        "pending_nonces": len(pending),
+        "last_block": 0 if cursor is None else cursor.number,
+        "last_block_age_seconds": (
+            0.0 if cursor is None else max(0.0, round((now - cursor.at).total_seconds(), 1))
+        ),
+        "alarms": dict(work.alarms.open_counts()),
+    }
