@@ -1,0 +1,47 @@
+# Yichu 一触. Two commands for a bare machine: make run, make test.
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+# Two workers by default: the suite is meant to end within 5 minutes on 2 cores.
+WORKERS ?= 2
+# More arguments for pytest, e.g. make test ARGS="-k devchain".
+ARGS ?=
+
+.PHONY: run test test-slow check clean
+.DEFAULT_GOAL := run
+
+run: $(STAMP)
+	@$(VENV)/bin/yichu up $(if $(filter 1 yes true,$(LAN)),--lan)
+
+# Skipped tests are named with their reasons at the end (pytest -ra).
+test: $(STAMP)
+	$(PY) -m pytest -m "not slow" -n $(WORKERS) --dist loadfile $(ARGS)
+
+test-slow: $(STAMP)
+	$(PY) -m pytest -m slow --timeout 1800 $(ARGS)
+
+check: $(STAMP)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(PY) scripts/compile_contracts.py --check
+	$(PY) scripts/generate_vectors.py --check
+
+# Remade when the lock file changes; a half-made environment is made anew.
+$(STAMP): requirements.lock pyproject.toml scripts/link_project.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "需要 Python 3.11 或更高版本 / Python 3.11 or newer is needed: found $$($(PYTHON) --version 2>&1)."; \
+	  echo "安装后重试,或 / Install it, or name another: make PYTHON=/path/to/python3.12"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "此 Python 缺少 venv / this Python lacks venv. Debian, Ubuntu: apt-get install python3-venv"; exit 1; }
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@echo "安装依赖(首次约一分钟) / installing the pinned packages, about a minute the first time"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(PY) scripts/link_project.py
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache artifacts
