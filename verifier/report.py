@@ -89,7 +89,14 @@ def render_malformed_json(reason: str) -> str:
 
 
 def _remarks(report: Report) -> list[tuple[str, str]]:
-    remarks = [_BELIEVED if report.node_believed else _NOT_BELIEVED, _CUSTODY[report.custody]]
+    custody_zh, custody_en = _CUSTODY[report.custody]
+    if not report.is_custody_shown:
+        custody_zh += "（证据包自述，未经账本核实）"
+        custody_en += " (so the bundle says; the ledger has not shown it)"
+    remarks = [
+        _BELIEVED if report.node_believed else _NOT_BELIEVED,
+        (custody_zh, custody_en),
+    ]
     block = report.as_of_block
     if block is not None:
         time = _time(block.timestamp)

@@ -66,6 +66,11 @@ class Report:
     as_of_block: chain.Block | None = None
     notes: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def is_custody_shown(self) -> bool:
+        """Whether the ledger says the same about custody as the bundle."""
+        return self.results[CUSTODY_CHECK - 1].status is Status.OK
+
     def raise_for_verdict(self) -> None:
         """Return when verified; otherwise raise the error class of the verdict."""
         if self.verdict is Verdict.VERIFIED:
@@ -77,6 +82,7 @@ class Report:
 
 
 LEDGER_CHECK_FROM: Final = 12
+CUSTODY_CHECK: Final = 14
 
 CHECKS: Final = (
     Check(1, "证据包可读", "bundle can be read", checks.check_bundle),
