@@ -353,6 +353,7 @@ def _explain_lines(
     borne = allot(layers.borne_cut, left)
     ratio = [a - b for a, b in zip(left, borne, strict=True)]
     remote_reason = _remote_reason(remote) if any(remote_shares) else None
+    deductible_reason = layers.deductible.reason
     lines = []
     for i, split in enumerate(splits):
         parts = (
@@ -360,7 +361,7 @@ def _explain_lines(
             (split.limit_reason, split.overlmt_fen),
             (split.first_reason, split.preselfpay_fen),
             (remote_reason, remote_shares[i]),
-            (layers.deductible.reason, deductible[i]),
+            (deductible_reason, deductible[i]),
             (layers.ratio_reason, ratio[i]),
             (layers.cut_reason, cap[i]),
             (layers.layer2_reason, -layer2[i]),
@@ -378,10 +379,13 @@ def _explain_lines(
                 inscp_fen=scopes[i],
                 pool_fen=pool[i],
                 layer2_fen=layer2[i],
+                # A list first: a generator costs a tenth of the whole adjudication here.
                 adjustments=tuple(
-                    Adjustment(reason, amount)
-                    for reason, amount in parts
-                    if amount and reason is not None
+                    [
+                        Adjustment(reason, amount)
+                        for reason, amount in parts
+                        if amount and reason is not None
+                    ]
                 ),
             )
         )

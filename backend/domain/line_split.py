@@ -8,9 +8,8 @@ preselfpay = round2((amount - overlmt) x selfpay_prop), inscp = the rest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Final
+import datetime as dt
+from typing import Final, NamedTuple
 
 from backend.domain.bill import BenefitLine, BillForBenefit
 from backend.domain.catalogue import BP, CatalogueItem
@@ -70,9 +69,11 @@ _UNKNOWN: Final = Reason(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LineSplit:
-    """The four parts of one line in fen, with the reasons of the first three."""
+class LineSplit(NamedTuple):
+    """The four parts of one line in fen, with the reasons of the first three.
+
+    A named tuple, as one is made for every line and a bill has up to 5,000.
+    """
 
     line: BenefitLine
     submitted_fen: int
@@ -85,15 +86,20 @@ class LineSplit:
     first_reason: Reason | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Terms:
+class Terms(NamedTuple):
     """What applies to one line: a reason that it is not payable, or share and limit."""
 
     excluded: Reason | None = None
     pend: str = ""
     share_bp: int = 0
-    share_rule_id: str = ""
-    limit_fen: int | None = None
+    first_reason: Reason | None = None
+    limit_e6: int = -1
+    limit_reason: Reason | None = None
+
+
+_OUTSIDE_TERMS: Final = Terms(excluded=_OUTSIDE_COVER)
+_UNKNOWN_TERMS: Final = Terms(excluded=_UNKNOWN, pend="unknown-code")
+_MEMO_MAX: Final = 100_000
 
 
 def split_lines(
@@ -101,94 +107,113 @@ def split_lines(
 ) -> tuple[list[LineSplit], list[PendReason]]:
     """Split every line. Raises :class:`MoneyError` when the lines are not the bill's total."""
     amounts = allot_fen(bill.total_fen, [line.amount_e4 for line in bill.lines])
-    covered: dict[object, bool] = {}
+    covered: dict[dt.date, bool] = {}
     splits: list[LineSplit] = []
     pends: list[PendReason] = []
     for line, amount in zip(bill.lines, amounts, strict=True):
         day = line.occurred_on or bill.visit_date
-        if day not in covered:
-            covered[day] = person.is_covered_on(day)
-        terms = _terms(pack, bill, line) if covered[day] else _Terms(excluded=_OUTSIDE_COVER)
-        if terms.pend and amount > 0:
-            reason = terms.excluded
-            pends.append(
-                PendReason(
-                    terms.pend,
-                    line.index,
-                    reason.zh if reason else "",
-                    reason.en if reason else "",
-                )
-            )
+        is_covered = covered.get(day)
+        if is_covered is None:
+            is_covered = covered[day] = person.is_covered_on(day)
+        terms = _terms(pack, bill, line) if is_covered else _OUTSIDE_TERMS
+        if terms.excluded is not None:
+            splits.append(LineSplit(line, amount, amount, 0, 0, 0, terms.excluded, None, None))
+            if terms.pend and amount > 0:
+                reason = terms.excluded
+                pends.append(PendReason(terms.pend, line.index, reason.zh, reason.en))
+            continue
         splits.append(_split(line, amount, terms))
     return splits, pends
 
 
-def _split(line: BenefitLine, amount: int, terms: _Terms) -> LineSplit:
-    if terms.excluded is not None:
-        return LineSplit(line, amount, amount, 0, 0, 0, terms.excluded, None, None)
-    over = 0
-    limit_reason = None
-    if terms.limit_fen is not None:
-        excess_e6 = line.price_e6 - terms.limit_fen * _E6_PER_FEN
-        if excess_e6 > 0 and line.quantity_e4 > 0:
-            over = min(amount, round_half_up(excess_e6 * line.quantity_e4, _E10_PER_FEN))
-            limit_reason = _limit_reason(terms.limit_fen)
-    first = 0
-    first_reason = None
+def _split(line: BenefitLine, amount: int, terms: Terms) -> LineSplit:
+    over = first = 0
+    limit_e6 = terms.limit_e6
+    if 0 <= limit_e6 < line.price_e6 and line.quantity_e4 > 0:
+        excess = (line.price_e6 - limit_e6) * line.quantity_e4
+        over = min(amount, round_half_up(excess, _E10_PER_FEN))
     if terms.share_bp:
         first = round_half_up((amount - over) * terms.share_bp, BP)
-        first_reason = _first_reason(terms.share_bp, terms.share_rule_id)
     return LineSplit(
-        line, amount, 0, over, first, amount - over - first, None, limit_reason, first_reason
+        line,
+        amount,
+        0,
+        over,
+        first,
+        amount - over - first,
+        None,
+        terms.limit_reason,
+        terms.first_reason,
     )
 
 
-def _terms(pack: PolicyPack, bill: BillForBenefit, line: BenefitLine) -> _Terms:
+def _terms(pack: PolicyPack, bill: BillForBenefit, line: BenefitLine) -> Terms:
+    """The terms of one line, remembered: they depend on the pack and this key alone."""
+    # The catalogue of the day of the bill: a stay is judged by one catalogue, not by two.
+    key = (line.catalogue_code, line.level, line.approval_flag, bill.visit_date)
+    terms: Terms | None = pack.terms_memo.get(key)
+    if terms is None:
+        terms = _find_terms(pack, bill, line)
+        if len(pack.terms_memo) >= _MEMO_MAX:
+            pack.terms_memo.clear()
+        pack.terms_memo[key] = terms
+    return terms
+
+
+def _find_terms(pack: PolicyPack, bill: BillForBenefit, line: BenefitLine) -> Terms:
     if pack.catalogue is None:
         return _printed_terms(pack, line)
-    # The catalogue of the day of the bill: a stay is judged by one catalogue, not by two.
     negative = pack.catalogue.find_negative(line.catalogue_code, bill.visit_date)
     if negative is not None:
-        return _Terms(
+        return Terms(
             excluded=Reason(
                 Group.NONCOVERED, "negative-list", negative.rule_id, negative.zh, negative.en
             )
         )
     item = pack.catalogue.find(line.catalogue_code, bill.visit_date)
     if item is None:
-        return _Terms(excluded=_UNKNOWN, pend="unknown-code")
+        return _UNKNOWN_TERMS
     return _catalogue_terms(pack, line, item)
 
 
-def _catalogue_terms(pack: PolicyPack, line: BenefitLine, item: CatalogueItem) -> _Terms:
+def _catalogue_terms(pack: PolicyPack, line: BenefitLine, item: CatalogueItem) -> Terms:
     if item.level == CLASS_C:
-        return _Terms(excluded=_CLASS_C)
+        return Terms(excluded=_CLASS_C)
     if line.approval_flag == "2" or (item.restricted and line.approval_flag == "0"):
-        return _Terms(excluded=_NOT_APPROVED)
+        return Terms(excluded=_NOT_APPROVED)
     if item.restricted and line.approval_flag != "1":
-        return _Terms(excluded=_UNCONFIRMED, pend="restricted-unconfirmed")
+        return Terms(excluded=_UNCONFIRMED, pend="restricted-unconfirmed")
     share, rule_id = item.selfpay_bp, "catalogue-share"
     if share is None:
         share = pack.class_b_bp if item.level == CLASS_B else 0
         rule_id = pack.class_b_rule_id
     if share >= BP:
-        return _Terms(excluded=_ALL_SELF_PAID)
-    return _Terms(share_bp=share, share_rule_id=rule_id, limit_fen=item.price_limit_fen)
+        return Terms(excluded=_ALL_SELF_PAID)
+    limit = item.price_limit_fen
+    return Terms(
+        share_bp=share,
+        first_reason=_first_reason(share, rule_id) if share else None,
+        limit_e6=-1 if limit is None else limit * _E6_PER_FEN,
+        limit_reason=None if limit is None else _limit_reason(limit),
+    )
 
 
-def _printed_terms(pack: PolicyPack, line: BenefitLine) -> _Terms:
+def _printed_terms(pack: PolicyPack, line: BenefitLine) -> Terms:
     if line.level == CLASS_C:
-        return _Terms(excluded=_CLASS_C)
+        return Terms(excluded=_CLASS_C)
     if line.approval_flag == "2":
-        return _Terms(excluded=_NOT_APPROVED)
+        return Terms(excluded=_NOT_APPROVED)
     if line.level == CLASS_A:
-        return _Terms()
+        return Terms()
     if line.level == CLASS_B:
-        return _Terms(share_bp=pack.class_b_bp, share_rule_id=pack.class_b_rule_id)
-    return _Terms(excluded=_UNKNOWN, pend="unknown-code")
+        share = pack.class_b_bp
+        if share >= BP:
+            return Terms(excluded=_ALL_SELF_PAID)
+        reason = _first_reason(share, pack.class_b_rule_id) if share else None
+        return Terms(share_bp=share, first_reason=reason)
+    return _UNKNOWN_TERMS
 
 
-@lru_cache(maxsize=512)
 def _first_reason(share_bp: int, rule_id: str) -> Reason:
     percent = format_percent(share_bp)
     return Reason(
@@ -200,7 +225,6 @@ def _first_reason(share_bp: int, rule_id: str) -> Reason:
     )
 
 
-@lru_cache(maxsize=4096)
 def _limit_reason(limit_fen: int) -> Reason:
     price = format_yuan(limit_fen)
     return Reason(

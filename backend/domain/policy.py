@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from backend.domain.catalogue import BP, Catalogue
 from backend.domain.errors import DomainError
@@ -198,6 +198,9 @@ class PolicyPack:
     _rules: dict[tuple[str, str, str, int], ApplicableRules] = field(
         default_factory=dict, init=False, compare=False, repr=False
     )
+
+    terms_memo: dict[Any, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """Line terms already looked up (``line_split`` fills it); a copy of a pack starts anew."""
 
     def is_effective_on(self, day: dt.date) -> bool:
         return self.effective_from <= day <= self.effective_to

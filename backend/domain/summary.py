@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from backend.domain.explanation import Adjustment, SummaryRow
 
@@ -41,10 +41,17 @@ def build_summary(
     out, and a row that has several reasons names up to three of them."""
     amounts = dict.fromkeys(_LABELS, 0)
     reasons: dict[str, dict[tuple[str, str], None]] = {row: {} for row in _LABELS}
+    sums: dict[int, list[Any]] = {}
     for cut in cuts:
-        reason = cut.reason
+        # Lines share their reason objects; by identity no long text is hashed once a line.
+        found = sums.get(id(cut.reason))
+        if found is None:
+            sums[id(cut.reason)] = [cut.reason, cut.amount_fen]
+        else:
+            found[1] += cut.amount_fen
+    for reason, amount in sums.values():
         row = _ROW_OF_CODE.get(reason.code, reason.code)
-        amounts[row] -= cut.amount_fen
+        amounts[row] -= amount
         reasons[row][(reason.zh, reason.en)] = None
     rows = [
         SummaryRow("total", "票据总额", "Bill total", submitted_fen, "整张票据的金额", "The bill")

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from backend.adapters.policy_packs import POLICY_DIRECTORY, load_pack
+from backend.adapters.catalogue import POLICY_DIRECTORY
+from backend.adapters.policy_packs import load_pack
 from backend.domain.adjudication import adjudicate, estimate_submission
 from backend.domain.bill import BillError, bill_from_invoice
 from backend.domain.explanation import ExplanationError, Group, Outcome, verify_balance

@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.adapters.policy_packs import POLICY_DIRECTORY, load_pack
+from backend.adapters.catalogue import POLICY_DIRECTORY
+from backend.adapters.policy_packs import load_pack
 from backend.domain.adjudication import adjudicate, estimate_submission
 from backend.domain.invoice import VisitKind
 from backend.domain.money import allot, allot_fen, round_half_up

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from backend.adapters.policy_packs import POLICY_DIRECTORY, load_pack
+from backend.adapters.catalogue import POLICY_DIRECTORY
+from backend.adapters.policy_packs import load_pack
 from backend.domain.adjudication import adjudicate
 from backend.domain.decision_record import parse_decision_record, refusal_reason, refuse
 from backend.domain.errors import DomainError

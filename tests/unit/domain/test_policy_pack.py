@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from backend.adapters.catalogue import load_catalogue
-from backend.adapters.policy_packs import POLICY_DIRECTORY, load_pack, load_packs
+from backend.adapters.catalogue import POLICY_DIRECTORY, load_catalogue
+from backend.adapters.policy_packs import load_pack, load_packs
 from backend.domain.catalogue import parse_catalogue
 from backend.domain.invoice import VisitKind
 from backend.domain.person import parse_history, parse_person
