@@ -15,6 +15,7 @@ from backend.adapters.database.unit_of_work import SqlUnitOfWork
 from backend.adapters.identifiers import RandomIds
 from backend.adapters.secret_box import AESGCMSecretBox
 from backend.adapters.simulated_bank import SimulatedBank
+from backend.service_layer.anchoring.model import Deployment
 from backend.service_layer.ports import Clock, IdSource, LedgerUnavailableError
 from backend.settings import Settings
 
@@ -56,7 +57,14 @@ class Services:
         """The ledger client; it reads the deployment row on first use."""
         from backend.adapters.ledger.client import LedgerClient
 
-        return LedgerClient.from_services(self)
+        settings = self.settings
+        return LedgerClient(
+            settings.rpc_urls, self._deployment, settings.finality_blocks, settings.fee_mode
+        )
+
+    def _deployment(self) -> Deployment | None:
+        with self.work(write=False) as work:
+            return work.chain.deployment()
 
     @cached_property
     def packs(self) -> Any:

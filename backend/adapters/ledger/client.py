@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from eth_abi.exceptions import EncodingError
 from eth_utils.address import to_checksum_address
@@ -26,9 +26,6 @@ from backend.service_layer.anchoring.model import (
 )
 from backend.service_layer.ports import BlockStamp, LedgerUnavailableError
 from verifier.errors import MalformedError
-
-if TYPE_CHECKING:
-    from backend.bootstrap import Services
 
 LOG_RANGE_MAX: Final = 1_000  # Besu's default limit (reference T20)
 _FEE_MODES: Final = ("legacy-zero", "eip1559-zero", "market")
@@ -57,15 +54,6 @@ class LedgerClient:
         self._log_range = LOG_RANGE_MAX
         self.rpc = JSONRPC(urls, timeout_seconds)
         self.rpc.identify = self._identify
-
-    @classmethod
-    def from_services(cls, services: Services) -> LedgerClient:
-        def load() -> Deployment | None:
-            with services.work(write=False) as work:
-                return work.chain.deployment()
-
-        settings = services.settings
-        return cls(settings.rpc_urls, load, settings.finality_blocks, settings.fee_mode)
 
     def deployment(self) -> Deployment:
         """The network's identity; raises LedgerUnavailableError before the contracts are there."""
