@@ -25,8 +25,9 @@ from backend.service_layer.claims.screen_step import (
 )
 from backend.service_layer.failpoints import reach
 
-LOCK: Final = dt.timedelta(days=90)
-"""How long the ledger keeps the bill for us: longer than the legal clock of 30 working days."""
+LOCK: Final = dt.timedelta(days=175)
+"""How long the ledger keeps the bill for us: within the 180 days that the contract
+allows, and longer than the legal clock."""
 
 RETRY_AFTER: Final = dt.timedelta(seconds=30)
 _TRY_AGAIN: Final = frozenset({"paused", "suspended", "bad-deadline", "quarantined"})

@@ -1,0 +1,83 @@
+"""The citizen's login: a signed cookie, rotated at login, gone after 30 idle minutes."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+from flask import current_app, g, redirect, request, session, url_for
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from backend.domain.errors import DomainError
+from backend.entrypoints.public.rate_limit import RateLimit
+
+if TYPE_CHECKING:
+    from backend.bootstrap import Services
+
+IDLE_SECONDS = 30 * 60
+_LOGINS = RateLimit(count=20, seconds=60)
+# Compared with when the name is unknown, so that the answer takes as long as for a known one.
+_NOBODY = generate_password_hash(secrets.token_hex(16), method="pbkdf2:sha256:50000")
+
+
+class LoginRefusedError(DomainError):
+    """Name and password (or code) do not belong together."""
+
+    code = "login-refused"
+
+
+def services() -> Services:
+    return cast("Services", current_app.extensions["yichu"])
+
+
+def authenticate() -> Any:
+    """The check behind AccessRule.CITIZEN: sets ``g.person_id`` or leads to the login."""
+    person_id = session.get("person")
+    seen = session.get("seen", 0)
+    if not person_id or time.time() - seen > IDLE_SECONDS:
+        session.clear()
+        target = request.full_path.rstrip("?") if request.method == "GET" else url_for("m.home")
+        return redirect(url_for("m.login", next=target))
+    session["seen"] = int(time.time())
+    g.person_id = person_id
+    return None
+
+
+def log_in(username: str, password: str, code: str) -> None:
+    """Start a session for a citizen. On the LAN the one-time code stands for the password of a
+    sample login. Raises :class:`LoginRefusedError` without saying which part was wrong."""
+    if not _LOGINS.allows(request.remote_addr or ""):
+        raise LoginRefusedError("尝试太多，请一分钟后再试", "too many tries; wait a minute")
+    deps = services()
+    with deps.work(write=False) as work:
+        login = work.people.find_login(username[:60])
+    known = login is not None and login.role == "citizen" and login.person_id is not None
+    stored = login.password_hash if login is not None and known else _NOBODY
+    is_right = check_password_hash(stored, password[:200])
+    if deps.settings.lan:
+        digest = hashlib.sha256(code.strip().encode()).hexdigest()
+        fits = hmac.compare_digest(digest, deps.settings.lan_code_hash)
+        is_right = fits and login is not None and (login.is_sample or is_right)
+    if login is None or not known or not is_right:
+        raise LoginRefusedError(
+            "姓名、密码或验证码不对，请再试一次", "the name, password or code is not right"
+        )
+    session.clear()
+    session.permanent = True
+    session["person"] = login.person_id
+    session["seen"] = int(time.time())
+    session["nonce"] = secrets.token_hex(8)
+
+
+def log_out() -> None:
+    session.clear()
+
+
+def safe_target(target: str | None) -> str:
+    """A page of ours to go to after login; anything else becomes the home page."""
+    if target and target.startswith("/m") and not target.startswith("//") and "\\" not in target:
+        return target
+    return url_for("m.home")

@@ -1,0 +1,103 @@
+"""How amounts, times, numbers and states are written on the citizen's pages."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from backend.domain.claim import ClaimState
+from backend.domain.money import format_yuan
+from backend.service_layer.claims.read import ClaimView
+from backend.service_layer.claims.submit import SHANGHAI
+
+MINUS = "\u2212"
+
+
+def yuan(amount_fen: int) -> str:
+    """1,234.56 with U+2212 for minus."""
+    return format_yuan(amount_fen).replace("-", MINUS)
+
+
+def day(value: dt.date) -> str:
+    return f"{value.month} 月 {value.day} 日"
+
+
+def moment(value: dt.datetime) -> str:
+    """11 月 21 日 09:31, Shanghai time."""
+    local = value.astimezone(SHANGHAI)
+    return f"{local.month} 月 {local.day} 日 {local:%H:%M}"
+
+
+def fours(number: str) -> str:
+    """A long number in groups of four; what follows a hyphen stays."""
+    head, hyphen, tail = number.partition("-")
+    groups = " ".join(head[i : i + 4] for i in range(0, len(head), 4))
+    return f"{groups} {hyphen} {tail}" if hyphen else groups
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A state in words: what it means and what to do; ``tone`` is good, wait or plain."""
+
+    title: str
+    meaning: str
+    tone: str = "plain"
+    seal: str = ""
+
+
+_WAITING = {
+    "anchor": Status(
+        "已受理，等医院盖戳",
+        "医院已上传这张票据，上链盖戳后自动继续，您不用做什么。",
+        "wait",
+    ),
+    "ledger": Status(
+        "已受理，正在排队",
+        "账本暂时连不上。申请已经保存，恢复后自动继续，您不用做什么。",
+        "wait",
+    ),
+    "ledger-refused": Status(
+        "已受理，正在排队", "账本暂停受理，恢复后自动继续，您不用做什么。", "wait"
+    ),
+    "operator": Status("需要工作人员处理", "我们已收到报警，处理后继续。不会重复付款。", "wait"),
+    "payout-held": Status("暂缓打款", "票据状态有变化，工作人员正在核实。", "wait"),
+    "payee": Status("银行退回了打款", "请拨打 12393 核对收款账户。", "wait"),
+}
+
+_STATES = {
+    ClaimState.SUBMITTED: Status("已受理，正在核对", "正在把票据和账本逐项核对。"),
+    ClaimState.SCREENED: Status("已受理，正在测算", "票据核对无误，正在计算金额。"),
+    ClaimState.CALCULATED: Status("已受理，正在登记", "金额已测算，正在账本上锁定这张票据。"),
+    ClaimState.LODGING: Status("已受理，正在登记", "金额已测算，正在账本上锁定这张票据。"),
+    ClaimState.LODGED: Status("已登记，正在核定", "票据已锁定，别处不能再报。", seal="登记盖戳"),
+    ClaimState.PENDED: Status(
+        "需要人工核对",
+        "有一处要工作人员看一下，看完自动继续。您不用再交材料。",
+        "wait",
+        "登记盖戳",
+    ),
+    ClaimState.DECIDED: Status("已核定，正在盖戳", "金额已定，正在写入账本。", seal="登记盖戳"),
+    ClaimState.SETTLING: Status("已核定，正在盖戳", "金额已定，正在写入账本。", seal="登记盖戳"),
+    ClaimState.SETTLED: Status("已核定，正在打款", "金额已写入账本。", "good", "核定盖戳"),
+    ClaimState.PAYING: Status("已核定，正在打款", "已通知银行。", "good", "核定盖戳"),
+    ClaimState.PAID: Status("已打款", "银行已回执。", "good", "核定盖戳"),
+    ClaimState.RELEASING: Status("不予报销，正在登记", "结果正在写入账本。", "wait"),
+    ClaimState.REFUSED: Status("没有通过", "这张票据这次不能报销，原因在下面。", "wait"),
+}
+
+
+def status_of(view: ClaimView) -> Status:
+    claim = view.claim
+    if claim.waiting_for in _WAITING and not claim.is_closed:
+        found = _WAITING[claim.waiting_for]
+        return Status(found.title, found.meaning, found.tone, _STATES[claim.state].seal)
+    found = _STATES[claim.state]
+    if claim.state is ClaimState.PAID and view.answer is None:
+        return Status("已办结", "按政策这张票据报销 0.00 元，原因在下面。", "plain", "核定盖戳")
+    return found
+
+
+def chip_of(view: ClaimView) -> tuple[str, str]:
+    """(words, tone) for a claim's row in a list."""
+    found = status_of(view)
+    return found.title, found.tone

@@ -1,0 +1,336 @@
+"""Server-rendered pages of the citizen: home, check, receipt, status, explanation, help."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from flask import (
+    Blueprint,
+    Response,
+    g,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from backend.domain.errors import DomainError
+from backend.entrypoints import problems
+from backend.entrypoints.access import AccessRule, access
+from backend.entrypoints.mobile import texts
+from backend.entrypoints.mobile.session import (
+    LoginRefusedError,
+    log_in,
+    log_out,
+    safe_target,
+    services,
+)
+from backend.service_layer.claims.claimable import Claimable, estimate, list_claimable
+from backend.service_layer.claims.ports import BillHeldError
+from backend.service_layer.claims.read import ClaimView, view_all, view_claim, view_submission
+from backend.service_layer.claims.records import StoredBill
+from backend.service_layer.claims.submit import MAX_BILLS, submit, working_days_after
+
+blueprint = Blueprint("m", __name__, url_prefix="/m")
+PHONE = "12393"
+REFRESH_SECONDS = 3
+
+problems.register("login-refused", 401, "登录没有成功", "the login did not succeed")
+problems.register("bill-held", 409, "票据已在另一笔申请中", "another claim holds the bill")
+problems.register("submission-refused", 422, "没有提交", "nothing was submitted")
+
+
+@blueprint.app_template_filter("yuan")
+def _yuan(amount_fen: int) -> str:
+    return texts.yuan(amount_fen)
+
+
+@blueprint.app_template_filter("day")
+def _day(value: Any) -> str:
+    return texts.day(value)
+
+
+@blueprint.app_template_filter("moment")
+def _moment(value: Any) -> str:
+    return texts.moment(value)
+
+
+@blueprint.app_template_filter("fours")
+def _fours(number: str) -> str:
+    return texts.fours(number)
+
+
+@blueprint.app_context_processor
+def _page_facts() -> dict[str, Any]:
+    return {
+        "is_elder": request.cookies.get("elder") == "1",
+        "is_lan": services().settings.lan,
+        "phone": PHONE,
+        "status_of": texts.status_of,
+        "chip_of": texts.chip_of,
+        "is_logged_in": "person_id" in g,
+    }
+
+
+# --- login --------------------------------------------------------------------------------------
+
+
+@blueprint.get("/login")
+@access(AccessRule.PUBLIC)
+def login() -> str:
+    return _login_page("")
+
+
+def _login_page(error: str) -> str:
+    with services().work(write=False) as work:
+        samples = work.people.sample_logins()
+    return render_template(
+        "m/login.html", samples=samples, error=error, target=request.values.get("next", "")
+    )
+
+
+@blueprint.post("/login")
+@access(AccessRule.PUBLIC)
+def log_in_now() -> tuple[str, int] | WerkzeugResponse:
+    try:
+        log_in(
+            request.form.get("username", ""),
+            request.form.get("password", ""),
+            request.form.get("code", ""),
+        )
+    except LoginRefusedError as error:
+        return _login_page(error.zh), 401
+    return redirect(safe_target(request.form.get("next")), 303)
+
+
+@blueprint.post("/logout")
+@access(AccessRule.CITIZEN)
+def log_out_now() -> WerkzeugResponse:
+    log_out()
+    return redirect(url_for("m.login"), 303)
+
+
+@blueprint.post("/mode")
+@access(AccessRule.PUBLIC)
+def switch_mode() -> WerkzeugResponse:
+    """Elder or standard mode; a plain cookie that says nothing of the person."""
+    answer = redirect(safe_target(request.form.get("back")), 303)
+    wanted = "1" if request.form.get("mode") == "elder" else "0"
+    answer.set_cookie("elder", wanted, max_age=365 * 86_400, samesite="Lax", httponly=True)
+    return answer
+
+
+# --- home and check -----------------------------------------------------------------------------
+
+
+@blueprint.get("", strict_slashes=False)
+@access(AccessRule.CITIZEN)
+def home() -> str:
+    deps = services()
+    with deps.work(write=False) as work:
+        person = work.people.get(g.person_id)
+        found = list_claimable(deps, work, person)
+        chosen = [entry.bill for entry in found.offered[:MAX_BILLS]]
+        amounts, problem = _estimate(work, person, chosen)
+        recent = [view for view in view_all(work, g.person_id) if not view.claim.is_closed][:3]
+    return render_template(
+        "m/home.html",
+        person=person,
+        found=found,
+        chosen={bill.invoice_id for bill in chosen},
+        amounts=amounts,
+        total_fen=sum(eob.paid_fen for eob in amounts.values()),
+        problem=problem,
+        promised_on=_promised_on(),
+        recent=recent,
+    )
+
+
+def _promised_on() -> Any:
+    deps = services()
+    return working_days_after(deps, deps.clock.now(), deps.settings.promise_working_days)
+
+
+def _estimate(work: Any, person: Any, bills: list[StoredBill]) -> tuple[dict[str, Any], str]:
+    """Estimates by invoice id; a rule that cannot be applied is said, never a broken page."""
+    try:
+        return estimate(services(), work, person, bills), ""
+    except DomainError as error:
+        return {}, error.zh
+
+
+def _ticked(found: Claimable) -> list[StoredBill]:
+    wanted = set(request.args.getlist("bill")[: MAX_BILLS + 1])
+    return [entry.bill for entry in found.offered if entry.bill.invoice_id in wanted]
+
+
+@blueprint.get("/estimate")
+@access(AccessRule.CITIZEN)
+def estimate_ticked() -> Response:
+    """The amounts of the ticked bills together, for the script of the home page."""
+    deps = services()
+    with deps.work(write=False) as work:
+        person = work.people.get(g.person_id)
+        bills = _ticked(list_claimable(deps, work, person))
+        amounts, _ = _estimate(work, person, bills)
+    return jsonify(
+        total=texts.yuan(sum(eob.paid_fen for eob in amounts.values())),
+        bills={key: texts.yuan(eob.paid_fen) for key, eob in amounts.items()},
+    )
+
+
+@blueprint.get("/check")
+@access(AccessRule.CITIZEN)
+def check() -> str | tuple[str, int] | WerkzeugResponse:
+    return _check_page("")
+
+
+def _check_page(error: str) -> str | tuple[str, int] | WerkzeugResponse:
+    deps = services()
+    with deps.work(write=False) as work:
+        person = work.people.get(g.person_id)
+        found = list_claimable(deps, work, person)
+        wanted = request.values.getlist("bill")[:MAX_BILLS]
+        bills = [entry for entry in found.offered if entry.bill.invoice_id in wanted]
+        amounts, problem = _estimate(work, person, [entry.bill for entry in bills])
+    if not bills:
+        return redirect(url_for("m.home"), 303)
+    bills.sort(key=lambda entry: (entry.bill.service_on, entry.bill.invoice_key))
+    page = render_template(
+        "m/check.html",
+        person=person,
+        bills=bills,
+        amounts=amounts,
+        total_fen=sum(eob.paid_fen for eob in amounts.values()),
+        problem=problem,
+        error=error,
+        form_token=secrets.token_urlsafe(32),
+        promised_on=_promised_on(),
+    )
+    return (page, 422) if error else page
+
+
+@blueprint.post("/submissions")
+@access(AccessRule.CITIZEN)
+def send() -> Any:
+    invoice_ids = request.form.getlist("bill")
+    if request.form.get("consent") != "yes":
+        return _check_page("请先勾选“我同意”，再点确认报销")
+    try:
+        result = submit(
+            services(),
+            g.person_id,
+            invoice_ids,
+            request.form.get("form_token", ""),
+            has_consent=True,
+        )
+    except BillHeldError as error:
+        return _held_page(error, invoice_ids), 409
+    return redirect(url_for("m.submission", submission_id=result.submission.id), 303)
+
+
+def _held_page(error: BillHeldError, invoice_ids: list[str]) -> str:
+    with services().work(write=False) as work:
+        held = [
+            (work.claims.bill_of_version(claim.version_id), claim)
+            for claim in error.holders.values()
+            if claim.person_id == g.person_id
+        ]
+    left = [invoice_id for invoice_id in invoice_ids if invoice_id not in error.holders]
+    return render_template("m/held.html", held=held, left=left)
+
+
+# --- status -------------------------------------------------------------------------------------
+
+
+def _moving(page: str, is_moving: bool) -> Response:
+    """A page that moves by itself: the script polls, else the Refresh header reloads it."""
+    answer = make_response(page)
+    if is_moving and request.cookies.get("js") != "1":
+        answer.headers["Refresh"] = str(REFRESH_SECONDS)
+    return answer
+
+
+def _is_moving(view: ClaimView) -> bool:
+    return not view.claim.is_closed
+
+
+@blueprint.get("/submissions/<submission_id>")
+@access(AccessRule.CITIZEN)
+def submission(submission_id: str) -> Response:
+    with services().work(write=False) as work:
+        found, views = view_submission(services(), work, g.person_id, submission_id)
+        person = work.people.get(g.person_id)
+    is_moving = any(_is_moving(view) for view in views)
+    page = render_template(
+        "m/submission.html",
+        submission=found,
+        views=views,
+        person=person,
+        is_moving=is_moving,
+        total_fen=sum(view.paid_fen for view in views if not view.is_refused),
+        is_decided=all(view.is_decided or view.claim.is_closed for view in views),
+    )
+    return _moving(page, is_moving)
+
+
+@blueprint.get("/claims/<claim_id>")
+@access(AccessRule.CITIZEN)
+def claim(claim_id: str) -> Response:
+    with services().work(write=False) as work:
+        view = view_claim(services(), work, g.person_id, claim_id)
+        person = work.people.get(g.person_id)
+    page = render_template(
+        "m/claim.html",
+        view=view,
+        person=person,
+        status=texts.status_of(view),
+        is_moving=_is_moving(view),
+    )
+    return _moving(page, _is_moving(view))
+
+
+@blueprint.get("/claims/<claim_id>/lines")
+@access(AccessRule.CITIZEN)
+def lines(claim_id: str) -> str:
+    with services().work(write=False) as work:
+        view = view_claim(services(), work, g.person_id, claim_id)
+    return render_template("m/lines.html", view=view)
+
+
+@blueprint.get("/claims")
+@access(AccessRule.CITIZEN)
+def claims() -> str:
+    with services().work(write=False) as work:
+        views = view_all(work, g.person_id)
+    return render_template("m/claims.html", views=views)
+
+
+# --- further pages ------------------------------------------------------------------------------
+
+
+@blueprint.get("/missing")
+@access(AccessRule.CITIZEN)
+def missing() -> str:
+    deps = services()
+    with deps.work(write=False) as work:
+        found = list_claimable(deps, work, work.people.get(g.person_id))
+    return render_template("m/missing.html", withheld=found.withheld)
+
+
+@blueprint.get("/claims/<claim_id>/question")
+@access(AccessRule.CITIZEN)
+def question(claim_id: str) -> str:
+    with services().work(write=False) as work:
+        view = view_claim(services(), work, g.person_id, claim_id)
+    return render_template("m/question.html", view=view)
+
+
+@blueprint.get("/help")
+@access(AccessRule.PUBLIC)
+def help_page() -> str:
+    return render_template("m/help.html")
