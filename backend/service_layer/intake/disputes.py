@@ -15,7 +15,7 @@ from backend.service_layer.intake.records import Dispute, DisputeState
 
 RULE_ALARM = "dispute-rule-refused"
 DISPUTE_ALARM = "invoice-number-disputed"
-_CLEARED = ("done", "repeated", "")
+_CLEARED = ("done", "repeated")
 
 
 def rule_dispute(
@@ -94,7 +94,7 @@ def finish_rulings(deps: IntakeServices, work: IntakeWork) -> int:
         intents = work.outbox.of_subject(dispute.id, IntentKind.RULE)
         if not intents or intents[-1].state is not IntentState.FINAL:
             continue
-        if (intents[-1].outcome or "").lower() in _CLEARED:
+        if intents[-1].outcome in _CLEARED:
             work.disputes.set_state(dispute.id, DisputeState.RULED)
             closed += 1
         else:
