@@ -13,7 +13,7 @@ EMPLOYEE: Final = "310"
 RESIDENT: Final = "390"
 IN_SERVICE: Final = "1101"
 RETIRED: Final = "1102"
-RESIDENT_PERSON: Final = "resident"
+RESIDENT_PERSON: Final = "other"
 
 _STEMS: Final = "甲乙丙丁戊己庚辛壬癸"
 _BRANCHES: Final = "子丑寅卯辰巳午未申酉戌亥"

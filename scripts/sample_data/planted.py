@@ -194,7 +194,7 @@ def _other_content(scene: Scene) -> PlantedCase:
         "other content under the same number: refused, and the route to correct it is named",
         (
             Step(Action.SEND, bill, 201),
-            Step(Action.SEND, other, 409, "invoice-content-differs"),
+            Step(Action.SEND, other, 409, "different-content"),
         ),
         (_plain(bill),),
     )
