@@ -45,9 +45,7 @@ def link(project: dict[str, Any], packages: Path, scripts: Path, python: str) ->
     for command, target in project["scripts"].items():
         module, _, function = target.partition(":")
         script = scripts / command
-        script.write_text(
-            _SCRIPT.format(python=python, module=module, function=function), "utf-8"
-        )
+        script.write_text(_SCRIPT.format(python=python, module=module, function=function), "utf-8")
         script.chmod(0o755)
     record = [*written, *(f"{metadata.name}/{item.name}" for item in metadata.iterdir())]
     (metadata / "RECORD").write_text("".join(f"{path},,\n" for path in sorted(record)), "utf-8")

@@ -1,0 +1,62 @@
+"""The documents name every command, setting and make target, and what they name exists."""
+
+from __future__ import annotations
+
+import re
+
+from backend.entrypoints.cli.main import _COMMANDS
+
+from .sources import ROOT, sources
+
+OPERATING = (ROOT / "docs" / "operating.md").read_text("utf-8")
+README = (ROOT / "README.md").read_text("utf-8")
+_SETTING = re.compile(r"YICHU_[A-Z][A-Z_]*[A-Z]")
+
+
+def test_every_command_is_documented() -> None:
+    assert [name for name in _COMMANDS if f"`yichu {name}" not in OPERATING] == []
+
+
+def test_every_command_exists() -> None:
+    folder = ROOT / "backend" / "entrypoints" / "cli"
+    assert [name for name in _COMMANDS if not (folder / f"{name}.py").is_file()] == []
+
+
+def test_every_setting_is_documented_and_every_documented_one_exists() -> None:
+    documented = set(_SETTING.findall(OPERATING))
+    used = {
+        name
+        for source in sources("backend", "migrations")
+        for name in _SETTING.findall(source.text)
+    }
+    # Read as YICHU_<NAME> of each secret.
+    used |= {"YICHU_NETWORK_KEY", "YICHU_WRAPPING_KEY", "YICHU_SESSION_KEY"}
+    used.discard("YICHU_FOREIGN_VECTORS")
+    assert used - documented == set()
+    assert documented - used - {"YICHU_FOREIGN_VECTORS"} == set()
+
+
+def test_readme_names_the_two_commands() -> None:
+    assert "make run" in README
+    assert "make test" in README
+
+
+def test_promises_name_their_tests() -> None:
+    """P1-P7 each name a test that exists, or say "not yet"."""
+    tests = "\n".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    for number in range(1, 8):
+        line = next((row for row in README.splitlines() if re.search(rf"\bP{number}\b", row)), "")
+        assert line, f"P{number} is not in the README"
+        named = re.findall(r"test_\w+", line)
+        assert named or "not yet" in line, line
+        for name in named:
+            exists = f"def {name}(" in tests or any((ROOT / "tests").rglob(f"{name}.py"))
+            assert exists, f"{name} of P{number} does not exist"
+
+
+def test_make_targets_are_documented() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    targets = re.findall(r"^([a-z-]+): \$\(STAMP\)", makefile, re.MULTILINE)
+    assert targets == ["run", "test", "test-slow", "check"]
+    contributing = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    assert [name for name in targets if f"make {name}" not in contributing] == []

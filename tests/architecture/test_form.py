@@ -1,0 +1,146 @@
+"""House rules that a test can check: size, names, money, last handlers, errors' roots."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+
+from .sources import PACKAGES, ROOT, Source, sources
+
+FUNCTION_LINES = 70
+MODULE_LINES = 500
+#: Words that say nothing about what is inside.
+EMPTY_NAMES = re.compile(r"(^|_)(utils?|helpers?|common|managers?|base|misc|stuff)(_|$)")
+#: Where money is computed: integer fen and Decimal, never a float.
+MONEY = re.compile(
+    r"backend/domain/|backend/service_layer/claims/|backend/adapters/(einvoice|simulated_bank)"
+)
+#: The one handler of each entry point that turns the unexpected into an answer or exit status.
+LAST_HANDLERS = frozenset(
+    {
+        "backend/entrypoints/anchor_worker.py",
+        "backend/entrypoints/devchain/server.py",
+        "backend/entrypoints/problems.py",
+        "verifier/cli.py",
+    }
+)
+
+
+def each(*packages: str) -> list[object]:
+    return [pytest.param(source, id=source.path) for source in sources(*packages)]
+
+
+def judged() -> list[Source]:
+    """All but migrations: each is a list of tables as they once were, written by a tool."""
+    return [item for item in sources() if not item.path.startswith("migrations/versions/")]
+
+
+def test_modules_are_short() -> None:
+    long = {source.path: source.lines for source in judged() if source.lines > MODULE_LINES}
+    assert long == {}
+
+
+def test_functions_fit_a_screen() -> None:
+    long = {}
+    for source in judged():
+        for function in source.functions():
+            # Decorators and the signature are no logic: the body is what must fit.
+            body = (function.end_lineno or 0) - function.body[0].lineno + 1
+            if body > FUNCTION_LINES:
+                long[f"{source.path}:{function.name}"] = body
+    assert long == {}
+
+
+def test_names_say_something() -> None:
+    empty = []
+    for source in sources():
+        parts = source.path.removesuffix(".py").split("/")
+        empty += [source.path for part in parts if EMPTY_NAMES.search(part)]
+        empty += [
+            f"{source.path}:{node.name}"
+            for node in ast.walk(source.tree)
+            if isinstance(node, ast.ClassDef)
+            and re.search(r"(Utils?|Helpers?|Common|Manager|Base)$", node.name)
+        ]
+    assert empty == []
+
+
+def test_money_is_never_a_float() -> None:
+    found = [
+        f"{source.path}:{node.lineno}"
+        for source in sources("backend")
+        if MONEY.match(source.path)
+        for node in ast.walk(source.tree)
+        if _is_float(node)
+    ]
+    assert found == []
+
+
+def _is_float(node: ast.AST) -> bool:
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, float)
+    if isinstance(node, ast.Name):
+        return node.id == "float"
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and not _path_join(node)
+
+
+def _path_join(node: ast.BinOp) -> bool:
+    """``folder / "name"`` is no division."""
+    return isinstance(node.right, ast.Constant | ast.JoinedStr) and not isinstance(
+        getattr(node.right, "value", None), int
+    )
+
+
+def test_only_last_handlers_catch_everything() -> None:
+    found = {
+        source.path
+        for source in sources()
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.ExceptHandler) and _catches_everything(node) and not _reraises(node)
+    }
+    assert found <= LAST_HANDLERS, sorted(found - LAST_HANDLERS)
+
+
+def _catches_everything(handler: ast.ExceptHandler) -> bool:
+    return handler.type is None or (
+        isinstance(handler.type, ast.Name) and handler.type.id in ("Exception", "BaseException")
+    )
+
+
+def _reraises(handler: ast.ExceptHandler) -> bool:
+    """Clean-up that raises again hides nothing."""
+    last = handler.body[-1]
+    return isinstance(last, ast.Raise) and last.exc is None
+
+
+@pytest.mark.parametrize("source", each("backend", "verifier", "scripts"))
+def test_public_things_are_documented(source: Source) -> None:
+    if source.text.strip():
+        assert ast.get_docstring(source.tree), f"{source.path} has no docstring"
+
+
+def test_no_module_level_work_in_packages() -> None:
+    """Nothing happens on import: a package's ``__init__`` defines names and calls little."""
+    busy = [
+        source.path
+        for source in sources("backend", "verifier")
+        for node in source.tree.body
+        if isinstance(node, ast.For | ast.While | ast.With)
+    ]
+    assert busy == []
+
+
+def test_no_word_of_where_it_was_written() -> None:
+    """Project files name no folder of the machine that they were written on, and no registry."""
+    places = re.compile(r"(?<![\w.])/work/|/tmp/bp|index-url|registry\.npmjs|files\.pythonhosted")
+    named = []
+    for package in (*PACKAGES, "tests", "docs", "contracts/interfaces", ".ci"):
+        for path in sorted((ROOT / package).rglob("*")):
+            if path.suffix in {".py", ".md", ".sol", ".json", ".html", ""} and path.is_file():
+                if path == ROOT / "tests/architecture/test_form.py":
+                    continue
+                if places.search(path.read_text("utf-8")):
+                    named.append(str(path.relative_to(ROOT)))
+    assert named == []
