@@ -21,6 +21,7 @@ from backend.settings import Settings
 
 if TYPE_CHECKING:
     from backend.adapters.ledger.client import LedgerClient
+    from backend.adapters.ledger.keystores import Keystores
 
 
 @dataclass
@@ -65,6 +66,13 @@ class Services:
     def _deployment(self) -> Deployment | None:
         with self.work(write=False) as work:
             return work.chain.deployment()
+
+    @cached_property
+    def keystores(self) -> Keystores:
+        """The ledger keys that this operator holds; each is opened at first use."""
+        from backend.adapters.ledger.keystores import Keystores
+
+        return Keystores.from_settings(self.settings)
 
     @cached_property
     def packs(self) -> Any:

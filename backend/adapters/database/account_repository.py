@@ -83,6 +83,12 @@ class AccountRepository:
             .values(expires_at=self._clock.now())
         )
 
+    def release_all(self, owner: str) -> None:
+        """Let every lease of one owner run out now."""
+        self._connection.execute(
+            sa.update(lease).where(lease.c.owner == owner).values(expires_at=self._clock.now())
+        )
+
     def next_nonce(self, account: str) -> int | None:
         """The next nonce of an account, None before its first use."""
         value = self._connection.execute(

@@ -171,6 +171,13 @@ class ClaimRepository:
             leaves=tuple(bytes(leaf) for leaf in leaves),
         )
 
+    def custody_of(self, institution_code: str) -> str:
+        """``self`` or ``custodial``: who holds the institution's ledger key."""
+        found: str = self._connection.execute(
+            sa.select(institution.c.custody).where(institution.c.code == institution_code)
+        ).scalar_one()
+        return found
+
     def payer_account(self, number: int) -> str | None:
         return self._connection.execute(
             sa.select(payer.c.ledger_account).where(payer.c.number == number)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from backend.adapters.database.institution_repository import InstitutionRepository
     from backend.adapters.database.invoice_repository import InvoiceRepository
     from backend.adapters.database.outbox_repository import OutboxRepository
+    from backend.adapters.database.payer_repository import PayerRepository
     from backend.adapters.database.payout_repository import PayoutRepository
     from backend.adapters.database.person_repository import PersonRepository
     from backend.adapters.database.transaction_repository import TransactionRepository
@@ -140,6 +141,12 @@ class SqlUnitOfWork:
         from backend.adapters.database.decision_repository import DecisionRepository
 
         return DecisionRepository(self.connection, self._clock)
+
+    @cached_property
+    def payers(self) -> PayerRepository:
+        from backend.adapters.database.payer_repository import PayerRepository
+
+        return PayerRepository(self.connection, self._clock)
 
     @cached_property
     def payouts(self) -> PayoutRepository:

@@ -226,14 +226,21 @@ class LedgerClient:
 
     def fees(self) -> Fees:
         """What to offer, by the network's fee mode; never a library's default (T9)."""
+        return self.fees_of(self.rpc)()
+
+    def fees_of(self, rpc: JSONRPC) -> Callable[[], Fees]:
+        """The same, asked through another connection (before anything is deployed)."""
+        return lambda: self._fees(rpc)
+
+    def _fees(self, rpc: JSONRPC) -> Fees:
         if self._fee_mode == "legacy-zero":
             return Fees(gas_price=0)
         if self._fee_mode == "eip1559-zero":
             return Fees(max_fee_per_gas=0, max_priority_fee_per_gas=0)
-        head = self.rpc.call("eth_getBlockByNumber", "latest", False)
+        head = rpc.call("eth_getBlockByNumber", "latest", False)
         if head.get("baseFeePerGas") is None:  # a chain before London (T23)
-            return Fees(gas_price=int(self.rpc.call("eth_gasPrice"), 16))
-        tip = int(self.rpc.call("eth_maxPriorityFeePerGas"), 16)
+            return Fees(gas_price=int(rpc.call("eth_gasPrice"), 16))
+        tip = int(rpc.call("eth_maxPriorityFeePerGas"), 16)
         return Fees(
             max_fee_per_gas=2 * int(head["baseFeePerGas"], 16) + tip, max_priority_fee_per_gas=tip
         )

@@ -49,8 +49,13 @@ class Keystores:
         self._lock = threading.Lock()
 
     @classmethod
-    def from_settings(cls, settings: Settings, iterations: int = SCRYPT_STRONG) -> Keystores:
-        """Raises KeystoreError when no password is configured."""
+    def from_settings(cls, settings: Settings) -> Keystores:
+        """Raises KeystoreError when no password is configured.
+
+        YICHU_KEYSTORE_SCRYPT=cheap makes new keystores cheap to open, for samples and tests.
+        """
+        is_cheap = os.environ.get("YICHU_KEYSTORE_SCRYPT", "") == "cheap"
+        iterations = SCRYPT_CHEAP if is_cheap else SCRYPT_STRONG
         password = os.environ.get("YICHU_KEYSTORE_PASSWORD", "")
         path = settings.secrets_dir / "keystore_password"
         if not password and path.is_file():

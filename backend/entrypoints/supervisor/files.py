@@ -12,7 +12,7 @@ from typing import IO
 
 from backend.domain.errors import DomainError
 
-SECRET_NAMES = ("network_key", "wrapping_key", "session_key")
+SECRET_NAMES = ("network_key", "wrapping_key", "session_key", "keystore_password")
 SECRET_BYTES = 32
 #: What belongs to one ledger and goes with it when it is set aside. Secrets and logs stay.
 _LEDGER_BOUND = (

@@ -77,10 +77,8 @@ def _is_about(event: LedgerEvent, intent: LedgerIntent) -> bool:
     if event.call != str(intent.kind):
         return False
     if intent.kind is IntentKind.ANCHOR:
-        return (
-            event.key.hex() == intent.payload["root"]
-            and event.values["sequence"] == intent.payload["sequence"]
-        )
+        named = (intent.payload["root"], intent.payload["sequence"])
+        return (event.key.hex(), event.values["sequence"]) == named
     return bool(event.key == intent_key(intent))
 
 

@@ -1,0 +1,48 @@
+"""Payers: numbers on the ledger with a class and the account that acts for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from backend.adapters.database.tables import payer
+from backend.service_layer.ports import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """``payer_class`` is ``basic`` or ``non-basic``."""
+
+    number: int
+    name: str
+    payer_class: str
+    ledger_account: str
+
+
+class PayerRepository:
+    def __init__(self, connection: sa.Connection, clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+
+    def add(self, record: Payer) -> bool:
+        """Store a payer; False when its number is there already."""
+        if self.find(record.number) is not None:
+            return False
+        self._connection.execute(
+            sa.insert(payer).values(
+                number=record.number,
+                name=record.name,
+                payer_class=record.payer_class,
+                ledger_account=record.ledger_account,
+            )
+        )
+        return True
+
+    def find(self, number: int) -> Payer | None:
+        row = self._connection.execute(sa.select(payer).where(payer.c.number == number)).first()
+        return None if row is None else Payer(**row._mapping)
+
+    def all(self) -> list[Payer]:
+        rows = self._connection.execute(sa.select(payer).order_by(payer.c.number))
+        return [Payer(**row._mapping) for row in rows]

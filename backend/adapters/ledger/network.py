@@ -1,0 +1,185 @@
+"""Setting up the network's roles: institutions, payers, policies. Every step can be repeated.
+
+What is already on the ledger is left as it is; the registrar and the policy publisher sign with
+their own keystores. Nonces and signed bytes go through the same table as the worker's, so that
+the two never take one nonce.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from eth_utils.address import to_checksum_address
+
+from backend.adapters.ledger.codec import encode_call
+from backend.domain.errors import ConflictError, DomainError
+from backend.service_layer.anchoring.dependencies import Anchoring
+from backend.service_layer.anchoring.model import Call, LeaseHeldError, Purpose
+from backend.service_layer.anchoring.reconcile import advance_finality, settle_nonces
+from backend.service_layer.anchoring.send import commit_signed, forward, take_lease
+from backend.service_layer.ports import LedgerUnavailableError
+
+if TYPE_CHECKING:
+    from backend.bootstrap import Services
+
+#: Agreement dates are days in China (UTC+8 without daylight saving time).
+_CHINA: Final = dt.timezone(dt.timedelta(hours=8))
+_GAS: Final = 400_000
+_WAIT_SECONDS: Final = 60
+_CUSTODY: Final = {"self": 1, "custodial": 2}
+_CLASSES: Final = {"basic": 1, "commercial": 2, "other": 3}
+
+
+class RegistrationError(DomainError):
+    """A registration that the ledger would refuse or that names impossible values."""
+
+    code = "registration"
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A number on the ledger and the account that acts for it."""
+
+    number: int
+    account: str
+
+
+def anchoring_of(services: Services, owner: str) -> Anchoring:
+    """The anchoring service's dependencies for one process."""
+    return Anchoring(
+        work=services.work,
+        node=services.ledger,
+        signer=services.keystores,
+        clock=services.clock,
+        ids=services.ids,
+        owner=owner,
+    )
+
+
+class Network:
+    """The registrar's and the policy publisher's calls."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._ledger = services.ledger
+        self._keystores = services.keystores
+        self._deps = anchoring_of(services, f"admin:{os.getpid()}:{services.ids.new_id('own')}")
+
+    def register_institution(
+        self,
+        code: str,
+        *,
+        agreement_from: dt.date,
+        agreement_until: dt.date,
+        grace_days: int,
+        custody: str,
+        account: str | None = None,
+    ) -> Registered:
+        """Register an institution under its code; returns what is on the ledger then.
+
+        ``custody`` is ``self`` (``account`` is the institution's own) or ``custodial`` (a keystore
+        is made here). A code that is registered already is left alone, with its account checked.
+        """
+        if custody not in _CUSTODY:
+            raise RegistrationError("托管方式应为 self 或 custodial", "custody: self or custodial")
+        if custody == "custodial":
+            account = self._keystores.create(f"institution-{code}")
+        if account is None:
+            raise RegistrationError("缺少机构的账本账户", "the institution's account is missing")
+        account = to_checksum_address(account)
+        word = code.encode("ascii").ljust(16, b"\x00")
+        number = self._ledger.read("Registry", "institutionNumber", word)[0]
+        if number == 0:
+            self._send(
+                "registrar",
+                "registerInstitution",
+                word,
+                _second(agreement_from),
+                _second(agreement_until + dt.timedelta(days=1)) - 1,
+                grace_days * 86_400,
+                _CUSTODY[custody],
+                account,
+            )
+            number = self._ledger.read("Registry", "institutionNumber", word)[0]
+        if self._ledger.read("Registry", "institutionOf", account)[0] != number or number == 0:
+            raise ConflictError(
+                f"机构 {code} 在账本上登记的是另一个账户",
+                f"institution {code} is registered on the ledger with another account",
+            )
+        return Registered(number, account)
+
+    def register_payer(self, payer_class: str, *, account: str | None = None) -> Registered:
+        """Register the next payer; without an account the keystore ``payer-<number>`` is made."""
+        if payer_class not in _CLASSES:
+            raise RegistrationError(
+                "支付方类别应为 basic、commercial 或 other", "class: basic, commercial or other"
+            )
+        if account is None:
+            # A keystore of an interrupted registration is used again.
+            number = self._ledger.read("Registry", "counts")[1] + 1
+            account = self._keystores.create(f"payer-{number}")
+        account = to_checksum_address(account)
+        number = self._ledger.read("Registry", "payerOf", account)[0]
+        if number == 0:
+            self._send("registrar", "registerPayer", _CLASSES[payer_class], account)
+            number = self._ledger.read("Registry", "payerOf", account)[0]
+        return Registered(number, account)
+
+    def publish_policy(self, policy_hash: bytes, effective_from: dt.date) -> bool:
+        """Publish a policy pack by its hash; False when it was published before."""
+        if self._ledger.policy_published_at(policy_hash):
+            return False
+        self._send("policy-publisher", "publishPolicy", policy_hash, _second(effective_from))
+        return True
+
+    def set_paused(self, paused: bool) -> bool:
+        """Stop or open intake; False when it is so already."""
+        if self._ledger.is_intake_paused() == paused:
+            return False
+        self._send("pauser", "pause" if paused else "unpause")
+        return True
+
+    def _send(self, role: str, name: str, *arguments: Any) -> None:
+        """One registry call, until it is mined; raises when the registry refuses it."""
+        account = self._keystores.account_of(role)
+        call = Call(
+            self._ledger.deployment().registry, encode_call("Registry", name, *arguments), _GAS
+        )
+        self._ledger.check(account, call)
+        deadline = time.monotonic() + _WAIT_SECONDS
+        lease = None
+        while lease is None:
+            try:
+                lease = take_lease(self._deps, account)
+            except LeaseHeldError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+        record = commit_signed(self._deps, lease, account, call, (), purpose=Purpose.ADMIN)
+        forward(self._deps, record)
+        with self._services.work() as work:
+            work.accounts.release(lease)
+            work.commit()
+        assert record.tx_hash is not None
+        while time.monotonic() < deadline:
+            receipt = self._ledger.receipt(record.tx_hash)
+            if receipt is not None:
+                settle_nonces(self._deps)
+                advance_finality(self._deps)
+                if not receipt.succeeded:
+                    raise RegistrationError(
+                        f"账本拒绝了 {name}", f"the ledger refused {name}; run it again"
+                    )
+                return
+            time.sleep(0.05)
+        raise LedgerUnavailableError(
+            "交易迟迟没有入块", "the transaction is not mined yet; run it again"
+        )
+
+
+def _second(day: dt.date) -> int:
+    return int(dt.datetime.combine(day, dt.time(), _CHINA).timestamp())

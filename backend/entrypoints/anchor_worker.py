@@ -1,0 +1,141 @@
+"""The worker process: forms batches, sends, follows the chain, moves claims on.
+
+One loop, one step after the other, each in its own transactions: it can be killed anywhere and
+started again. One worker at a time holds the lease ``worker``; another one waits as a standby.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from backend.adapters.ledger.network import anchoring_of
+from backend.bootstrap import Services
+from backend.service_layer.anchoring.dependencies import Anchoring
+from backend.service_layer.anchoring.follow import follow
+from backend.service_layer.anchoring.model import LeaseHeldError
+from backend.service_layer.anchoring.offer import make_offers
+from backend.service_layer.anchoring.reconcile import advance_finality, settle_nonces
+from backend.service_layer.anchoring.send import send_queued
+from backend.service_layer.ports import LedgerUnavailableError
+
+LEASE_NAME: Final = "worker"
+LEASE_SECONDS: Final = 10
+PAUSE_SECONDS: Final = 0.2
+BACK_OFF_SECONDS_MAX: Final = 30.0
+_logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Step:
+    """One part of the loop. ``every_seconds`` is its cadence, ``failures`` count in a row."""
+
+    name: str
+    run: Callable[[], int]
+    every_seconds: float = 0
+    next_at: float = 0
+    failures: int = 0
+
+    def is_due(self) -> bool:
+        return time.monotonic() >= self.next_at
+
+
+def build_steps(services: Services, deps: Anchoring) -> list[Step]:
+    """The steps in their order; claims read the outcomes that the follower has just written."""
+    from backend.service_layer.claims.advance import advance_claims
+    from backend.service_layer.intake.form_batches import form_batches
+
+    return [
+        Step("form-batches", lambda: form_batches(services), services.settings.batch_seconds),
+        Step("offer", lambda: make_offers(deps)),
+        Step("send", lambda: send_queued(deps)),
+        Step("follow", lambda: follow(deps)),
+        Step("settle-nonces", lambda: settle_nonces(deps)),
+        Step("finality", lambda: advance_finality(deps)),
+        Step("claims", lambda: advance_claims(services)),
+    ]
+
+
+def owner_name(services: Services) -> str:
+    """A name for this process in leases; never that of an earlier one."""
+    return f"{socket.gethostname()[:30]}:{os.getpid()}:{services.ids.new_id('own')}"
+
+
+class Worker:
+    """Runs the steps until ``stop`` is set."""
+
+    def __init__(self, services: Services, stop: threading.Event | None = None) -> None:
+        self._services = services
+        self.stop = stop or threading.Event()
+        self.deps = anchoring_of(services, owner_name(services))
+        self._steps = build_steps(services, self.deps)
+        self._is_standby = False
+
+    def run(self) -> None:
+        """The loop. SIGTERM and SIGINT set ``stop``: the current step ends, then the loop."""
+        while not self.stop.is_set():
+            moved = self.run_once()
+            if not moved:
+                self.stop.wait(PAUSE_SECONDS)
+        self._release()
+
+    def run_once(self) -> int:
+        """Every due step once, if this worker holds the lease; returns how much moved."""
+        if not self._hold_lease():
+            self.stop.wait(1)
+            return 0
+        moved = 0
+        for step in self._steps:
+            if self.stop.is_set():
+                break
+            if step.is_due():
+                moved += self._run(step)
+        return moved
+
+    def _run(self, step: Step) -> int:
+        try:
+            moved = step.run()
+        except LedgerUnavailableError as error:
+            self._back_off(step)
+            _logger.warning("%s waits for the ledger: %s", step.name, error.en)
+            return 0
+        except Exception:
+            # The last handler: a defect in one step must not stop the others.
+            self._back_off(step)
+            _logger.exception("step %s failed", step.name)
+            return 0
+        step.failures = 0
+        step.next_at = time.monotonic() + step.every_seconds
+        return moved
+
+    def _back_off(self, step: Step) -> None:
+        step.failures += 1
+        pause = min(BACK_OFF_SECONDS_MAX, PAUSE_SECONDS * 2**step.failures)
+        step.next_at = time.monotonic() + pause
+
+    def _hold_lease(self) -> bool:
+        try:
+            with self._services.work() as work:
+                work.accounts.acquire(LEASE_NAME, self.deps.owner, LEASE_SECONDS)
+                work.commit()
+        except LeaseHeldError:
+            if not self._is_standby:
+                _logger.warning("another worker is at work; this one waits as a standby")
+            self._is_standby = True
+            return False
+        if self._is_standby:
+            _logger.warning("this worker has taken over")
+        self._is_standby = False
+        return True
+
+    def _release(self) -> None:
+        """Let the next worker start at once instead of when our leases run out."""
+        with self._services.work() as work:
+            work.accounts.release_all(self.deps.owner)
+            work.commit()
