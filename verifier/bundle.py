@@ -12,6 +12,7 @@ from typing import Final
 from verifier.commitment import leaves as commitment_leaves
 from verifier.commitment.batch import MAX_FEN
 from verifier.commitment.canonical import ParsedValue, parse_canonical
+from verifier.errors import MalformedError
 from verifier.reading import ObjectReader, parse_hex
 
 FORMAT: Final = "yichu-evidence-1"
@@ -131,6 +132,9 @@ def parse_bundle(data: bytes) -> Bundle:
     invoice = ObjectReader(top.value("invoice"), "invoice", ("leaves",))
     decision = ObjectReader(top.value("decision"), "decision", ("fingerprint", "leaves"))
     policy = ObjectReader(top.value("policy"), "policy", ("hash", "text"))
+    policy_text = policy.text("text")
+    if len(policy_text.encode("utf-8")) > MAX_POLICY_BYTES:
+        raise MalformedError(f"policy.text is longer than {MAX_POLICY_BYTES} bytes")
     return Bundle(
         invoice_leaves=_leaves(invoice),
         leaf_fields=_leaf_fields(top.value("batch_leaf")),
@@ -140,7 +144,7 @@ def parse_bundle(data: bytes) -> Bundle:
         decision_fingerprint=decision.hexadecimal("fingerprint", 32),
         decision_leaves=_leaves(decision),
         policy_hash=policy.hexadecimal("hash", 32),
-        policy_text=policy.text("text"),
+        policy_text=policy_text,
     )
 
 

@@ -458,7 +458,7 @@ def test_every_character_of_every_disclosed_value_counts() -> None:
     honest = STORY.bundle()
     for record, check in (("invoice", 2), ("decision", 8)):
         entries = honest[record]["leaves"]
-        for at, entry in enumerate(entries):
+        for entry in entries:
             for path, value in list(texts(entry["value"])):
                 for changed in changes(value):
                     target = entry
