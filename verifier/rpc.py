@@ -27,8 +27,7 @@ class HTTPTransport:
     """One JSON-RPC endpoint. Proxies from the environment are not used; redirects are refused."""
 
     def __init__(self, url: str, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
-        parts = urllib.parse.urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not _is_http(url):
             raise MalformedError("the node's address is not an http or https URL")
         self._url = url
         self._timeout_seconds = timeout_seconds
@@ -52,6 +51,14 @@ class HTTPTransport:
         if len(data) > MAX_RESPONSE_BYTES:
             raise UndecidedError("the node's answer is too large")
         return _result(data, self._last_id)
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
