@@ -102,12 +102,6 @@ def _plan(
     def yichu(name: str, *arguments: str) -> Command:
         return Command(name, (sys.executable, "-m", "backend.entrypoints.cli.main", *arguments))
 
-    def why_stale() -> str | None:
-        # SQLAlchemy takes half a second to import, while the ledger starts.
-        from backend.entrypoints.supervisor.contracts_check import what_is_stale
-
-        return what_is_stale(settings)
-
     return Plan(
         root=ROOT,
         var=var,
@@ -130,6 +124,5 @@ def _plan(
         web_host=web_host,
         web_port=web_port,
         web_url=local_url,
-        why_stale=why_stale,
         lan=access,
     )

@@ -78,10 +78,11 @@ class Family:
             child = self._spawn(command, log)
         self._children.append((command, child))
 
-    def run(self, command: Command, *, show: bool = False) -> None:
+    def run(self, command: Command, *, show: bool = False, expected: tuple[int, ...] = (0,)) -> int:
         """Run a step to its end, watching the family; ``show`` prints its output.
 
-        Raises :class:`ChildDiedError` if it fails, :class:`StopRequestedError` on a signal.
+        Returns the exit status, one of ``expected``. Raises :class:`ChildDiedError` for any
+        other, :class:`StopRequestedError` on a signal.
         """
         if show:
             child = self._spawn(command, None)
@@ -93,8 +94,10 @@ class Family:
         except BaseException:
             _stop(child, time.monotonic() + STOP_SECONDS)
             raise
-        if child.returncode:
-            raise self._died(command, child.returncode, shown=show)
+        status = int(child.returncode)
+        if status not in expected:
+            raise self._died(command, status, shown=show)
+        return status
 
     def wait_until(self, ready: Callable[[], bool], seconds: float | None = None) -> bool:
         """Wait for a condition; False after ``seconds``.

@@ -1,7 +1,7 @@
 """The embedded system's start, step by step, and its end.
 
-Order: secrets -> free ports -> development ledger -> migrations -> are ledger, database and
-contracts of one version? (else set aside) -> contracts -> worker and web -> sample (first start)
+Order: secrets -> free ports -> development ledger -> migrations -> contracts (where the ledger
+holds older ones: set aside, and again from the ledger) -> worker and web -> sample (first start)
 -> addresses and logins -> watch. Every step may run again at the next start.
 """
 
@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from backend.entrypoints.supervisor.children import (
-    ChildDiedError,
     Command,
     Family,
     StopRequestedError,
@@ -30,6 +29,8 @@ from backend.entrypoints.supervisor.network import (
 
 LEDGER_SECONDS = 30.0
 WEB_SECONDS = 60.0
+#: Exit status of ``yichu contracts deploy`` for older contracts or another database's ledger.
+FOREIGN_CONTRACTS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,6 @@ class Plan:
     web_host: str
     web_port: int
     web_url: str
-    why_stale: Callable[[], str | None]
     lan: LanAccess | None = None
 
 
@@ -92,13 +92,15 @@ class EmbeddedSystem:
             )
         self._start_ledger()
         self._step("数据库 / database", plan.migrate)
-        reason = plan.why_stale()
-        if reason is not None:
+        if self._step("合约 / contracts", plan.deploy, (0, FOREIGN_CONTRACTS)):
             self._family.stop_one(plan.ledger.name)
-            self._set_aside("开发链与当前版本的合约不符", reason)
+            self._set_aside(
+                "开发链上的合约与本版本不符",
+                "the contracts on the ledger are not those of this version",
+            )
             self._start_ledger()
             self._step("数据库 / database", plan.migrate)
-        self._step("合约 / contracts", plan.deploy)
+            self._step("合约 / contracts", plan.deploy)
         self._say("  工作进程与网页 / worker and web")
         self._family.start(plan.worker)
         self._family.start(plan.web)
@@ -126,9 +128,9 @@ class EmbeddedSystem:
         if not self._family.wait_until(answers, LEDGER_SECONDS):
             raise self._too_slow(plan.ledger, LEDGER_SECONDS)
 
-    def _step(self, title: str, command: Command) -> None:
+    def _step(self, title: str, command: Command, expected: tuple[int, ...] = (0,)) -> int:
         self._say(f"  {title}")
-        self._family.run(command)
+        return self._family.run(command, expected=expected)
 
     def _set_aside(self, zh: str, en: str) -> None:
         target = self._plan.var.set_aside(datetime.now(UTC))
@@ -173,6 +175,3 @@ class EmbeddedSystem:
         for login in json.loads(path.read_text("utf-8")):
             shown = "  ".join(str(value) for value in login.values() if value not in (None, ""))
             self._say(f"  {shown}")
-
-
-__all__ = ["ChildDiedError", "EmbeddedSystem", "Plan"]

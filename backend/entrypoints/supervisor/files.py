@@ -23,6 +23,8 @@ _LEDGER_BOUND = (
     "keystores",
     "sample",
     "payouts",
+    "deployment.json",
+    "trust.json",
     "sample.started",
     "sample.done",
 )

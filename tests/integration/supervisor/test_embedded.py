@@ -82,7 +82,6 @@ class Scene:
             web_host="127.0.0.1",
             web_port=web_port,
             web_url=f"http://127.0.0.1:{web_port}",
-            why_stale=lambda: None,
         )
 
     def note(self, text: str) -> Command:
@@ -153,7 +152,7 @@ def test_secrets_are_made_once_and_private(scene: Scene) -> None:
     scene.var.prepare()
     assert path.read_text() == first
     values = {item.read_text() for item in scene.var.secrets_path.iterdir()}
-    assert len(values) == 3
+    assert len(values) == 4
 
 
 @pytest.mark.parametrize("dead", ["worker", "web", "devchain"])
@@ -208,17 +207,20 @@ def test_two_supervisors_do_not_share_a_folder(scene: Scene) -> None:
 def test_older_contracts_are_set_aside(scene: Scene) -> None:
     scene.run()
     (scene.var.path / "yichu.db").write_text("old")
-    reasons = iter(["the ledger holds another version of the contract Registry", None])
+    # As `yichu contracts deploy` answers: 4 on the old ledger, 0 on the new one.
+    code = NOTE + "; import pathlib; sys.exit(4 if pathlib.Path(sys.argv[3]).exists() else 0)"
+    old = str(scene.var.path / "yichu.db")
+    deploy = script("deploy", code, str(scene.notes), "deploy", old)
     scene.said.clear()
-    scene.run(plan=replace(scene.plan, why_stale=lambda: next(reasons)))
+    scene.run(plan=replace(scene.plan, deploy=deploy))
     aside = next(scene.var.path.glob("set-aside-*"))
     assert (aside / "yichu.db").read_text() == "old"
     assert (aside / "ledger").is_dir()
     assert (aside / "sample.done").exists()
     assert not (scene.var.path / "yichu.db").exists()
-    assert "another version of the contract Registry" in scene.text
+    assert "not those of this version" in scene.text
     assert str(aside) in scene.text
-    assert scene.done()[3:] == ["migrate", "migrate", "deploy", "sample"]
+    assert scene.done()[3:] == ["migrate", "deploy", "migrate", "deploy", "sample"]
     assert (scene.var.secrets_path / "network_key").exists()
 
 
