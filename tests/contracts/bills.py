@@ -302,9 +302,7 @@ class Desk:
         policy = POLICY if reason == 1 else ZERO
         return (bill.key, counter, reason, digest("refusal"), 1, policy)
 
-    def release(
-        self, bill: Bill, counter: int = 1, role: str = "basic", reason: int = 0
-    ) -> Report:
+    def release(self, bill: Bill, counter: int = 1, role: str = "basic", reason: int = 0) -> Report:
         return self.run(self.functions.release(self.release_item(bill, counter, reason)), role)
 
     def renew(self, bill: Bill, deadline: int, counter: int = 1, role: str = "basic") -> Report:
@@ -335,9 +333,7 @@ class Desk:
         self, batch: Batch, index: int = 0, flags: int = PINNED, role: str = "registrar"
     ) -> Report:
         proof = batch.leaf_proof(index)
-        return self.run(
-            self.functions.ruleFor(batch.ref, proof, flags, digest("reason")), role
-        )
+        return self.run(self.functions.ruleFor(batch.ref, proof, flags, digest("reason")), role)
 
 
 __all__ = ["CLINIC_CODE", "HOSPITAL_CODE", "Batch", "Bill", "Call", "Desk", "Outcome", "Report"]

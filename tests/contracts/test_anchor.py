@@ -26,7 +26,9 @@ class Anchor(IntEnum):
 ROOT = digest("a root")
 
 
-def _unchanged(desk: Desk, sequence: int, root: bytes, size: int, previous: bytes) -> dict[str, Any]:
+def _unchanged(
+    desk: Desk, sequence: int, root: bytes, size: int, previous: bytes
+) -> dict[str, Any]:
     anchor = desk.functions.anchor(sequence, root, size, previous)
     ((name, arguments),) = desk.events(desk.chain.send(anchor, "hospital"))
     assert name == "AnchorUnchanged"
@@ -89,9 +91,7 @@ def test_another_anchor_under_a_used_sequence_is_evidence(desk: Desk, change: st
     ("sequence", "previous"),
     [(1, "wrong"), (2, "zero"), (2, "wrong"), (3, "zero"), (3, "first"), (4, "zero")],
 )
-def test_a_gap_or_wrong_previous_head_is_not_next(
-    desk: Desk, sequence: int, previous: str
-) -> None:
+def test_a_gap_or_wrong_previous_head_is_not_next(desk: Desk, sequence: int, previous: str) -> None:
     heads = {"wrong": digest("wrong"), "zero": ZERO, "first": ZERO}
     if sequence > 1:
         heads["first"] = desk.anchor(Bill("a")).head

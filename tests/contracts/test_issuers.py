@@ -81,9 +81,7 @@ def test_withdrawal_goes_on_while_paused_and_after_the_agreement(
 
 
 @pytest.mark.parametrize("call", ["void", "reverse"])
-def test_withdrawal_without_right_or_proof_is_refused(
-    desk: Desk, batch: Batch, call: str
-) -> None:
+def test_withdrawal_without_right_or_proof_is_refused(desk: Desk, batch: Batch, call: str) -> None:
     function = desk.functions[call]
     accounts = desk.chain.accounts
     for caller in ("stranger", "basic", "registrar", "admin"):
@@ -106,16 +104,15 @@ def test_withdrawal_without_right_or_proof_is_refused(
 @pytest.mark.parametrize("kind", [0, 3, 4, 9])
 def test_only_claimable_and_settled_leaves_are_withdrawn(desk: Desk, kind: int) -> None:
     bill = Bill("x", kind=kind)
+    batch = desk.anchor(bill)
     with refused(desk, Outcome.KIND_REFUSED, bill):
-        desk.void(desk.anchor(bill))
+        desk.void(batch)
 
 
 def test_a_suspended_institution_neither_withdraws_nor_supersedes(
     desk: Desk, batch: Batch, corrected: Batch
 ) -> None:
-    desk.chain.send(
-        desk.chain.registry.functions.suspendInstitution(HOSPITAL, True), "registrar"
-    )
+    desk.chain.send(desk.chain.registry.functions.suspendInstitution(HOSPITAL, True), "registrar")
     with refused(desk, Outcome.SUSPENDED):
         desk.void(batch, 1)
     with refused(desk, Outcome.SUSPENDED):
@@ -134,9 +131,7 @@ def test_a_bound_bill_is_withdrawn_by_exactly_that_leaf(
 # ---------------------------------------------------------------------------------------- supersede
 
 
-def test_supersede_binds_and_pins_the_new_leaf(
-    desk: Desk, batch: Batch, corrected: Batch
-) -> None:
+def test_supersede_binds_and_pins_the_new_leaf(desk: Desk, batch: Batch, corrected: Batch) -> None:
     report = desk.supersede((batch, 1), (corrected, 0))
     assert (report.name, report.call) == ("Superseded", Call.SUPERSEDE)
     assert (report.reference, report.rest) == (
@@ -225,9 +220,7 @@ def test_supersede_of_another_bill_or_kind_or_without_proof_is_refused(
             desk.run(desk.functions.supersede(refs, (old, new)), "hospital")
 
 
-def test_another_institution_cannot_supersede(
-    desk: Desk, batch: Batch, corrected: Batch
-) -> None:
+def test_another_institution_cannot_supersede(desk: Desk, batch: Batch, corrected: Batch) -> None:
     with refused(desk, Outcome.FOREIGN_LEAF):
         desk.supersede((batch, 1), (corrected, 0), role="clinic")
     foreign = desk.anchor(BILL.corrected(code=CLINIC_CODE), role="clinic")

@@ -132,7 +132,9 @@ def test_a_removed_account_is_never_given_again(chain: Chain) -> None:
         with expect_revert(chain.registry, "RegistryAccountTaken", old):
             chain.view(function, "registrar")
     with expect_revert(chain.registry, "RegistryAccountUnknown", old):
-        chain.view(functions.rotateInstitutionAccount(1, old, chain.accounts["stranger"]), "registrar")
+        chain.view(
+            functions.rotateInstitutionAccount(1, old, chain.accounts["stranger"]), "registrar"
+        )
 
 
 def test_a_payer_may_have_several_accounts_of_one_number(chain: Chain) -> None:
@@ -193,9 +195,7 @@ def test_the_admin_changes_only_after_the_delay(chain: Chain) -> None:
     new = chain.accounts["stranger"]
     chain.send(functions.beginDefaultAdminTransfer(new), "admin")
     schedule = chain.view(functions.pendingDefaultAdmin())[1]
-    with expect_revert(
-        chain.registry, "AccessControlEnforcedDefaultAdminDelay", schedule
-    ):
+    with expect_revert(chain.registry, "AccessControlEnforcedDefaultAdminDelay", schedule):
         chain.view(functions.acceptDefaultAdminTransfer(), "stranger")
     chain.travel(chain.now() + ADMIN_DELAY + 1)
     chain.send(functions.acceptDefaultAdminTransfer(), "stranger")
