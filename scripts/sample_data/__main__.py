@@ -9,10 +9,9 @@ from pathlib import Path
 import click
 
 from backend.adapters.catalogue import load_catalogue
-from backend.adapters.einvoice.writers import invoice_to_fiscal_xml, invoice_to_json
 from backend.adapters.policy_packs import load_packs
 from backend.domain.errors import DomainError
-from scripts.sample_data.bills import SampleBill
+from scripts.sample_data.documents import bill_bytes
 from scripts.sample_data.population import (
     DEFAULT_SEED,
     SAMPLE_BILLS,
@@ -35,12 +34,6 @@ def default_as_of(today: dt.date) -> dt.date:
     """Today, or the newest policy pack's last day: bills after it could not be decided."""
     last = max(pack.effective_to for pack in load_packs())
     return min(today, last)
-
-
-def bill_bytes(bill: SampleBill) -> bytes:
-    """The document as its hospital sends it."""
-    write = invoice_to_json if bill.wire == "json" else invoice_to_fiscal_xml
-    return write(bill.invoice)
 
 
 def make_population(seed: int, as_of: dt.datetime | None, full: bool, bulk: int) -> Population:
@@ -94,6 +87,23 @@ def write(folder: Path, seed: int, as_of: dt.datetime | None, full: bool, bulk: 
         (place / name).write_bytes(bill_bytes(bill))
         count += 1
     click.echo(f"{count} bills in {folder}")
+
+
+@cli.command()
+@click.option("--base-url", default="http://127.0.0.1:8000", show_default=True)
+@_SEED
+@_AS_OF
+@_FULL
+@_BULK
+def load(base_url: str, seed: int, as_of: dt.datetime | None, full: bool, bulk: int) -> None:
+    """Set up the network and feed the sample to a running system; may be repeated."""
+    from backend.bootstrap import build_services
+    from scripts.sample_data.load import Loader
+
+    population = make_population(seed, as_of, full, bulk)
+    services = build_services()
+    Loader(services, population, base_url, lambda text: click.echo(f"  {text}")).run()
+    (services.settings.var_dir / "sample.done").touch()
 
 
 def main() -> None:

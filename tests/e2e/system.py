@@ -16,14 +16,13 @@ from typing import Any
 import requests
 
 from backend.adapters.ledger.codec import decode_log, event_topic
+from backend.adapters.ledger.events import decode_detail
 from backend.bootstrap import Services, build_services
 from backend.domain.ledger import SlotState
 from backend.entrypoints.supervisor.files import VarFolder
 from backend.settings import Settings
 from tests.e2e.pages import Visitor
 from tests.e2e.processes import ROOT, YICHU, Process, free_port, wait_for
-
-SLOT_SELECTOR = "0x" + "{selector}"
 
 
 class System:
@@ -43,6 +42,8 @@ class System:
             "YICHU_PUBLIC_URL": self.base_url,
             "YICHU_FINALITY_BLOCKS": str(finality_blocks),
             "YICHU_BATCH_MILLISECONDS": "100",
+            "YICHU_KEYSTORE_SCRYPT": "cheap",
+            "YICHU_KEYSTORE_PASSWORD": "only for tests",
         }
         self.settings = Settings.from_environment(self.env)
         self.var = VarFolder(self.settings.var_dir, self.settings.secrets_dir)
@@ -142,3 +143,13 @@ class System:
 
     def visitor(self) -> Visitor:
         return Visitor(self.base_url)
+
+
+def decode_event(log: dict[str, Any]) -> dict[str, Any]:
+    """Name and values of a log of the invoice ledger, with its detail word taken apart."""
+    topics = [bytes.fromhex(topic[2:]) for topic in log["topics"]]
+    decoded = decode_log("InvoiceLedger", topics, bytes.fromhex(log["data"][2:]))
+    assert decoded is not None, log
+    name, values = decoded
+    detail = decode_detail(values.pop("detail")) if "detail" in values else {}
+    return {"name": name, **detail, **values, "block_number": int(log["blockNumber"], 16)}

@@ -97,9 +97,7 @@ def _assert_claim(system: System, expected: Expected) -> None:
 
 def _assert_ledger(system: System, expected: Expected) -> None:
     bill = expected.bill.invoice
-    key = compute_invoice_key(
-        system.services.network_key, bill.invoice_code, bill.invoice_number
-    )
+    key = compute_invoice_key(system.services.network_key, bill.invoice_code, bill.invoice_number)
     slot = system.slot(key)
     basic = system.settings.payer_number
     outcome = expected.ledger
@@ -128,16 +126,12 @@ def test_corrected_bill_was_superseded_once_on_the_ledger(
     touched: System, cases: dict[str, PlantedCase]
 ) -> None:
     bill = cases["corrected"].expected[0].bill.invoice
-    key = compute_invoice_key(
-        touched.services.network_key, bill.invoice_code, bill.invoice_number
-    )
+    key = compute_invoice_key(touched.services.network_key, bill.invoice_code, bill.invoice_number)
     found = [event for event in touched.events("Superseded") if event["invoiceKey"] == key]
     assert len(found) == 1
 
 
-def test_resending_gives_the_same_resource(
-    touched: System, cases: dict[str, PlantedCase]
-) -> None:
+def test_resending_gives_the_same_resource(touched: System, cases: dict[str, PlantedCase]) -> None:
     step: Step = cases["sent-twice"].steps[1]
     first, again = touched.play(step), touched.play(step)
     assert first == again

@@ -1,0 +1,161 @@
+"""What the operator does before the first bill: payers, policies, institutions, people.
+
+Every step leaves what is there already, so that an interrupted load can be started again. The
+keys of the self-custody hospitals are made in their own folder, which stands for the hospital's
+machine; the operator learns the account only.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from eth_account import Account
+
+from backend.adapters.catalogue import POLICY_DIRECTORY
+from backend.adapters.database.payer_repository import Payer
+from backend.adapters.ledger.network import Network
+from backend.adapters.policy_packs import load_pack, pack_document
+from backend.bootstrap import Services
+from backend.service_layer.intake.records import Institution
+from scripts.sample_data.hospitals import Hospital
+from scripts.sample_data.people import register_citizens
+from scripts.sample_data.population import Population
+
+PAYERS: Final = (
+    (1, "basic", "示例市医疗保障经办中心（测试）"),
+    (2, "basic", "示例省本级医疗保障中心（测试）"),
+    (3, "commercial", "虚构商业健康保险（测试）"),
+)
+"""(number, class, name): the agency, a second basic insurer, a commercial one."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class HospitalKeys:
+    """What a hospital's agent holds besides the base URL; ``ledger_key`` is empty for a
+    custodial one (hex otherwise)."""
+
+    code: str
+    api_key: str
+    ledger_key: str
+
+
+def set_up(services: Services, population: Population, say: Say) -> dict[str, HospitalKeys]:
+    """Everything up to the first upload; returns the hospitals' keys by institution code."""
+    network = Network(services)
+    say("支付方与政策 / payers and policies")
+    _payers(services, network)
+    _policies(services, network)
+    say(f"{len(population.hospitals)} 家医疗机构 / institutions")
+    keys = {
+        hospital.code: _institution(services, network, hospital)
+        for hospital in population.hospitals
+    }
+    say(f"{len(population.citizens)} 位参保人 / citizens")
+    logins = register_citizens(services, population.citizens, population.as_of)
+    _write(_sample_folder(services) / "logins.json", logins)
+    return keys
+
+
+def _payers(services: Services, network: Network) -> None:
+    for number, payer_class, name in PAYERS:
+        with services.work(write=False) as work:
+            if work.payers.find(number) is not None:
+                continue
+        done = network.register_payer(payer_class, number=number)
+        assert done.number == number, "payers are registered in order"
+        kind = "basic" if payer_class == "basic" else "non-basic"
+        with services.work() as work:
+            work.payers.add(Payer(number, name, kind, done.account))
+            work.commit()
+
+
+def _policies(services: Services, network: Network) -> None:
+    for path in sorted(POLICY_DIRECTORY.glob("*.json")):
+        if path.name.startswith("catalogue-"):
+            continue
+        pack = load_pack(path)
+        network.publish_policy(pack.policy_hash, pack.effective_from)
+        with services.work() as work:
+            work.decisions.add_policy(
+                pack.policy_hash,
+                pack.pack_id,
+                pack.effective_from,
+                pack_document(path).decode(),
+                services.clock.now(),
+            )
+            work.commit()
+
+
+def _institution(services: Services, network: Network, hospital: Hospital) -> HospitalKeys:
+    keys = _hospital_keys(services, hospital)
+    with services.work(write=False) as work:
+        known = work.institutions.find(hospital.code)
+        is_open = work.institutions.institution_of_key(keys.api_key) is not None
+    if known is None:
+        account = Account.from_key(keys.ledger_key).address if keys.ledger_key else None
+        done = network.register_institution(
+            hospital.code,
+            agreement_from=hospital.agreement_from,
+            agreement_until=hospital.agreement_until,
+            grace_days=hospital.grace_days,
+            custody=hospital.custody,
+            account=account,
+        )
+        with services.work() as work:
+            work.institutions.add(
+                Institution(
+                    code=hospital.code,
+                    name=hospital.name,
+                    level=hospital.level,
+                    area_code=hospital.area_code,
+                    custody=hospital.custody,
+                    agreement_from=hospital.agreement_from,
+                    agreement_until=hospital.agreement_until,
+                    grace_days=hospital.grace_days,
+                    ledger_number=done.number,
+                    ledger_account=done.account,
+                    created_at=services.clock.now(),
+                )
+            )
+            work.commit()
+    if not is_open:
+        with services.work() as work:
+            work.institutions.add_key(services.ids.new_id("key"), hospital.code, keys.api_key)
+            work.commit()
+    return keys
+
+
+def _hospital_keys(services: Services, hospital: Hospital) -> HospitalKeys:
+    """The hospital's own keys, made once and kept in its folder."""
+    path = hospital_folder(services, hospital.code) / "keys.json"
+    if path.is_file():
+        return HospitalKeys(**json.loads(path.read_text("utf-8")))
+    own = "0x" + secrets.token_hex(32) if hospital.custody == "self" else ""
+    keys = HospitalKeys(hospital.code, "yk_" + secrets.token_urlsafe(32), own)
+    _write(path, asdict(keys))
+    return keys
+
+
+def hospital_folder(services: Services, code: str) -> Path:
+    """Where one invented hospital keeps its keys, secrets and documents."""
+    return _sample_folder(services) / "hospitals" / code
+
+
+def _sample_folder(services: Services) -> Path:
+    return services.settings.var_dir / "sample"
+
+
+def _write(path: Path, value: Any) -> None:
+    """Write a JSON file of mode 0600; the name appears with the whole content only."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    partial = path.with_name(path.name + ".partial")
+    partial.touch(mode=0o600)
+    partial.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    partial.replace(path)
