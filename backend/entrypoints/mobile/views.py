@@ -18,6 +18,7 @@ from flask import (
 )
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from backend.domain.claim import ClaimState
 from backend.domain.errors import DomainError
 from backend.entrypoints import problems
 from backend.entrypoints.access import AccessRule, access
@@ -256,7 +257,8 @@ def _moving(page: str, is_moving: bool) -> Response:
 
 
 def _is_moving(view: ClaimView) -> bool:
-    return not view.claim.is_closed
+    """Whether the next step comes by itself; a pended claim waits for a person, for hours."""
+    return not view.claim.is_closed and view.claim.state is not ClaimState.PENDED
 
 
 @blueprint.get("/submissions/<submission_id>")

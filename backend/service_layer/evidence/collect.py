@@ -1,0 +1,83 @@
+"""Reads what a bundle needs: stored records and secrets, batch position, the claim's events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from backend.domain.ledger import IntentKind, LedgerIntent
+from backend.service_layer.claims.benefits import read_record
+from backend.service_layer.claims.ports import ClaimServices, ClaimWork
+from backend.service_layer.evidence.export_bundle import (
+    Committed,
+    Evidence,
+    NotClosedError,
+    build_bundle,
+)
+
+
+def export_claim(
+    deps: ClaimServices, number: str, policy_text: Callable[[bytes], str | None]
+) -> dict[str, Any]:
+    """The evidence bundle of the claim with this number.
+
+    ``policy_text`` finds a published pack's canonical text by its hash. Raises
+    :class:`NotClosedError` while the settlement or refusal is not final.
+    """
+    with deps.work(write=False) as work:
+        claim = work.claims.by_number(number)
+        bill = work.claims.bill_of_version(claim.version_id)
+        decision = work.decisions.latest(claim.id)
+        position = work.batches.position_of(claim.version_id)
+        anchor = work.batches.anchor_of(claim.version_id)
+        lodge = _effective(work, claim.id, IntentKind.LODGE)
+        closing = _effective(work, claim.id, IntentKind.SETTLE)
+        closing = closing or _effective(work, claim.id, IntentKind.RELEASE)
+        if (
+            decision is None
+            or position is None
+            or anchor is None
+            or lodge is None
+            or closing is None
+            or bill.wrapped_secret is None
+            or decision.wrapped_secret is None
+        ):
+            raise NotClosedError(
+                f"{number} 还没有在账本上办结，没有可以导出的证据",
+                f"{number} is not closed by a decision on the ledger; there is nothing to export",
+            )
+        document = work.decisions.policy_document(decision.policy_hash)
+        text = document or policy_text(decision.policy_hash)
+        if text is None:
+            raise NotClosedError(
+                "找不到这笔决定依据的政策包", "the policy pack of the decision is not at hand"
+            )
+        return build_bundle(
+            Evidence(
+                invoice=Committed(
+                    read_record(work, bill),
+                    deps.secret_box.unwrap(bill.wrapped_secret, bill.version_id),
+                ),
+                position=position,
+                anchor=anchor,
+                custody=work.claims.custody_of(bill.institution_code),
+                payer_number=claim.payer_number,
+                counter=claim.lodge_counter or 0,
+                lodge=lodge,
+                closing=closing,
+                decision=Committed(
+                    json.loads(decision.explanation),
+                    deps.secret_box.unwrap(decision.wrapped_secret, decision.id),
+                ),
+                decision_fingerprint=decision.fingerprint,
+                decision_version=decision.version,
+                policy_hash=decision.policy_hash,
+                policy_text=text,
+            )
+        )
+
+
+def _effective(work: ClaimWork, claim_id: str, kind: IntentKind) -> LedgerIntent | None:
+    found = [i for i in work.outbox.of_subject(claim_id, kind) if i.is_final and i.took_effect]
+    return found[-1] if found else None
