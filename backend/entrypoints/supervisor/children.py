@@ -130,13 +130,6 @@ class Family:
             _, child = self._children.pop()
             _stop(child, time.monotonic() + (0 if self._hurry else STOP_SECONDS))
 
-    def stop_one(self, name: str) -> None:
-        """Stop the child of this name, if it runs."""
-        for entry in list(self._children):
-            if entry[0].name == name:
-                self._children.remove(entry)
-                _stop(entry[1], time.monotonic() + STOP_SECONDS)
-
     def log_tail(self, name: str) -> Sequence[str]:
         """The last lines of a child's log."""
         path = self._log_folder / f"{name}.log"

@@ -1,6 +1,6 @@
 """The embedded system's start, step by step, and its end.
 
-Order: secrets -> free ports -> development ledger -> migrations -> contracts (where the ledger
+Order: secrets -> free ports -> development ledger and migrations -> contracts (where the ledger
 holds older ones: set aside, and again from the ledger) -> worker and web -> sample (first start)
 -> addresses and logins -> watch. Every step may run again at the next start.
 """
@@ -90,20 +90,17 @@ class EmbeddedSystem:
             self._set_aside(
                 "上次载入示例数据时被中断", "loading the sample was interrupted last time"
             )
-        self._start_ledger()
-        self._step("数据库 / database", plan.migrate)
+        self._start_stores()
         if self._step("合约 / contracts", plan.deploy, (0, FOREIGN_CONTRACTS)):
-            self._family.stop_one(plan.ledger.name)
+            self._family.stop()
             self._set_aside(
                 "开发链上的合约与本版本不符",
                 "the contracts on the ledger are not those of this version",
             )
-            self._start_ledger()
-            self._step("数据库 / database", plan.migrate)
+            self._start_stores()
             self._step("合约 / contracts", plan.deploy)
         self._say("  工作进程与网页 / worker and web")
         self._family.start(plan.worker)
-        self._family.start(plan.web)
         # Asked on loopback also when it listens on every address.
         health = f"http://127.0.0.1:{plan.web_port}/healthz"
         if not self._family.wait_until(lambda: http_ready(health), WEB_SECONDS):
@@ -117,10 +114,14 @@ class EmbeddedSystem:
             self._family.run(plan.sample, show=True)
             plan.var.mark_sample_done()
 
-    def _start_ledger(self) -> None:
+    def _start_stores(self) -> None:
+        """Ledger and database, and the web early: it needs the tables, but asks for the contracts
+        at the first request only. Importing them all at once is what a start costs."""
         plan = self._plan
         self._say("  开发链 / development ledger")
         self._family.start(plan.ledger)
+        self._step("数据库 / database", plan.migrate)
+        self._family.start(plan.web)
 
         def answers() -> bool:
             return ask_ledger(plan.ledger_url, "eth_chainId") is not None
