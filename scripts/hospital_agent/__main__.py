@@ -54,7 +54,7 @@ _TYPES = {".json": "application/json", ".xml": "application/xml"}
     help="The agent's own store: secrets, fingerprints, invoice keys.",
 )
 @click.pass_context
-def cli(
+def cli(  # noqa: PLR0917 - click passes options by name
     context: click.Context,
     url: str,
     api_key_file: Path,
