@@ -210,6 +210,11 @@ def anchor_receipt(node: SimulatedNode) -> dict[str, Any]:
     return node.receipts["0x" + STORY.anchored["tx_hash"]]
 
 
+def anchor_from_another_account(node: SimulatedNode) -> None:
+    log = anchor_receipt(node)["logs"][0]
+    log["topics"][3] = "0x" + "00" * 12 + "11" * 20
+
+
 def head_of_another_batch(node: SimulatedNode) -> None:
     node.heads[evidence.INSTITUTION, evidence.SEQUENCE] = b"\x11" * 32
 
@@ -310,6 +315,7 @@ LIES: list[tuple[int, Callable[[SimulatedNode], None]]] = [
     (13, event_of_another_contract),
     (13, anchor_sent_by_another),
     (13, anchor_of_another_root),
+    (13, anchor_from_another_account),
     (14, account_of_nobody),
     (14, account_of_a_payer),
     (14, account_of_another_institution),
@@ -478,3 +484,30 @@ def test_latest_block_is_named() -> None:
     report = verify(node)
     assert report.as_of_block is not None
     assert report.as_of_block.number == len(node.blocks) - 1
+
+
+def test_trust_file_that_knows_the_institution_by_another_code_refutes() -> None:
+    trust = STORY.trust()
+    trust["institutions"]["7"]["code"] = "H33080300002"
+    report = verify(STORY.node(), trust=trust)
+    assert ended(report, Status.FAIL) == [14]
+    assert "trust file knows the institution by another code" in reason(report, 14)
+
+
+def test_registered_code_that_is_no_text_is_undecided() -> None:
+    node = STORY.node()
+    node.codes[evidence.INSTITUTION] = b"\xff" * 16
+    assert ended(verify(node), Status.UNDECIDED) == [14]
+
+
+def test_node_that_loses_its_latest_block_is_undecided() -> None:
+    node = STORY.node()
+    honest = node.eth_getBlockByNumber
+
+    def forgetful(tag: str, full: bool) -> Any:
+        return None if tag == "latest" else honest(tag, full)
+
+    node.eth_getBlockByNumber = forgetful  # type: ignore[method-assign]
+    report = verify(node)
+    assert ended(report, Status.UNDECIDED) == [13, 15, 16]
+    assert report.as_of_block is None
