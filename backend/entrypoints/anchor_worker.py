@@ -121,9 +121,7 @@ class Worker:
 
     def _hold_lease(self) -> bool:
         try:
-            with self._services.work() as work:
-                work.accounts.acquire(LEASE_NAME, self.deps.owner, LEASE_SECONDS)
-                work.commit()
+            self._acquire()
         except LeaseHeldError:
             if not self._is_standby:
                 _logger.warning("another worker is at work; this one waits as a standby")
@@ -134,8 +132,32 @@ class Worker:
         self._is_standby = False
         return True
 
+    def _acquire(self) -> None:
+        with self._services.work() as work:
+            holder = work.accounts.holder(LEASE_NAME)
+            if holder != self.deps.owner and _is_dead_neighbour(holder):
+                # It was killed on this machine: no need to wait until its leases run out.
+                work.accounts.release_all(holder)
+            work.accounts.acquire(LEASE_NAME, self.deps.owner, LEASE_SECONDS)
+            work.commit()
+
     def _release(self) -> None:
         """Let the next worker start at once instead of when our leases run out."""
         with self._services.work() as work:
             work.accounts.release_all(self.deps.owner)
             work.commit()
+
+
+def _is_dead_neighbour(owner: str) -> bool:
+    """Whether a lease's owner was a process of this machine that has ended."""
+    host, _, rest = owner.partition(":")
+    pid = rest.partition(":")[0]
+    if host != socket.gethostname()[:30] or not pid.isdecimal():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

@@ -83,6 +83,11 @@ class AccountRepository:
             .values(expires_at=self._clock.now())
         )
 
+    def holder(self, name: str) -> str:
+        """The last owner of a lease, empty when it was never taken."""
+        found = self._connection.execute(sa.select(lease.c.owner).where(lease.c.name == name))
+        return found.scalar() or ""
+
     def release_all(self, owner: str) -> None:
         """Let every lease of one owner run out now."""
         self._connection.execute(

@@ -46,6 +46,7 @@ class BatchRepository:
 
     def add(self, record: BatchRecord, leaves: Sequence[tuple[bytes, str]]) -> None:
         """Store a batch with its (leaf bytes, invoice version id) in tree order."""
+        assert 0 < len(leaves) == record.size, "a batch holds as many leaves as it says"
         self._connection.execute(
             sa.insert(batch).values(
                 id=record.id,

@@ -112,22 +112,36 @@ class Network:
             )
         return Registered(number, account)
 
-    def register_payer(self, payer_class: str, *, account: str | None = None) -> Registered:
-        """Register the next payer; without an account the keystore ``payer-<number>`` is made."""
+    def register_payer(
+        self, payer_class: str, *, number: int | None = None, account: str | None = None
+    ) -> Registered:
+        """Register the next payer; without an account the keystore ``payer-<number>`` is made.
+
+        With its ``number`` named, an interrupted registration is completed, not doubled.
+        """
         if payer_class not in _CLASSES:
             raise RegistrationError(
                 "支付方类别应为 basic、commercial 或 other", "class: basic, commercial or other"
             )
         if account is None:
-            # A keystore of an interrupted registration is used again.
-            number = self._ledger.read("Registry", "counts")[1] + 1
-            account = self._keystores.create(f"payer-{number}")
+            place = number or self._ledger.read("Registry", "counts")[1] + 1
+            account = self._keystores.create(f"payer-{place}")
         account = to_checksum_address(account)
-        number = self._ledger.read("Registry", "payerOf", account)[0]
-        if number == 0:
+        given = self._ledger.read("Registry", "payerOf", account)[0]
+        if given == 0:
+            following = self._ledger.read("Registry", "counts")[1] + 1
+            if number not in (None, following):
+                raise RegistrationError(
+                    f"账本上的下一个支付方编号是 {following}",
+                    f"the next payer on the ledger is number {following}",
+                )
             self._send("registrar", "registerPayer", _CLASSES[payer_class], account)
-            number = self._ledger.read("Registry", "payerOf", account)[0]
-        return Registered(number, account)
+            given = self._ledger.read("Registry", "payerOf", account)[0]
+        if number not in (None, given):
+            raise ConflictError(
+                f"该账户是 {given} 号支付方", f"this account acts for payer {given}"
+            )
+        return Registered(given, account)
 
     def publish_policy(self, policy_hash: bytes, effective_from: dt.date) -> bool:
         """Publish a policy pack by its hash; False when it was published before."""

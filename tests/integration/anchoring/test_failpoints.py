@@ -1,0 +1,38 @@
+"""SIGKILL at every named point of the anchoring steps, then a restart: one anchor, no gap."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from backend.domain.ledger import IntentState
+from backend.service_layer.failpoints import NAMES
+from tests.integration.anchoring.network import CUSTODIAL, TestNetwork, leaf
+
+ANCHORING = [name for name in NAMES if not name.startswith("claims.")]
+
+
+def test_there_are_enough_points() -> None:
+    assert len(ANCHORING) >= 12 and len(set(NAMES)) == len(NAMES)
+
+
+@pytest.mark.parametrize("failpoint", ANCHORING)
+def test_killed_worker_neither_loses_nor_doubles_an_anchor_or_a_lodge(
+    network: TestNetwork, failpoint: str
+) -> None:
+    anchor, (place, *_) = network.want_anchor(CUSTODIAL, [leaf(CUSTODIAL, n) for n in range(3)])
+    killed = network.worker(failpoint)
+    assert killed.returncode == -signal.SIGKILL, f"{failpoint} was never reached: {killed.stderr}"
+    restarted = network.worker()
+    assert restarted.returncode == 0, restarted.stderr
+    assert network.intent(anchor).state is IntentState.FINAL, restarted.stderr
+    lodge = network.want_lodge(place)
+    assert network.worker(failpoint).returncode == -signal.SIGKILL
+    assert network.worker().returncode == 0
+    assert network.intent(lodge).outcome == "done"
+    assert len(network.events("Anchored")) == 1 and network.events("AnchorUnchanged") == []
+    assert len(network.events("Lodged")) == 1 and network.events("Unchanged") == []
+    for account in (network.account_of(CUSTODIAL), network.payer_account(1)):
+        assert network.nonce(account) == network.next_nonce(account) == 1
+    assert network.alarms() == []
