@@ -197,7 +197,15 @@ def _check_page(error: str) -> str | tuple[str, int] | WerkzeugResponse:
         found = list_claimable(deps, work, person)
         wanted = request.values.getlist("bill")[:MAX_BILLS]
         bills = [entry for entry in found.offered if entry.bill.invoice_id in wanted]
+        held = [
+            (entry.bill, entry.claim)
+            for entry in found.withheld
+            if entry.bill.invoice_id in wanted and entry.claim is not None
+        ]
         amounts, problem = _estimate(work, person, [entry.bill for entry in bills])
+    if not bills and held:
+        # The back button after sending: say where the bills are, not that there is nothing.
+        return render_template("m/held.html", held=held, left=[])
     if not bills:
         return redirect(url_for("m.home"), 303)
     bills.sort(key=lambda entry: (entry.bill.service_on, entry.bill.invoice_key))
