@@ -117,7 +117,7 @@ class Bill:
         """By hand, so that leaves which the verifier refuses can be made as well."""
         code, kind, version, key, second, fingerprint, total, borne = self.leaf
         numbers = total.to_bytes(8, "big") + borne.to_bytes(8, "big")
-        head = b"\x01" + code + bytes([kind]) + version.to_bytes(2, "big")
+        head: bytes = b"\x01" + code + bytes([kind]) + version.to_bytes(2, "big")
         return merkle.leaf_hash(head + key + second + fingerprint + numbers)
 
     def corrected(self, **changes: Any) -> Bill:
@@ -183,7 +183,7 @@ class Report:
 
 
 def take_apart(name: str, arguments: dict[str, Any]) -> Report:
-    detail = arguments["detail"]
+    detail = int(arguments["detail"])
 
     def part(low: int, bits: int) -> int:
         return (detail >> low) & ((1 << bits) - 1)

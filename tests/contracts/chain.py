@@ -6,18 +6,19 @@ import ast
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
-import eth_abi
 from eth.vm.forks.berlin import BerlinVM
+from eth_abi.abi import decode
 from eth_tester import EthereumTester, PyEVMBackend
 from eth_tester.exceptions import TransactionFailed
+from eth_typing import ChecksumAddress
 from eth_utils import function_abi_to_4byte_selector
 from web3 import EthereumTesterProvider, Web3
 from web3.contract import Contract
 from web3.contract.contract import ContractFunction
 from web3.exceptions import ContractPanicError
-from web3.types import TxReceipt
+from web3.types import TxParams, TxReceipt, Wei
 
 from backend.contracts import load_contract
 
@@ -53,7 +54,7 @@ class Chain:
 
     tester: EthereumTester
     web3: Web3
-    accounts: dict[str, str]
+    accounts: dict[str, ChecksumAddress]
     # While true, calls are only tried and not mined: enough, and faster, where they must revert.
     trying: bool = False
     registry: Contract = field(init=False)
@@ -61,23 +62,27 @@ class Chain:
 
     def now(self) -> int:
         """The time that the next block will have, at the least."""
-        return self.tester.get_block_by_number("latest")["timestamp"] + 1
+        return int(self.tester.get_block_by_number("latest")["timestamp"]) + 1
 
     def travel(self, timestamp: int) -> None:
         """Make the next block's time at least `timestamp`."""
         self.tester.time_travel(timestamp)
 
+    def _transaction(self, sender: str) -> TxParams:
+        return {"from": self.accounts[sender], "gas": GAS, "gasPrice": Wei(0)}
+
     def view(self, function: ContractFunction, sender: str = "stranger") -> Any:
         """The result of a call that changes nothing. The price marks it as a legacy one."""
-        return function.call({"from": self.accounts[sender], "gas": GAS, "gasPrice": 0})
+        return function.call(self._transaction(sender))
 
     def send(self, function: ContractFunction, sender: str) -> TxReceipt:
         """Mine a call; where it reverts, raise what `eth_call` says of it."""
         if self.trying:
             self.view(function, sender)
             raise AssertionError("nothing reverted")
-        transaction = {"from": self.accounts[sender], "gas": GAS, "gasPrice": 0}
-        receipt = self.web3.eth.wait_for_transaction_receipt(function.transact(transaction))
+        receipt = self.web3.eth.wait_for_transaction_receipt(
+            function.transact(self._transaction(sender))
+        )
         if receipt["status"] == 0:
             self.view(function, sender)
             raise AssertionError("the transaction failed, the call does not")
@@ -88,7 +93,8 @@ class Chain:
         compiled = load_contract(name)
         factory = self.web3.eth.contract(abi=compiled.abi, bytecode=compiled.bytecode)
         receipt = self.send_raw(factory.constructor(*arguments))
-        return self.web3.eth.contract(address=receipt["contractAddress"], abi=compiled.abi)
+        address = receipt["contractAddress"]
+        return cast(Contract, self.web3.eth.contract(address=address, abi=compiled.abi))
 
     def send_raw(self, constructor: Any) -> TxReceipt:
         tx_hash = constructor.transact({"from": self.accounts["admin"], "gas": GAS, "gasPrice": 0})
@@ -156,7 +162,7 @@ def expect_revert(contract: Contract, error_name: str, *arguments: Any) -> Itera
     if data[:4] != function_abi_to_4byte_selector(entry):
         raise AssertionError(f"reverted with {data[:4].hex()}, not with {error_name}")
     types = [parameter["type"] for parameter in entry["inputs"]]
-    found = eth_abi.decode(types, data[4:])
+    found = decode(types, data[4:])
     expected = tuple(
         item.lower() if kind == "address" else item
         for kind, item in zip(types, arguments, strict=True)

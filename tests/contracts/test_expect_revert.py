@@ -32,7 +32,7 @@ def test_it_fails_when_another_error_reverts(chain: Chain) -> None:
 
 def test_it_fails_when_the_arguments_differ(chain: Chain) -> None:
     with (
-        pytest.raises(AssertionError, match="LedgerNotPayer.*, not LedgerNotPayer"),
+        pytest.raises(AssertionError, match=r"LedgerNotPayer.*, not LedgerNotPayer"),
         expect_revert(chain.ledger, "LedgerNotPayer", chain.accounts["basic"]),
     ):
         chain.send(chain.ledger.functions.settleBatch([]), "stranger")

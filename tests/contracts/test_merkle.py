@@ -22,7 +22,7 @@ TYPES = ["bytes32", "uint256", "uint256", "bytes32[]", "bytes32"]
 SELECTOR = function_signature_to_4byte_selector(f"isIncluded({','.join(TYPES)})")
 
 
-def _is_included(
+def _is_included(  # noqa: PLR0917
     chain: Chain, leaf_hash: bytes, index: int, size: int, proof: list[bytes], root: bytes
 ) -> bool:
     """The contract's verdict. Straight to the node: web3's encoding costs ten times the call."""
