@@ -22,6 +22,11 @@ def day(value: dt.date) -> str:
     return f"{value.month} 月 {value.day} 日"
 
 
+def full_day(value: dt.date) -> str:
+    """With the year, for a date that may lie in another one."""
+    return f"{value.year} 年 {day(value)}"
+
+
 def moment(value: dt.datetime) -> str:
     """11 月 21 日 09:31, Shanghai time."""
     local = value.astimezone(SHANGHAI)

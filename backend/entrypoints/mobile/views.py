@@ -55,6 +55,11 @@ def _day(value: Any) -> str:
     return texts.day(value)
 
 
+@blueprint.app_template_filter("full_day")
+def _full_day(value: Any) -> str:
+    return texts.full_day(value)
+
+
 @blueprint.app_template_filter("moment")
 def _moment(value: Any) -> str:
     return texts.moment(value)
