@@ -13,10 +13,12 @@ import urllib.request
 from http.client import HTTPException
 from typing import Final
 
+from verifier.commitment.canonical import check_nesting
 from verifier.errors import MalformedError, UndecidedError
 
 TIMEOUT_SECONDS: Final = 15.0
 MAX_RESPONSE_BYTES: Final = 32 * 1024 * 1024
+MAX_RESPONSE_DEPTH: Final = 32
 
 
 class RPCMethodError(UndecidedError):
@@ -68,8 +70,10 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 def _result(data: bytes, expected_id: int) -> object:
     try:
-        answer = json.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+        text = data.decode("utf-8")
+        check_nesting(text, MAX_RESPONSE_DEPTH)
+        answer = json.loads(text)
+    except (ValueError, MalformedError) as error:
         raise UndecidedError("the node's answer is not JSON") from error
     if not isinstance(answer, dict) or answer.get("id") != expected_id:
         raise UndecidedError("the node's answer is no JSON-RPC answer to the question")

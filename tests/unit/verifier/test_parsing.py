@@ -100,7 +100,7 @@ def test_malformed_bundle_is_refused_and_named(change: Change, message: str) -> 
         (b"[]", "bundle is not an object"),
         (b"\xff\xfe", "not UTF-8"),
         (b'{"format":"yichu-evidence-1","format":"yichu-evidence-1"}', "two members"),
-        (b"[" * 17 + b"]" * 17, "nested too deep"),
+        (b"[" * 17 + b"]" * 17, "nested deeper than 16"),
         (b" " * (16 * 2**20) + b"{}", "the limit is 16777216"),
     ],
 )

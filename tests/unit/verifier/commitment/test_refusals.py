@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from typing import Any
 
 import pytest
@@ -41,10 +43,25 @@ def test_nesting_is_bounded_on_both_sides() -> None:
     canonical.parse_canonical(data)
     with pytest.raises(MalformedError, match="nested deeper than 16"):
         canonical.canonical_bytes(nested(17))
-    with pytest.raises(MalformedError, match="nested too deep"):
+    with pytest.raises(MalformedError, match="nested deeper than 15"):
         canonical.parse_canonical(data, max_depth=15)
-    with pytest.raises(MalformedError, match="nested deeper"):
-        canonical.parse_canonical(b"[" * 100_000)
+
+
+def test_deep_nesting_does_not_reach_the_recursive_parser() -> None:
+    """With the recursion limit raised (py-evm does), the C parser would end the process."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(1_000_000)
+    try:
+        for opening in (b"[", b'{"a":', b'["]",', b'["\\"[",'):
+            with pytest.raises(MalformedError, match="nested deeper than 16"):
+                canonical.parse_canonical(opening * 100_000)
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def test_brackets_inside_texts_are_no_nesting() -> None:
+    text = json.dumps("[" * 100 + '"{' + "\\" + "[" * 100)
+    assert canonical.parse_canonical(text.encode("utf-8")) == json.loads(text)
 
 
 def test_parse_bounds_the_bytes_before_reading() -> None:
@@ -161,3 +178,11 @@ def test_batch_leaf_kind_is_of_its_own_type() -> None:
             batch.BatchLeaf(**{**fields, name: value})
     with pytest.raises(MalformedError, match="fingerprint is not 32 bytes"):
         batch.BatchLeaf(**{**fields, "fingerprint": "a" * 32})
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("unit", ['\\"', "[", "]", '"', "\\", "[]", '"[",', "1"])
+def test_hostile_text_of_one_repeated_unit_is_refused_in_linear_time(unit: str) -> None:
+    for opening in ("", '"', "["):
+        with pytest.raises(MalformedError):
+            canonical.parse_canonical((opening + unit * 300_000).encode("utf-8"))
