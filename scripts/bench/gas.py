@@ -56,9 +56,7 @@ def main() -> int:
         for number in range(CLAIMS)
     ]
     lodges = functions.lodgeBatch([batch.ref], items)
-    settles = functions.settleBatch(
-        [desk.settle_item(bill, 1, 100_000) for bill in bills[:CLAIMS]]
-    )
+    settles = functions.settleBatch([desk.settle_item(bill, 1, 100_000) for bill in bills[:CLAIMS]])
     steps = (
         ("lodge, proof of depth 10", lodges, "basic", NEW_SLOT, (2, 1), 42_000),
         ("refused duplicate (locked)", lodges, "second_basic", 0, (2, 1), 15_000),
@@ -69,7 +67,9 @@ def main() -> int:
     )
     for name, function, sender, written, event, bar in steps:
         used = desk.chain.send(function, sender)["gasUsed"]
-        floor = (21_000 + calldata_gas(function)) // CLAIMS + COLD_SLOT + written + event_gas(*event)
+        floor = (
+            (21_000 + calldata_gas(function)) // CLAIMS + COLD_SLOT + written + event_gas(*event)
+        )
         rows.append((name, used / CLAIMS, floor, bar))
 
     print(f"{'call, gas an item':32}{'measured':>10}{'floor':>10}{'bar':>10}")
