@@ -45,8 +45,8 @@ class Citizen:
     def confirm(self, check: Page) -> Page:
         return self.visitor.submit(check, check.form("/submissions"), ("consent", "yes"))
 
-    def settled(self, receipt: Page, seconds: float = 60) -> Page:
-        """The receipt once it has stopped moving by itself."""
+    def at_rest(self, receipt: Page, seconds: float = 60) -> Page:
+        """The receipt once every claim is closed: the page has stopped moving by itself."""
 
         def quiet() -> Page | None:
             page = self.visitor.get(receipt.url)

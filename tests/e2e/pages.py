@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from http.cookiejar import DefaultCookiePolicy
+from typing import Any
 from urllib.parse import urljoin
 
 import requests
+
+REDIRECTS_MAX = 5
 
 
 @dataclass
@@ -94,11 +96,9 @@ class Visitor:
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
         self.session = requests.Session()
-        # The session cookie is Secure; browsers send such cookies to 127.0.0.1 over http.
-        self.session.cookies.set_policy(DefaultCookiePolicy(secure_protocols=("http", "https")))
 
     def get(self, path: str) -> Page:
-        return self._page(self.session.get(urljoin(self.base_url, path), timeout=30))
+        return self._request("GET", urljoin(self.base_url, path))
 
     def submit(self, page: Page, form: Form, *extra: tuple[str, str]) -> Page:
         """Send ``form``; ``extra`` replaces equally named values."""
@@ -106,12 +106,23 @@ class Visitor:
         values = [pair for pair in form.values() if pair[0] not in named] + list(extra)
         target = urljoin(page.url, form.action or page.url)
         if form.method == "post":
-            answer = self.session.post(
-                target, data=values, headers={"Referer": page.url}, timeout=30
-            )
-        else:
-            answer = self.session.get(target, params=values, timeout=30)
-        return self._page(answer)
+            return self._request("POST", target, data=values, headers={"Referer": page.url})
+        return self._request("GET", target, params=values)
+
+    def _request(self, method: str, url: str, **more: Any) -> Page:
+        """One request and the redirects that follow it.
+
+        Browsers send Secure cookies to 127.0.0.1 over http, and requests does not: each cookie
+        loses the mark as it arrives.
+        """
+        for _ in range(REDIRECTS_MAX):
+            answer = self.session.request(method, url, allow_redirects=False, timeout=30, **more)
+            for cookie in self.session.cookies:
+                cookie.secure = False
+            if not answer.is_redirect:
+                return self._page(answer)
+            method, url, more = "GET", urljoin(url, answer.headers["Location"]), {}
+        raise AssertionError(f"more than {REDIRECTS_MAX} redirects at {url}")
 
     def _page(self, answer: requests.Response) -> Page:
         reader = _Reader()

@@ -6,23 +6,41 @@ JSON-RPC; the backend's own services are used only where an operator would use a
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import subprocess
 import sys
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import requests
+import sqlalchemy as sa
 
+from backend.adapters.catalogue import load_catalogue
+from backend.adapters.database import tables
 from backend.adapters.ledger.codec import decode_log, event_topic
 from backend.adapters.ledger.events import decode_detail
 from backend.bootstrap import Services, build_services
+from backend.domain.claim import ClaimState
+from backend.domain.invoice import Invoice
 from backend.domain.ledger import SlotState
 from backend.entrypoints.supervisor.files import VarFolder
 from backend.settings import Settings
+from scripts.hospital_agent import AgentError, HospitalAgent
+from scripts.sample_data.__main__ import default_as_of
+from scripts.sample_data.documents import CONTENT_TYPES, bill_bytes
+from scripts.sample_data.load import open_agent
+from scripts.sample_data.planted import Action, Step
+from scripts.sample_data.population import DEFAULT_SEED, Population, sample_population
+from scripts.sample_data.set_up import HospitalKeys, hospital_folder
+from tests.e2e.citizen import Citizen
 from tests.e2e.pages import Visitor
 from tests.e2e.processes import ROOT, YICHU, Process, free_port, wait_for
+
+BULK_BILLS = 4
+"""Bills beside the demo citizen's and the planted ones: enough for batches of several leaves."""
 
 
 class System:
@@ -43,7 +61,6 @@ class System:
             "YICHU_FINALITY_BLOCKS": str(finality_blocks),
             "YICHU_BATCH_MILLISECONDS": "100",
             "YICHU_KEYSTORE_SCRYPT": "cheap",
-            "YICHU_KEYSTORE_PASSWORD": "only for tests",
         }
         self.settings = Settings.from_environment(self.env)
         self.var = VarFolder(self.settings.var_dir, self.settings.secrets_dir)
@@ -85,12 +102,10 @@ class System:
         if self._services is not None:
             self._services.engine.dispose()
 
-    def load_sample(self, *options: str) -> None:
-        """The sample through the hospital's agent and the public API."""
-        self.run(
-            sys.executable, "-m", "scripts.sample_data", "load", "--base-url", self.base_url,
-            *options,
-        )  # fmt: skip
+    def load_sample(self) -> None:
+        """The sample through the hospitals' agents and the public API, with a small bulk."""
+        load = (sys.executable, "-m", "scripts.sample_data", "load")
+        self.run(*load, "--base-url", self.base_url, "--bulk", str(BULK_BILLS))
 
     def command(self, *arguments: str, status: int = 0) -> str:
         """Run ``yichu ...``; its standard output."""
@@ -135,6 +150,93 @@ class System:
             self._services = build_services(self.settings)
         return self._services
 
+    # --- the sample ---------------------------------------------------------------------------
+
+    @cached_property
+    def population(self) -> Population:
+        """The population that was loaded: today's, as the loader's default has it."""
+        today = default_as_of(dt.datetime.now(dt.UTC).date())
+        return sample_population(DEFAULT_SEED, today, load_catalogue(), bulk=BULK_BILLS)
+
+    @cached_property
+    def agents(self) -> dict[str, HospitalAgent]:
+        """The hospitals' agents, on the keys that the loader has made."""
+        found = {}
+        for hospital in self.population.hospitals:
+            path = hospital_folder(self.services, hospital.code) / "keys.json"
+            keys = HospitalKeys(**json.loads(path.read_text("utf-8")))
+            found[hospital.code] = open_agent(self.services, keys, self.base_url)
+        return found
+
+    def play(self, step: Step) -> tuple[int, dict[str, Any]]:
+        """One step of a planted case over HTTP: status and body."""
+        agent = self.agents[step.bill.hospital.code]
+        document, kind = bill_bytes(step.bill), CONTENT_TYPES[step.bill.wire]
+        try:
+            if step.action is Action.VOID:
+                return 200, agent.void(self.invoice_id(step.bill.invoice))
+            if step.action is Action.CORRECT:
+                outcome = agent.correct(self.invoice_id(step.bill.invoice), document, kind)
+            else:
+                outcome = agent.upload(document, kind)
+        except AgentError as error:
+            return error.status, error.problem
+        return 201 if outcome.created else 200, outcome.body
+
+    def invoice_id(self, bill: Invoice) -> str:
+        row = self.stored(bill)
+        assert row is not None, bill.identity
+        return str(row.id)
+
+    def stored(self, bill: Invoice) -> Any:
+        """The stored row of a bill, None when it was never taken in."""
+        with self.services.engine.connect() as connection:
+            return connection.execute(
+                sa.select(tables.invoice).filter_by(
+                    institution_code=bill.institution_code,
+                    invoice_code=bill.invoice_code,
+                    invoice_number=bill.invoice_number,
+                )
+            ).first()
+
+    def rows(self, table: sa.Table) -> list[Any]:
+        with self.services.engine.connect() as connection:
+            return list(connection.execute(sa.select(table)))
+
+    def claims_of(self, bill: Invoice) -> list[Any]:
+        wanted = self.invoice_id(bill)
+        return [row for row in self.rows(tables.claim) if row.invoice_id == wanted]
+
+    def wait_for_claims(self, seconds: float = 60) -> None:
+        """Until every claim is closed or waits for a person."""
+        resting = {ClaimState.PAID, ClaimState.REFUSED, ClaimState.PENDED}
+
+        def at_rest() -> bool:
+            moving = [row for row in self.rows(tables.claim) if row.state not in resting]
+            assert not moving, [(row.number, row.state, row.waiting_for) for row in moving]
+            return True
+
+        wait_for("the claims to come to rest", at_rest, seconds, 0.2)
+
+    def decision_of(self, bill: Invoice) -> Any:
+        claim = self.claims_of(bill)[0]
+        return [row for row in self.rows(tables.decision) if row.claim_id == claim.id][-1]
+
+    def pend_codes(self, claim_id: str) -> set[str]:
+        return {row.code for row in self.rows(tables.pend_reason) if row.claim_id == claim_id}
+
+    def export(self, bill: Invoice) -> dict[str, Any]:
+        """``yichu export`` of the bill's claim, read back."""
+        path = self.folder / "bundle.json"
+        self.command("export", self.claims_of(bill)[0].number, "-o", str(path))
+        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return found
+
+    def trust_file(self) -> dict[str, Any]:
+        """What an auditor was given out of band when the contracts were deployed."""
+        found: dict[str, Any] = json.loads((self.settings.var_dir / "trust.json").read_text())
+        return found
+
     # --- people -------------------------------------------------------------------------------
 
     def logins(self) -> list[dict[str, Any]]:
@@ -143,6 +245,11 @@ class System:
 
     def visitor(self) -> Visitor:
         return Visitor(self.base_url)
+
+    def citizen(self, username: str) -> Citizen:
+        """A browser of its own, logged in."""
+        login = next(login for login in self.logins() if login["username"] == username)
+        return Citizen.log_in(self.visitor(), username, login["password"])
 
 
 def decode_event(log: dict[str, Any]) -> dict[str, Any]:
