@@ -19,7 +19,7 @@ from eth.abc import BlockHeaderAPI, SignedTransactionAPI
 from eth_utils import ValidationError
 
 from backend.entrypoints.devchain.chain import create_genesis, open_backend, rewind
-from backend.entrypoints.devchain.errors import LedgerStartError, refused
+from backend.entrypoints.devchain.errors import LedgerStartError, RpcError, refused
 from backend.entrypoints.devchain.options import (
     ChainOptions,
     ChainSettings,
@@ -99,6 +99,8 @@ class Engine:
             try:
                 with self.store.transaction():
                     yield
+            except RpcError:
+                raise  # refused before the chain was touched
             except BaseException:
                 self._open()
                 self.epoch = int(self.store.setting("epoch") or "0")
@@ -129,7 +131,7 @@ class Engine:
                 return
             transaction_hash, raw = waiting
             self.store.remove_waiting(transaction_hash)
-            self._mine_block([self.pool.admitted(self.chain, raw)])
+            self._mine_block([self.pool.admitted(self.chain, raw)], even_if_empty=False)
 
     def _mine_waiting(self) -> None:
         """Mine one block of everything that can be mined now; it may be empty."""
@@ -149,12 +151,12 @@ class Engine:
         self._mine_block(ready)
 
     def _mine_block(
-        self, transactions: list[SignedTransactionAPI], timestamp: int | None = None
+        self, transactions: list[SignedTransactionAPI], *, even_if_empty: bool = True
     ) -> None:
         """One block at the head, through eth-tester's backend."""
         chain = self.chain
         head = chain.get_canonical_head()
-        moment = max(self.now() if timestamp is None else timestamp, head.timestamp)
+        moment = max(self.now(), head.timestamp)
         chain.header = chain.create_header_from_parent(
             head, timestamp=moment, extra_data=_EXTRA_DATA_MARK + str(self.epoch).encode()
         )
@@ -168,7 +170,7 @@ class Engine:
                 continue
             self.store.add_sender(transaction.hash, transaction.sender)
             applied += 1
-        if transactions and not applied:
+        if not applied and not even_if_empty:
             return
         self.backend.mine_blocks(1)
         header: BlockHeaderAPI = chain.get_canonical_head()
