@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import secrets
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from backend.adapters.clock import SetClock
+from backend.adapters.database.engine import make_engine
 from backend.adapters.database.schema import migrate
 from backend.adapters.einvoice.writers import invoice_to_fiscal_xml, invoice_to_json
 from backend.adapters.einvoice.xml_reader import parse_fiscal_xml
@@ -139,7 +141,8 @@ def institution(code: str, number: int, custody: str, until: str) -> Institution
 def build_house(folder: Path, database_url: str) -> House:
     clock = SetClock(AT)
     services = Services(settings_of(folder, database_url), clock, RandomIds())
-    migrate(services.engine)
+    if not database_url.startswith("sqlite"):
+        migrate(services.engine)
     ledger = FakeLedger()
     services.__dict__["ledger"] = ledger  # in place of the cached property
     keys = {}
@@ -156,8 +159,19 @@ def build_house(folder: Path, database_url: str) -> House:
     return House(services, create_app(services).test_client(), ledger, keys, clock)
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty SQLite file, made once and copied for each test."""
+    path = tmp_path_factory.mktemp("migrated") / "yichu.db"
+    engine = make_engine(f"sqlite:///{path}")
+    migrate(engine)
+    engine.dispose()  # the last connection writes the log back into the file
+    return path
+
+
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def house(tmp_path: Path, migrated: Path) -> Iterator[House]:
+    shutil.copyfile(migrated, tmp_path / "yichu.db")
     built = build_house(tmp_path, f"sqlite:///{tmp_path}/yichu.db")
     yield built
     built.services.engine.dispose()

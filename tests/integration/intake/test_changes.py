@@ -6,13 +6,13 @@ import json
 from dataclasses import replace
 
 import pytest
-from tests.integration.intake.conftest import FIRST, SECOND, House, numbered, red_of
 
 from backend.domain.invoice import Invoice
 from backend.domain.ledger import IntentState, LeafPosition, SlotState
 from backend.service_layer.intake.disputes import rule_dispute
 from backend.service_layer.intake.errors import DisputeError
 from backend.service_layer.ports import LedgerUnavailableError
+from tests.integration.intake.conftest import FIRST, SECOND, House, numbered, red_of
 from verifier.commitment import merkle
 from verifier.commitment.batch import BatchLeaf, RecordKind, batch_head
 
@@ -215,8 +215,9 @@ class TestVoid:
         assert payload["position"]["sequence"] == 1
         assert answer.json["ledger_calls"][0]["kind"] == "void"
 
-    @pytest.mark.parametrize("body", [{}, {"reason": "x"}, {"reason": 1}, [], {"reason": "other",
-                                                                               "x": "y"}])  # fmt: skip
+    @pytest.mark.parametrize(
+        "body", [{}, {"reason": "x"}, {"reason": 1}, [], {"reason": "other", "x": "y"}]
+    )
     def test_a_reason_is_one_of_the_list(self, house: House, sample: Invoice, body: object) -> None:
         invoice_id = house.post(sample).json["id"]
 

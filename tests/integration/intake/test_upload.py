@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.integration.intake.conftest import EXPIRED, FIRST, SECOND, House, numbered
 
 from backend.domain.invoice import Invoice
+from tests.integration.intake.conftest import EXPIRED, FIRST, SECOND, House, numbered
 
 TABLES = ("invoice", "invoice_version", "expense_line", "ledger_intent", "batch")
 
