@@ -47,9 +47,7 @@ def race(world: World, person_id: str, invoices: list[str], tokens: list[str]) -
     def one(index: int) -> None:
         barrier.wait()
         try:
-            result = submit(
-                world.services, person_id, invoices, tokens[index], has_consent=True
-            )
+            result = submit(world.services, person_id, invoices, tokens[index], has_consent=True)
             told[index] = f"{'new' if result.is_new else 'same'} {result.submission.number}"
         except BillHeldError as error:
             told[index] = "held " + ",".join(c.number for c in error.holders.values())
