@@ -172,7 +172,10 @@ class EmbeddedSystem:
         path = self._plan.var.logins
         if not path.is_file():
             return
-        self._say("\n示例账号 / sample logins")
-        for login in json.loads(path.read_text("utf-8")):
+        logins = json.loads(path.read_text("utf-8"))
+        self._say(f"\n示例账号 / sample logins ({path})")
+        if logins:
+            self._say("  " + "  ".join(logins[0]))
+        for login in logins:
             shown = "  ".join(str(value) for value in login.values() if value not in (None, ""))
             self._say(f"  {shown}")
