@@ -6,6 +6,7 @@ Every value is a text; a JSON number would pass through somebody's float and los
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from typing import Any, Final
 
@@ -29,6 +30,10 @@ _LIST_JSON: Final = {
     ours: (theirs, {entry.name: entry.json for entry in table})
     for ours, (theirs, table) in JSON_LISTS.items()
 }
+
+
+#: A bracket, or a whole string, closed or not (possessive, so that no text makes it backtrack).
+_BRACKET_OR_STRING: Final = re.compile(r'[\[\]{}]|"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 
 
 class _Number(str):
@@ -82,17 +87,17 @@ def _load(data: bytes, max_bytes: int) -> _Object:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UnreadableDocumentError((Fault("", "bad-encoding"),)) from error
+    # Depth is checked before parsing: the standard parser recurses, and a library that raises the
+    # interpreter's recursion limit (py-evm does) would turn a deep text into a crash.
+    if is_deeper(text, MAX_DEPTH):
+        raise UnreadableDocumentError((Fault("", "too-deep"),))
     try:
         tree = json.loads(
             text, object_pairs_hook=_object, parse_int=_Number, parse_float=_Number,
             parse_constant=_refuse_constant,
         )  # fmt: skip
-    except RecursionError as error:
-        raise UnreadableDocumentError((Fault("", "too-deep"),)) from error
     except ValueError as error:
         raise UnreadableDocumentError((Fault("", "not-json"),)) from error
-    if _is_deeper(tree, MAX_DEPTH):
-        raise UnreadableDocumentError((Fault("", "too-deep"),))
     if not isinstance(tree, _Object):
         raise UnreadableDocumentError((Fault("", "wrong-type"),))
     return tree
@@ -110,18 +115,18 @@ def _refuse_constant(text: str) -> Any:
     raise ValueError(text)
 
 
-def _is_deeper(tree: Any, limit: int) -> bool:
-    level = [tree]
-    for _ in range(limit):
-        level = [
-            child
-            for node in level
-            if isinstance(node, dict | list)
-            for child in (node.values() if isinstance(node, dict) else node)
-        ]
-        if not level:
-            return False
-    return any(isinstance(node, dict | list) for node in level)
+def is_deeper(text: str, limit: int) -> bool:
+    """Whether brackets outside of strings are ever more than ``limit`` deep; linear in the text."""
+    depth = 0
+    for match in _BRACKET_OR_STRING.finditer(text):
+        mark = match.group()
+        if mark in ("{", "["):
+            depth += 1
+            if depth > limit:
+                return True
+        elif mark in ("}", "]"):
+            depth -= 1
+    return False
 
 
 def _note_repeated(raw: RawDocument, node: _Object, base: str = "") -> None:

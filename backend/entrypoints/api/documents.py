@@ -10,7 +10,7 @@ from typing import Any, Final
 from flask import request
 from werkzeug.exceptions import UnsupportedMediaType
 
-from backend.adapters.einvoice.json_reader import parse_json_invoice
+from backend.adapters.einvoice.json_reader import MAX_DEPTH, is_deeper, parse_json_invoice
 from backend.adapters.einvoice.xml_reader import parse_fiscal_xml
 from backend.domain.errors import DomainError
 from backend.entrypoints.api.authentication import services
@@ -82,11 +82,14 @@ def read_small_json(*names: str) -> dict[str, str]:
         raise UnsupportedMediaType
     data = request.get_data(cache=False)
     if len(data) > _SMALL_BODY:
-        raise _malformed()
+        raise _malformed(*names)
     try:
-        body: Any = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise _malformed() from error
+        text = data.decode("utf-8")
+        if is_deeper(text, MAX_DEPTH):
+            raise _malformed(*names)
+        body: Any = json.loads(text)
+    except ValueError as error:
+        raise _malformed(*names) from error
     if not isinstance(body, dict) or not set(body) <= set(names):
         raise _malformed(*names)
     if not all(isinstance(value, str) for value in body.values()):

@@ -209,7 +209,7 @@ TAMPERED: list[tuple[str, Callable[[dict[str, Any]], None], str]] = [
 @pytest.mark.parametrize(
     ("change", "message"), [t[1:] for t in TAMPERED], ids=[t[0] for t in TAMPERED]
 )
-def test_a_tampered_offer_is_not_signed(
+def test_a_tampered_offer_is_not_signed(  # noqa: PLR0917
     house: House,
     agent: HospitalAgent,
     wire: Wire,

@@ -30,8 +30,11 @@ def test_a_bill_is_stored_and_its_keys_answered(house: House, sample: Invoice, f
     assert body["kind"] == "claimable"
     assert body["state"] == "active"
     assert body["anchor"]["state"] == "waiting"
-    # HMAC-SHA-256 under 32 bytes of 01, computed with openssl (see the reference test).
-    assert len(body["invoice_key"]) == 64
+    # printf 'yichu-invoice-key/1\\0008+10\\000330601240012345678' |
+    #   openssl dgst -sha256 -mac HMAC -macopt hexkey:0101...01
+    assert body["invoice_key"] == (
+        "24237ac859681aa18d25ce237dc339809ba1f280cf94d62fb553d0b2fc2094b9"
+    )
     assert body["second_key"] is None
     assert house.count("expense_line") == 3
     assert house.count("ledger_intent") == 0

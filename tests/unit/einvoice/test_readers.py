@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -305,6 +306,9 @@ def test_too_many_lines() -> None:
         ('{"a": "测"}'.encode("gbk"), "bad-encoding"),
         ('{"a": "1"}'.encode("utf-16"), "bad-encoding"),
         (b'{"a":' * 17 + b"1" + b"}" * 17, "too-deep"),
+        (b'"' + b'\\"' * 2_000_000, "not-json"),
+        (b'"' + b'\\"' * 2_000_000 + b"\\", "not-json"),
+        (b'{"[[[[[[[[[[[[[[[[[[[[[[[": "1"', "not-json"),
         (b"[" * 200_000, "too-deep"),
         (b'{"a":' * 200_000, "too-deep"),
         (b" " * 9_000_000, "too-large"),
@@ -314,6 +318,17 @@ def test_what_is_no_json_object_is_refused(data: bytes, code: str) -> None:
     with pytest.raises(UnreadableDocumentError, match="1 fault") as caught:
         parse_json_invoice(data)
     assert [fault.code for fault in caught.value.faults] == [code]
+
+
+def test_depth_is_refused_whatever_the_recursion_limit() -> None:
+    """py-evm raises the limit; parsing first would then overflow the stack of the process."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(10**6)
+    try:
+        with pytest.raises(UnreadableDocumentError, match="nested too deeply"):
+            parse_json_invoice(b"[" * 1_000_000)
+    finally:
+        sys.setrecursionlimit(before)
 
 
 BOMB = """<!DOCTYPE lolz [<!ENTITY lol "lol"><!ENTITY lol2 "&lol;&lol;">]>"""
