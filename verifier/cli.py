@@ -84,3 +84,7 @@ def _read(path: Path, limit: int, name: str) -> bytes:
             return file.read(limit + 1)
     except OSError as error:
         raise MalformedError(f"the {name} cannot be opened: {error.strerror}") from error
+
+
+if __name__ == "__main__":  # python -m verifier.cli must never end as success without a check
+    sys.exit(main())

@@ -47,6 +47,9 @@ def correct_invoice(
     with deps.work(write=False) as work:
         bill = own_invoice(work, institution, invoice_id)
         _check_identity(upload, drafted, bill)
+        if work.invoices.current_version(bill).content_digest == drafted.version.content_digest:
+            # A repetition is answered as before, whatever has happened to the bill since.
+            return UploadResult(bill.id, created=False)
         needs_ledger = any(
             work.batches.position_of(version.id) for version in work.invoices.versions(bill.id)
         )
