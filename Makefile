@@ -6,14 +6,14 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 # Two workers by default: the suite is meant to end within 5 minutes on 2 cores.
 WORKERS ?= 2
-# More arguments for pytest, e.g. make test ARGS="-k devchain".
+# More arguments: for yichu up (make run), for pytest (make test ARGS="-k devchain").
 ARGS ?=
 
 .PHONY: run test test-slow check clean
 .DEFAULT_GOAL := run
 
 run: $(STAMP)
-	@$(VENV)/bin/yichu up $(if $(filter 1 yes true,$(LAN)),--lan)
+	@$(VENV)/bin/yichu up $(if $(filter 1 yes true,$(LAN)),--lan) $(ARGS)
 
 # Skipped tests are named with their reasons at the end (pytest -ra).
 test: $(STAMP)

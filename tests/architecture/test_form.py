@@ -23,6 +23,8 @@ LAST_HANDLERS = frozenset(
         "backend/entrypoints/anchor_worker.py",
         "backend/entrypoints/devchain/server.py",
         "backend/entrypoints/problems.py",
+        # Hands what stopped a thread to the thread that waits for it, which raises it.
+        "scripts/sample_data/load.py",
         "verifier/cli.py",
     }
 )

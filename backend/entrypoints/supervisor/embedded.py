@@ -83,9 +83,9 @@ class EmbeddedSystem:
     def _bring_up(self) -> None:
         plan = self._plan
         require_free_port(
-            "127.0.0.1", plan.ledger_port, option="--ledger-port", what="ledger / 开发链"
+            "127.0.0.1", plan.ledger_port, option="--ledger-port", zh="开发链", en="ledger"
         )
-        require_free_port(plan.web_host, plan.web_port, option="--port", what="web / 网页")
+        require_free_port(plan.web_host, plan.web_port, option="--port", zh="网页", en="web")
         if plan.var.sample_interrupted():
             self._set_aside(
                 "上次载入示例数据时被中断", "loading the sample was interrupted last time"

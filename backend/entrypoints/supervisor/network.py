@@ -20,7 +20,7 @@ ANY_ADDRESS = "0.0.0.0"  # noqa: S104  # only with --lan, which is what the user
 _TIMEOUT_SECONDS = 3.0
 
 
-def require_free_port(host: str, port: int, *, option: str, what: str) -> None:
+def require_free_port(host: str, port: int, *, option: str, zh: str, en: str) -> None:
     """Refuse to start where something listens already, naming the port and the option."""
     with socket.socket() as probe:
         # As the servers do: a port in TIME_WAIT is free.
@@ -29,9 +29,10 @@ def require_free_port(host: str, port: int, *, option: str, what: str) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise StartRefusedError(
-                f"{what} 的端口 {port} 已被占用。请关闭占用它的程序,或用 {option} 另选端口。",
-                f"Port {port} for the {what} is in use ({error.strerror}). Stop what uses it, or "
-                f"choose another port with {option}.",
+                f"{zh}的端口 {port} 已被占用。请关闭占用它的程序,"
+                f'或用 {option} 另选端口 (make run ARGS="{option} {port + 1}")。',
+                f"Port {port} for the {en} is in use ({error.strerror}). Stop what uses it, or "
+                f'choose another with {option} (make run ARGS="{option} {port + 1}").',
             ) from error
 
 

@@ -195,7 +195,7 @@ def test_busy_port_is_named_before_anything_starts(scene: Scene, which: str, opt
 
 
 def test_free_port_passes() -> None:
-    require_free_port("127.0.0.1", free_port(), option="--port", what="web")
+    require_free_port("127.0.0.1", free_port(), option="--port", zh="网页", en="web")
 
 
 def test_two_supervisors_do_not_share_a_folder(scene: Scene) -> None:
