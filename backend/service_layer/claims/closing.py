@@ -36,9 +36,9 @@ def _enqueue_settle(deps: ClaimServices, work: ClaimWork, claim: Claim, decision
         deps,
         work,
         claim,
-        IntentKind.SETTLE,
-        f"settle:{claim.id}:{decision.version}",
-        {
+        kind=IntentKind.SETTLE,
+        dedupe_key=f"settle:{claim.id}:{decision.version}",
+        payload={
             "invoice_key": bill.invoice_key.hex(),
             "payer": claim.payer_number,
             "counter": claim.lodge_counter,
@@ -64,9 +64,9 @@ def enqueue_release(
         deps,
         work,
         claim,
-        IntentKind.RELEASE,
-        f"release:{claim.id}:{claim.lodge_counter}:{reason}",
-        {
+        kind=IntentKind.RELEASE,
+        dedupe_key=f"release:{claim.id}:{claim.lodge_counter}:{reason}",
+        payload={
             "invoice_key": bill.invoice_key.hex(),
             "payer": claim.payer_number,
             "counter": claim.lodge_counter,
@@ -85,6 +85,7 @@ def _enqueue(
     deps: ClaimServices,
     work: ClaimWork,
     claim: Claim,
+    *,
     kind: IntentKind,
     dedupe_key: str,
     payload: dict[str, object],

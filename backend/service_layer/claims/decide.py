@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from backend.domain.claim import ClaimState
 from backend.domain.explanation import ExplanationOfBenefits
@@ -12,6 +12,9 @@ from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Decision, StoredBill
 from verifier.commitment.canonical import canonical_bytes
 from verifier.commitment.fingerprint import compute_fingerprint
+
+REFUSED_MARK: Final = "不予批准："
+"""Begins the resolution of a pend reason by which a person refused the claim."""
 
 Adjudicated = tuple[ExplanationOfBenefits, PersonSnapshot, History, PolicyPack]
 
@@ -79,14 +82,15 @@ def store_decision(
     deps: ClaimServices,
     work: ClaimWork,
     claim: Claim,
-    bill: StoredBill,
     adjudicated: Adjudicated,
+    *,
     outcome: str,
     decided_by: str,
     reason: str,
 ) -> Decision:
     """Insert the next decision version and move the claim to *decided*."""
     eob, snapshot, history, _ = adjudicated
+    bill = work.claims.bill_of_version(claim.version_id)
     version = claim.decision_version + 1
     record = decision_record(eob, claim, bill, version, outcome)
     secret = deps.ids.new_secret()

@@ -11,7 +11,7 @@ from backend.domain.ledger import IntentKind, IntentState, LedgerIntent
 from backend.service_layer.claims import screening
 from backend.service_layer.claims.benefits import adjudicate_claim, store_calculation
 from backend.service_layer.claims.closing import enqueue_release
-from backend.service_layer.claims.decide import store_decision
+from backend.service_layer.claims.decide import REFUSED_MARK, store_decision
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Reason, StageResult
 from backend.service_layer.claims.screen_step import (
@@ -182,30 +182,28 @@ def decide(deps: ClaimServices, claim: Claim) -> bool:
             )
             work.commit()
             return True
-        approve(deps, work, claim)
+        conclude(deps, work, claim)
         work.commit()
     reach("claims.decided")
     return True
 
 
-def approve(deps: ClaimServices, work: ClaimWork, claim: Claim) -> None:
-    """Decide by the policy. The machine may; after pend reasons the resolving person did."""
+def conclude(deps: ClaimServices, work: ClaimWork, claim: Claim) -> None:
+    """Decide by the policy, or refuse where a person did. The machine may approve; after pend
+    reasons the person who resolved them is named."""
     bill = work.claims.bill_of_version(claim.version_id)
-    eob, snapshot, history, pack = adjudicate_claim(deps, work, claim, bill)
+    adjudicated = adjudicate_claim(deps, work, claim, bill)
+    eob = adjudicated[0]
     store_calculation(deps, work, claim.id, eob)
-    resolvers = [pend.resolved_by for pend in work.claims.pends_of(claim.id) if pend.resolved_by]
-    decided_by = resolvers[-1] if resolvers else "machine"
-    resolutions = [p.resolution for p in work.claims.pends_of(claim.id) if p.resolution]
-    reason = resolutions[-1] if resolutions else _reason_of(eob)
+    outcome, decided_by, reason = str(eob.outcome), "machine", _reason_of(eob)
+    for pend in work.claims.pends_of(claim.id):
+        if pend.resolved_by and pend.resolution:
+            decided_by, reason = pend.resolved_by, pend.resolution.removeprefix(REFUSED_MARK)
+            if pend.resolution.startswith(REFUSED_MARK):
+                outcome = "refused"
+                break
     store_decision(
-        deps,
-        work,
-        claim,
-        bill,
-        (eob, snapshot, history, pack),
-        str(eob.outcome),
-        decided_by,
-        reason,
+        deps, work, claim, adjudicated, outcome=outcome, decided_by=decided_by, reason=reason
     )
 
 

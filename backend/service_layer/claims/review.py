@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from backend.domain.claim import ClaimState
 from backend.domain.errors import ConflictError, DomainError
-from backend.service_layer.claims.benefits import adjudicate_claim
-from backend.service_layer.claims.decide import store_decision
+from backend.service_layer.claims.decide import REFUSED_MARK
 from backend.service_layer.claims.ports import ClaimServices
 from backend.service_layer.claims.records import Claim, PendReason
 
@@ -51,19 +50,16 @@ def approve_pended(deps: ClaimServices, number: str, reviewer: str, reason: str)
 
 
 def refuse_pended(deps: ClaimServices, number: str, reviewer: str, reason: str) -> None:
-    """Refuse: a decision version with nothing paid, then the release that carries it."""
+    """Refuse: the claim is compared with the ledger again, then decided with nothing paid."""
     _require_signed(reviewer, reason)
     with deps.work() as work:
-        found = work.claims.by_number(number)
-        work.people.lock(found.person_id)
-        claim = work.claims.get(found.id, lock=True)
+        claim = work.claims.get(work.claims.by_number(number).id, lock=True)
         if claim.state is not ClaimState.PENDED:
             raise ConflictError(
                 f"{number} 还不能由人决定（状态 {claim.state}），登记完成后再试",
                 f"{number} cannot be decided by a person now (state {claim.state})",
             )
-        work.claims.resolve_pends(claim.id, reviewer, reason, deps.clock.now())
-        bill = work.claims.bill_of_version(claim.version_id)
-        adjudicated = adjudicate_claim(deps, work, claim, bill)
-        store_decision(deps, work, claim, bill, adjudicated, "refused", reviewer, reason)
+        now = deps.clock.now()
+        work.claims.resolve_pends(claim.id, reviewer, REFUSED_MARK + reason, now)
+        work.claims.update(claim.id, claim.state, now, state=ClaimState.LODGED, waiting_for=None)
         work.commit()

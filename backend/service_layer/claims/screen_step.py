@@ -138,7 +138,9 @@ def compare(
     slot = reading.slot
     holder = slot.open_payer or (claim.payer_number if slot.has_settled(claim.payer_number) else 0)
     text = holder_text(work, claim, bill, holder, slot.lodge_counter) if holder else ""
-    return screening.screening(bill, faults, reading, reference, own, text)
+    return screening.screening(
+        bill, faults, reading, reference=reference, own=own, holder_text=text
+    )
 
 
 def _faults(
@@ -187,7 +189,14 @@ def _match(deps: ClaimServices, work: ClaimWork, claim: Claim, bill: StoredBill)
         if catalogue.find(line.catalogue_code, day) is None
         and catalogue.find_negative(line.catalogue_code, day) is None
     ]
-    return screening.matching(person, invoice, day, covered, pack.pack_id, unknown)
+    return screening.matching(
+        person,
+        invoice,
+        day,
+        is_covered=covered,
+        policy_id=pack.pack_id,
+        unknown_lines=unknown,
+    )
 
 
 def _audit(deps: ClaimServices, work: ClaimWork, claim: Claim, bill: StoredBill) -> StageResult:

@@ -139,7 +139,7 @@ def commitment_faults(
     return faults
 
 
-def slot_reason(
+def slot_reason(  # noqa: PLR0911 - one return a rule, in the order of the contract
     reading: LedgerReading, reference: int, own: OwnLock, holder_text: str
 ) -> Reason | None:
     """Why the invoice's slot forbids going on, or None. ``holder_text`` names the holder."""
@@ -186,6 +186,7 @@ def screening(
     bill: StoredBill,
     faults: list[str],
     reading: LedgerReading,
+    *,
     reference: int,
     own: OwnLock,
     holder_text: str,
@@ -224,6 +225,7 @@ def matching(
     person: Person,
     invoice: Invoice,
     service_on: dt.date,
+    *,
     is_covered: bool,
     policy_id: str,
     unknown_lines: list[tuple[int, str, str]],

@@ -69,7 +69,9 @@ def submit(
                     "tick the consent first; nothing was submitted",
                 )
             try:
-                result = _accept(deps, work, person_id, wanted, form_token, attempt)
+                result = _accept(
+                    deps, work, person_id, wanted, form_token=form_token, attempt=attempt
+                )
             except BillHeldError as error:
                 # With holders: a committed earlier claim, said to the citizen. Without: another
                 # transaction won the same row; what it committed is read in the next round.
@@ -93,6 +95,7 @@ def _accept(
     work: ClaimWork,
     person_id: str,
     wanted: list[str],
+    *,
     form_token: str,
     attempt: int,
 ) -> SubmitResult:

@@ -1,0 +1,78 @@
+"""SIGKILL at every named point of the claims steps: nothing is lost, nothing happens twice."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import secrets
+import signal
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from backend.adapters.database import tables
+from backend.domain.claim import ClaimState
+from backend.service_layer import failpoints
+from backend.service_layer.claims.advance import advance_claims
+from backend.service_layer.claims.submit import submit
+from tests.integration.claims.world import OUTSIDE, World
+
+POINTS = [name for name in failpoints.NAMES if name.startswith("claims.")]
+DAY = dt.date(2026, 11, 3)
+
+
+def worker(world: World, point: str) -> bool:
+    """Run the claims steps in a process of its own until nothing moves; True when it was killed.
+
+    The ledger of the test lives in the parent, which mines between two workers.
+    """
+    child = os.fork()
+    if child == 0:
+        world.services.engine.dispose(close=False)
+        failpoints._armed = point
+        while advance_claims(world.services):
+            pass
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        assert os.WTERMSIG(status) == signal.SIGKILL
+        return True
+    assert os.waitstatus_to_exitcode(status) == 0
+    return False
+
+
+def test_there_are_at_least_eight_points() -> None:
+    assert len(POINTS) >= 8
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_at(tmp_path: Path, point: str) -> None:
+    world = World.make(tmp_path)
+    person = world.person()
+    is_refusal = point == "claims.released"
+    bills = [
+        world.bill(person, 400, DAY, **({"item": OUTSIDE} if is_refusal else {})),
+        world.bill(person, 500, dt.date(2026, 11, 5), **({"item": OUTSIDE} if is_refusal else {})),
+    ]
+    world.anchor()
+    result = submit(world.services, person.id, bills, secrets.token_urlsafe(32), has_consent=True)
+    world.services.engine.dispose()
+    kills = 0
+    for _ in range(40):
+        kills += worker(world, point if kills < 2 else "")
+        world.mine()
+        world.services.engine.dispose()
+    assert kills == 2, f"{point} was not reached twice"
+    states = {world.claim(claim.id).state for claim in result.claims}
+    calls = sorted(world.ledger.calls)
+    last = "release" if is_refusal else "settle"
+    assert states == {ClaimState.REFUSED if is_refusal else ClaimState.PAID}
+    ids = [claim.id for claim in result.claims]
+    assert calls == sorted([("lodge", i) for i in ids] + [(last, i) for i in ids])
+    with world.services.engine.begin() as connection:
+        paid = connection.execute(sa.select(tables.payout.c.claim_id)).scalars().all()
+        amounts = connection.execute(sa.select(sa.func.sum(tables.payout.c.amount_fen))).scalar()
+    assert sorted(paid) == ([] if is_refusal else sorted(ids))
+    # 400.00 takes the yearly 300.00 first: 60.00; then 500.00 x 60 % = 300.00.
+    assert amounts == (None if is_refusal else 36_000)
