@@ -55,8 +55,8 @@ def build_steps(services: Services, deps: Anchoring) -> list[Step]:
         Step("form-batches", lambda: form_batches(services), services.settings.batch_seconds),
         Step("offer", lambda: make_offers(deps)),
         Step("send", lambda: send_queued(deps)),
-        Step("follow", lambda: follow(deps)),
         Step("settle-nonces", lambda: settle_nonces(deps)),
+        Step("follow", lambda: follow(deps)),
         Step("finality", lambda: advance_finality(deps)),
         Step("claims", lambda: advance_claims(services)),
     ]

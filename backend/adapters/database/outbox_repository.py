@@ -42,7 +42,8 @@ class OutboxRepository:
         }
         insert = sqlite_insert if self._connection.dialect.name == "sqlite" else postgresql_insert
         statement = insert(table).values(row).on_conflict_do_nothing(index_elements=["dedupe_key"])
-        return self._connection.execute(statement).rowcount == 1
+        # Drivers count affected rows differently here; a returned row is unmistakable.
+        return self._connection.execute(statement.returning(table.c.id)).first() is not None
 
     def get(self, intent_id: str) -> LedgerIntent:
         row = self._connection.execute(sa.select(table).where(table.c.id == intent_id)).first()

@@ -56,6 +56,7 @@ def _note_mined(deps: Anchoring, tx_hash: bytes) -> None:
         record = work.transactions.find_by_hash(tx_hash)
     if record is None or record.state in (TransactionState.MINED, TransactionState.FINAL):
         return
+    reach("outcome.before-receipt")
     receipt = deps.node.receipt(tx_hash)
     if receipt is not None:
         record_mined(deps, record, receipt)

@@ -42,7 +42,7 @@ def record_mined(deps: Anchoring, record: TransactionRecord, receipt: Receipt) -
     with deps.work(write=False) as work:
         items = work.transactions.items(record.id)
     results = [_result(deps, intent, receipt, i) for i, intent in enumerate(items)]
-    reach("settle-nonce.before-commit")
+    reach("outcome.before-commit")
     with deps.work() as work:
         work.transactions.update(
             record.id,
@@ -59,7 +59,7 @@ def record_mined(deps: Anchoring, record: TransactionRecord, receipt: Receipt) -
                     "outcome-missing", intent.id, "mined, but the ledger emitted no such event"
                 )
         work.commit()
-    reach("settle-nonce.after-commit")
+    reach("outcome.after-commit")
 
 
 def _result(

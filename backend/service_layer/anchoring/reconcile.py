@@ -57,7 +57,7 @@ def settle_nonces(deps: Anchoring) -> int:
 def _look_up(deps: Anchoring, record: TransactionRecord) -> bool:
     """The nonce is used: by this candidate, by another of ours, or by a stranger."""
     assert record.tx_hash is not None, "only signed transactions are looked up"
-    reach("settle-nonce.before-receipt")
+    reach("outcome.before-receipt")
     receipt = deps.node.receipt(record.tx_hash)
     if receipt is not None:
         record_mined(deps, record, receipt)

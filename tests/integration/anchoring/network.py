@@ -6,10 +6,7 @@ import dataclasses
 import datetime as dt
 import hashlib
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +34,6 @@ from backend.service_layer.anchoring.send import send_queued
 from backend.settings import Settings
 from tests.reference import commitment as reference
 
-ROOT = Path(__file__).parents[3]
 PASSWORD = "a password of the tests"
 CUSTODIAL, SELF = "H33080300001", "H33080300002"
 SELF_KEY = bytes.fromhex("17" * 32)
@@ -222,33 +218,13 @@ class TestNetwork:
         for _ in range(passes):
             run_steps(deps)
 
-    def worker(self, failpoint: str = "", passes: int = 3) -> subprocess.CompletedProcess[str]:
-        """The same steps in a process of their own, which a failpoint may kill."""
-        environment = {
-            "PATH": os.environ["PATH"],
-            "YICHU_VAR": str(self.folder),
-            "YICHU_RPC_URLS": ",".join(self.settings.rpc_urls),
-            "YICHU_FINALITY_BLOCKS": str(self.settings.finality_blocks),
-            "YICHU_KEYSTORE_PASSWORD": PASSWORD,
-            "YICHU_FAILPOINT": failpoint,
-        }
-        return subprocess.run(
-            [sys.executable, "-m", "tests.integration.anchoring.worker_process", str(passes)],
-            env=environment,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-
 
 def run_steps(deps: Anchoring) -> None:
     """The anchoring steps in the worker's order."""
     make_offers(deps)
     send_queued(deps)
-    follow(deps)
     settle_nonces(deps)
+    follow(deps)
     advance_finality(deps)
 
 

@@ -9,6 +9,7 @@ import pytest
 from backend.domain.ledger import IntentState
 from backend.service_layer.failpoints import NAMES
 from tests.integration.anchoring.network import CUSTODIAL, TestNetwork, leaf
+from tests.integration.anchoring.worker_process import run_worker
 
 ANCHORING = [name for name in NAMES if not name.startswith("claims.")]
 
@@ -22,14 +23,13 @@ def test_killed_worker_neither_loses_nor_doubles_an_anchor_or_a_lodge(
     network: TestNetwork, failpoint: str
 ) -> None:
     anchor, (place, *_) = network.want_anchor(CUSTODIAL, [leaf(CUSTODIAL, n) for n in range(3)])
-    killed = network.worker(failpoint)
-    assert killed.returncode == -signal.SIGKILL, f"{failpoint} was never reached: {killed.stderr}"
-    restarted = network.worker()
-    assert restarted.returncode == 0, restarted.stderr
-    assert network.intent(anchor).state is IntentState.FINAL, restarted.stderr
+    url, folder = network.url, network.folder
+    assert run_worker(url, folder, failpoint) == -signal.SIGKILL, f"{failpoint} is never reached"
+    assert run_worker(url, folder) == 0
+    assert network.intent(anchor).state is IntentState.FINAL
     lodge = network.want_lodge(place)
-    assert network.worker(failpoint).returncode == -signal.SIGKILL
-    assert network.worker().returncode == 0
+    assert run_worker(url, folder, failpoint) == -signal.SIGKILL
+    assert run_worker(url, folder) == 0
     assert network.intent(lodge).outcome == "done"
     assert len(network.events("Anchored")) == 1 and network.events("AnchorUnchanged") == []
     assert len(network.events("Lodged")) == 1 and network.events("Unchanged") == []
