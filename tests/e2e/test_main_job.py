@@ -9,6 +9,7 @@ import random
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -34,6 +35,7 @@ from tests.e2e.auditor import (
     texts_in,
 )
 from tests.e2e.conftest import Touched
+from tests.e2e.raw_payer import RawPayer
 from tests.e2e.system import System
 from tests.e2e.tampering import ALTERATIONS, Alteration, altered
 from verifier.cli import main as verify
@@ -44,7 +46,7 @@ CASES = (
     "settled-online", "other-name", "unknown-code", "same-number", "part-borne",
     "agreement-expired", "within-grace", "rounded-once", "with-attachments",
 )  # fmt: skip
-SAMPLED_CHARACTERS = 120
+SAMPLED_CHARACTERS = 300
 
 # Worked by hand in scripts/sample_data/demo.py, in visit-date order.
 SHOWN = ("240.00", "70.00", "144.25", "8,148.00")
@@ -248,7 +250,7 @@ def test_exported_bundle_is_verified_by_the_command(
     bundle: dict[str, Any], auditor: Auditor
 ) -> None:
     auditor.write(bundle)
-    command = [sys.executable, "-m", "verifier.cli", *auditor.arguments, "--rpc", auditor.rpc]
+    command = [sys.executable, "-m", "verifier", *auditor.arguments, "--rpc", auditor.rpc]
     done = subprocess.run([*command, "--believe-node"], capture_output=True, text=True, check=False)
     assert done.returncode == VERIFIED, done.stdout + done.stderr
     numbers = re.findall(r"^\s*(\d+)\b.*\bOK\b", done.stdout, re.MULTILINE)
@@ -283,6 +285,7 @@ def test_altered_bundle_is_refuted_naming_the_check(
 def test_any_character_of_a_disclosed_value_replaced_is_refuted(
     bundle: dict[str, Any], auditor: Auditor, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """The checks that need no node are enough for it."""
     choose = random.Random(20261122)
     disclosed = [
         (path, text)
@@ -298,7 +301,8 @@ def test_any_character_of_a_disclosed_value_replaced_is_refuted(
         for key in path[:-1]:
             place = place[key]
         place[path[-1]] = text[:at] + another_character(text[at]) + text[at + 1 :]
-        status = auditor.judge(changed, "--json")
+        auditor.write(changed)
+        status = verify([*auditor.arguments, "--json"])
         out, err = capsys.readouterr()
         assert status == REFUTED, (path, at, out[-500:], err)
         assert failed_checks(out)
@@ -370,3 +374,67 @@ def test_readiness_counts_nothing_waiting(paid: System) -> None:
     report = requests.get(f"{paid.base_url}/readyz", timeout=10).json()
     assert report["ready"]
     assert report["anchoring"]["pending_nonces"] == 0
+
+
+# --- the ledger alone -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def bypassed(paid: System) -> Iterator[System]:
+    """The ledger alone: worker and web are stopped meanwhile."""
+    paid.worker.stop()
+    paid.web.stop()
+    yield paid
+    paid.worker.start()
+    paid.start_web()
+
+
+def test_second_lodge_with_the_payers_own_key_is_refused_by_the_ledger(bypassed: System) -> None:
+    bill = bypassed.population.demo()[0].invoice
+    before = _slot(bypassed, bill)
+    event = RawPayer(bypassed, 1).lodge(bill)
+    assert event.outcome == "settled-by-payer"
+    assert (event.values["holder_payer"], event.values["holder_counter"]) == (1, 0)
+    assert _slot(bypassed, bill) == before
+
+
+def test_lodge_of_a_locked_bill_by_any_payer_names_the_holder(
+    bypassed: System, cases: dict[str, PlantedCase]
+) -> None:
+    bill = cases["other-name"].expected[0].bill.invoice
+    holder = _slot(bypassed, bill)
+    for payer in (2, 3):
+        event = RawPayer(bypassed, payer).lodge(bill)
+        assert event.outcome == "locked"
+        found = (event.values["holder_payer"], event.values["holder_counter"])
+        assert found == (1, holder.lodge_counter)
+
+
+def test_second_basic_payer_is_refused_after_settlement(bypassed: System) -> None:
+    event = RawPayer(bypassed, 2).lodge(bypassed.population.demo()[1].invoice)
+    assert event.outcome == "settled-by-basic"
+    assert (event.values["holder_payer"], event.values["holder_counter"]) == (1, 0)
+
+
+def test_commercial_payer_can_take_the_remainder_and_not_a_fen_more(bypassed: System) -> None:
+    """Bill 2 of the demo citizen: 100.00, of which the agency paid 70.00 (worked by hand)."""
+    bill = bypassed.population.demo()[1].invoice
+    commercial = RawPayer(bypassed, 3)
+    assert commercial.lodge(bill).outcome == "done"
+    assert commercial.settle(bill, 3_001).outcome == "over-total"
+    assert commercial.settle(bill, 3_000).outcome == "done"
+    slot = _slot(bypassed, bill)
+    assert (slot.paid_fen, slot.total_fen, slot.settled_payers) == (10_000, 10_000, 0b101)
+
+
+def test_nobody_can_lodge_when_nothing_is_left(bypassed: System) -> None:
+    bill = bypassed.population.demo()[1].invoice
+    outcomes = {payer: RawPayer(bypassed, payer).lodge(bill).outcome for payer in (1, 2, 3)}
+    assert outcomes == {1: "settled-by-payer", 2: "settled-by-basic", 3: "settled-by-payer"}
+
+
+def test_bill_settled_online_is_refused_to_a_basic_payer(
+    bypassed: System, cases: dict[str, PlantedCase]
+) -> None:
+    bill = cases["settled-online"].expected[0].bill.invoice
+    assert RawPayer(bypassed, 1).lodge(bill).outcome == "kind-not-for-basic"

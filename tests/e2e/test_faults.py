@@ -1,0 +1,191 @@
+"""Outages, alterations behind our back and a ledger that goes back in time.
+
+Slow: each of these stops, kills or alters a system, so none can share the one of the main job.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from backend.adapters.database import tables
+from scripts.sample_data.bills import BillShape, SampleBill, bill_of
+from scripts.sample_data.hospitals import last_day_of_one_year
+from scripts.sample_data.planted import Action, Scene, Step
+from tests.e2e.auditor import REFUTED, VERIFIED, Auditor, failed_checks
+from tests.e2e.processes import wait_for
+from tests.e2e.system import System
+
+pytestmark = pytest.mark.slow
+
+
+def fresh_bill(system: System, citizen: int, serial: int, hospital: int = 2) -> SampleBill:
+    """A claimable bill that nothing else knows; by default of the custodial hospital."""
+    population = system.population
+    where, who = population.hospitals[hospital], population.citizens[citizen - 1]
+    day = last_day_of_one_year(population.as_of)
+    day = day.fromordinal(day.toordinal() - 45)
+    scene = Scene(population.hospitals, population.citizens, population.catalogue, population.as_of)
+    lines = scene.lines(day, serial % 50)
+    return SampleBill(where, who, "json", bill_of(where, who, BillShape(day, serial), lines))
+
+
+def send(system: System, bill: SampleBill) -> dict[str, Any]:
+    status, body = system.play(Step(Action.SEND, bill, 201))
+    assert status == 201, body
+    return body
+
+
+def until_anchored(system: System, bill: SampleBill, state: str = "final") -> None:
+    agent = system.agents[bill.hospital.code]
+    invoice_id = system.invoice_id(bill.invoice)
+    wait_for(f"the anchor to be {state}",
+             lambda: agent.status(invoice_id)["anchor"]["state"] == state, 40)  # fmt: skip
+
+
+def touch(system: System, bill: SampleBill) -> None:
+    citizen = system.citizen(bill.citizen.username)
+    receipt = citizen.touch([system.invoice_id(bill.invoice)])
+    assert receipt.status == 200, receipt.text[:400]
+
+
+def claim_state(system: System, bill: SampleBill) -> tuple[str, str | None]:
+    (claim,) = system.claims_of(bill.invoice)
+    return str(claim.state), claim.waiting_for
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    system = System(tmp_path_factory.mktemp("scratch"))
+    try:
+        system.up()
+        system.load_sample()
+        yield system
+    finally:
+        system.down()
+
+
+def test_stored_line_edited_in_sql_before_deciding_stops_the_claim(scratch: System) -> None:
+    bill = fresh_bill(scratch, citizen=11, serial=301)
+    send(scratch, bill)
+    until_anchored(scratch, bill)
+    scratch.worker.stop()
+    touch(scratch, bill)
+    alter_first_line(scratch, bill)
+    scratch.worker.start()
+    wait_for("the claim to stop", lambda: claim_state(scratch, bill)[0] == "refused", 40)
+    codes = [row.code for row in scratch.rows(tables.alarm)]
+    assert "fingerprint-mismatch" in codes
+    (claim,) = scratch.claims_of(bill.invoice)
+    assert not [row for row in scratch.rows(tables.payout) if row.claim_id == claim.id]
+    slot = scratch.slot(scratch.stored(bill.invoice).invoice_key)
+    assert (slot.lodge_counter, slot.settled_payers) == (0, 0)
+
+
+def test_stored_line_edited_after_lodging_stops_the_claim_before_it_is_decided(
+    scratch: System,
+) -> None:
+    """The comparison is made again in the step that decides (ledger protocol 5.5)."""
+    bill = fresh_bill(scratch, citizen=12, serial=302)
+    send(scratch, bill)
+    until_anchored(scratch, bill)
+    scratch.worker.stop()
+    touch(scratch, bill)
+    scratch.worker.start(YICHU_FAILPOINT="claims.lodged")
+    scratch.worker.wait(60)
+    assert claim_state(scratch, bill)[0] in ("lodging", "lodged")
+    alter_first_line(scratch, bill)
+    scratch.worker.start()
+    # An alarm, a person's affair: the claim neither pays nor settles.
+    wait_for(
+        "the alarm",
+        lambda: [row.code for row in scratch.rows(tables.alarm)].count("fingerprint-mismatch") == 2,
+        60,
+    )
+    (claim,) = scratch.claims_of(bill.invoice)
+    assert claim.state not in ("settling", "settled", "paying", "paid")
+    assert scratch.slot(scratch.stored(bill.invoice).invoice_key).settled_payers == 0
+
+
+def alter_first_line(system: System, bill: SampleBill) -> None:
+    """What a person with the database's password can do: drop the trigger, then the edit."""
+    invoice_id = system.invoice_id(bill.invoice)
+    (version,) = [r.id for r in system.rows(tables.invoice_version) if r.invoice_id == invoice_id]
+    path = system.settings.database_url.removeprefix("sqlite:///")
+    with sqlite3.connect(path, timeout=30) as database:
+        triggers = database.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'expense_line'"
+        ).fetchall()
+        assert triggers, "expense lines are insert-only by trigger"
+        with pytest.raises(sqlite3.DatabaseError, match="insert-only|append-only|不可|may not"):
+            database.execute("UPDATE expense_line SET record = record || ' '")
+        for (name,) in triggers:
+            kept = database.execute("SELECT sql FROM sqlite_master WHERE name = ?", (name,))
+            (statement,) = kept.fetchone()
+            database.execute(f'DROP TRIGGER "{name}"')
+            changed = database.execute(
+                "UPDATE expense_line SET record = replace(record, '200.0000', '900.0000') "
+                "WHERE version_id = ? AND line_index = 0", (version,),
+            ) if "UPDATE" in statement.upper() else None  # fmt: skip
+            database.execute(statement)
+            if changed is not None:
+                assert changed.rowcount == 1
+
+
+def test_ledger_outage_delays_and_loses_nothing(scratch: System) -> None:
+    before = fresh_bill(scratch, citizen=13, serial=303)
+    send(scratch, before)
+    until_anchored(scratch, before)
+    scratch.ledger.kill()
+    during = fresh_bill(scratch, citizen=14, serial=304)
+    body = send(scratch, during)
+    assert body["anchor"]["state"] in ("waiting", "batched")
+    assert "等待" in body["anchor"]["zh"]
+    for bill in (before, during):
+        touch(scratch, bill)
+    wait_for("the citizen to be told", lambda: claim_state(scratch, before)[1] == "ledger", 30)
+    page = scratch.citizen(before.citizen.username)
+    assert "账本暂时连不上" in page.visitor.get("/m/claims").text or "正在排队" in page.home().text
+    scratch.start_ledger()
+    for bill in (before, during):
+        wait_for("the claim to be paid", lambda b=bill: claim_state(scratch, b)[0] == "paid", 90)  # type: ignore[misc]
+        key = scratch.stored(bill.invoice).invoice_key
+        assert [e["invoiceKey"] for e in scratch.events("Settled")].count(key) == 1
+
+
+def test_bundle_is_refuted_when_the_chain_went_back_before_the_anchor(
+    scratch: System, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    snapshot = scratch.rpc("evm_snapshot")
+    bill = fresh_bill(scratch, citizen=15, serial=305)
+    send(scratch, bill)
+    until_anchored(scratch, bill)
+    touch(scratch, bill)
+    wait_for("the claim to be paid", lambda: claim_state(scratch, bill)[0] == "paid", 60)
+    kept = scratch.export(bill.invoice)
+    auditor = Auditor(tmp_path_factory.mktemp("audit"), scratch.rpc_url, scratch.trust_file())
+    assert auditor.judge(kept) == VERIFIED
+    scratch.worker.stop()
+    assert scratch.rpc("evm_revert", snapshot) is True
+    capsys.readouterr()
+    assert auditor.judge(kept, "--json") == REFUTED
+    assert 13 in failed_checks(capsys.readouterr().out)
+
+
+@pytest.fixture
+def deep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A network on which three blocks make a fact final."""
+    system = System(tmp_path_factory.mktemp("deep"), finality_blocks=3)
+    miner = Miner(system)
+    try:
+        system.up(with_blocks=miner.start)
+        system.load_sample()
+        miner.stop()
+        yield system
+    finally:
+        miner.stop()
+        system.down()
