@@ -34,11 +34,12 @@ from backend.service_layer.claims.claimable import Claimable, estimate, list_cla
 from backend.service_layer.claims.ports import BillHeldError
 from backend.service_layer.claims.read import ClaimView, view_all, view_claim, view_submission
 from backend.service_layer.claims.records import StoredBill
-from backend.service_layer.claims.submit import MAX_BILLS, submit, working_days_after
+from backend.service_layer.claims.submit import MAX_BILLS, SHANGHAI, submit, working_days_after
 
 blueprint = Blueprint("m", __name__, url_prefix="/m")
 PHONE = "12393"
 REFRESH_SECONDS = 3
+LINES_A_PAGE = 100
 
 problems.register("login-refused", 401, "登录没有成功", "the login did not succeed")
 problems.register("bill-held", 409, "票据已在另一笔申请中", "another claim holds the bill")
@@ -52,7 +53,8 @@ def _yuan(amount_fen: int) -> str:
 
 @blueprint.app_template_filter("day")
 def _day(value: Any) -> str:
-    return texts.day(value)
+    this_year = services().clock.now().astimezone(SHANGHAI).year
+    return texts.day(value) if value.year == this_year else texts.full_day(value)
 
 
 @blueprint.app_template_filter("full_day")
@@ -314,7 +316,12 @@ def claim(claim_id: str) -> Response:
 def lines(claim_id: str) -> str:
     with services().work(write=False) as work:
         view = view_claim(services(), work, g.person_id, claim_id)
-    return render_template("m/lines.html", view=view)
+    all_lines = view.explanation.get("lines", [])
+    pages = max(1, -(-len(all_lines) // LINES_A_PAGE))
+    asked = request.args.get("page", "1")
+    page = min(pages, max(1, int(asked))) if asked.isascii() and asked.isdigit() else 1
+    shown = all_lines[(page - 1) * LINES_A_PAGE : page * LINES_A_PAGE]
+    return render_template("m/lines.html", view=view, lines=shown, page=page, pages=pages)
 
 
 @blueprint.get("/claims")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from backend.domain.claim import ClaimState
 from backend.domain.explanation import ExplanationOfBenefits
-from backend.service_layer.claims.benefits import estimate_bills
+from backend.domain.policy import PolicyError
+from backend.service_layer.claims.benefits import estimate_bills, pick_pack
 from backend.service_layer.claims.ports import IDENTITY_PURPOSE, ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Person, Reason, StoredBill
 
@@ -96,13 +97,22 @@ def list_claimable(deps: ClaimServices, work: ClaimWork, person: Person) -> Clai
     for bill in bills_of(deps, work, person):
         live = work.claims.live_on(bill.invoice_id)
         latest = live or work.claims.latest_on(bill.invoice_id)
-        reason = reason_not_offered(bill, live, latest)
+        reason = reason_not_offered(bill, live, latest) or _policy_gap(deps, bill)
         if reason is not None:
             withheld.append(WithheldBill(bill, reason, latest))
             continue
         anchor = work.batches.anchor_of(bill.version_id)
         offered.append(OfferedBill(bill, anchor is not None and anchor.is_final))
     return Claimable(tuple(offered), tuple(withheld))
+
+
+def _policy_gap(deps: ClaimServices, bill: StoredBill) -> Reason | None:
+    """A bill of a day without a policy in force must not keep the others from being estimated."""
+    try:
+        pick_pack(deps.packs, deps.settings.region, bill.service_on)
+    except PolicyError as error:
+        return Reason("no-policy", error.zh, error.en)
+    return None
 
 
 def estimate(

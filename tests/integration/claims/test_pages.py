@@ -259,3 +259,30 @@ def test_the_stylesheet_stays_small(app: Any) -> None:
     assert (static / "yichu.css").stat().st_size <= 10 * 1024
     text = (static / "yichu.css").read_text()
     assert "gradient" not in text and "box-shadow" not in text and "http" not in text
+
+
+def test_a_long_bill_is_explained_page_by_page(world: World, app: Any) -> None:
+    person = world.person()
+    bill = world.bill(person, 1010, DAY, lines=101)
+    result = submit(world.services, person.id, [bill], secrets.token_urlsafe(32), has_consent=True)
+    client = client_of(app)
+    log_in(client, "citizen01")
+    path = f"/m/claims/{result.claims[0].id}/lines"
+    first = client.get(path, base_url=BASE).get_data(as_text=True)
+    assert "100. 布洛芬缓释胶囊" in first and "101. 布洛芬缓释胶囊" not in first
+    assert "下一页（第 2 页，共 2 页）" in first
+    second = client.get(f"{path}?page=2", base_url=BASE).get_data(as_text=True)
+    assert "101. 布洛芬缓释胶囊" in second and "下一页" not in second
+    for odd in ("0", "-1", "99", "x", "9" * 40, "\u0662"):
+        assert client.get(f"{path}?page={odd}", base_url=BASE).status_code == 200
+
+
+def test_a_bill_of_a_day_without_a_policy_is_withheld(world: World, app: Any) -> None:
+    person = world.person()
+    world.bill(person, 400, dt.date(1999, 1, 4))
+    world.bill(person, 500, DAY)
+    client = client_of(app)
+    log_in(client, "citizen01")
+    home = client.get("/m", base_url=BASE).get_data(as_text=True)
+    assert "一触报销 1 张" in home and "120.00" in home
+    assert "没有生效的政策" in client.get("/m/missing", base_url=BASE).get_data(as_text=True)
