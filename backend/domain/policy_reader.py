@@ -60,18 +60,7 @@ def parse_policy_pack(value: object, catalogue: Catalogue | None = None) -> Poli
     mode, digest, file_name = _catalogue_reference(reader.child("catalogue"))
     source_ids: set[str] = set()
     sources = tuple(_source(entry, source_ids) for entry in reader.children("sources"))
-    ids: set[str] = set()
-
-    def rule_id(entry: Reader) -> str:
-        found = entry.text("rule_id", length_max=64)
-        if found in ids:
-            entry.fault("rule_id", "重复", "is used twice")
-        ids.add(found)
-        source = entry.text("source")
-        if source and source not in source_ids:
-            entry.fault("source", "来源不存在", "names no source of this pack")
-        entry.text("note", "", length_max=1_000)
-        return found
+    rule_id = _RuleIds(source_ids).take
 
     pack = PolicyPack(
         pack_id=reader.text("pack_id", length_max=64),
@@ -113,6 +102,25 @@ def parse_policy_pack(value: object, catalogue: Catalogue | None = None) -> Poli
     _check_whole(pack, reader, mode, catalogue)
     faults.raise_if_any()
     return pack
+
+
+class _RuleIds:
+    """Takes the id of each rule: used once in the pack, its source one that the pack names."""
+
+    def __init__(self, source_ids: set[str]) -> None:
+        self._source_ids = source_ids
+        self._seen: set[str] = set()
+
+    def take(self, entry: Reader) -> str:
+        found = entry.text("rule_id", length_max=64)
+        if found in self._seen:
+            entry.fault("rule_id", "重复", "is used twice")
+        self._seen.add(found)
+        source = entry.text("source")
+        if source and source not in self._source_ids:
+            entry.fault("source", "来源不存在", "names no source of this pack")
+        entry.text("note", "", length_max=1_000)
+        return found
 
 
 def _catalogue_reference(reader: Reader) -> tuple[str, bytes | None, str]:
