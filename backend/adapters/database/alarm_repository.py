@@ -66,4 +66,4 @@ class AlarmRepository:
             .where(alarm.c.cleared_at.is_(None))
             .group_by(alarm.c.code)
         )
-        return {code: count for code, count in rows}
+        return {row[0]: row[1] for row in rows}

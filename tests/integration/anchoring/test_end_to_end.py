@@ -11,7 +11,7 @@ POLICY = hashlib.sha256(b"policy").digest()
 
 
 def test_anchor_is_final_and_equals_the_reference_head(network: TestNetwork) -> None:
-    intent_id, places = network.want_anchor(CUSTODIAL, [leaf(CUSTODIAL, n) for n in range(5)])
+    intent_id, _ = network.want_anchor(CUSTODIAL, [leaf(CUSTODIAL, n) for n in range(5)])
     network.run()
     intent = network.intent(intent_id)
     assert (intent.state, intent.outcome) == (IntentState.FINAL, "done")

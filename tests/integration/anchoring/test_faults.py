@@ -260,4 +260,8 @@ def test_bytes_that_no_node_takes_end_in_a_filled_nonce(network: TestNetwork) ->
     assert network.nonce(account) == network.next_nonce(account) == 2
     with network.services.work(write=False) as work:
         records = work.transactions.in_states(*TransactionState, account=account)
-    assert sorted((r.nonce, str(r.state)) for r in records) == [(0, "final"), (0, "replaced"), (1, "final")]
+    assert sorted((r.nonce, str(r.state)) for r in records) == [
+        (0, "final"),
+        (0, "replaced"),
+        (1, "final"),
+    ]

@@ -148,9 +148,7 @@ def test_bytes_that_are_no_transaction_are_refused(
     refuse(network, offer, raw, "malformed-transaction", "the raw transaction")
 
 
-def refuse(
-    network: TestNetwork, offer: SigningOffer, raw: bytes, code: str, message: str
-) -> None:
+def refuse(network: TestNetwork, offer: SigningOffer, raw: bytes, code: str, message: str) -> None:
     with pytest.raises(RawTransactionRefusedError, match=message) as refusal:
         hand_in(network, offer.id, raw)
     assert refusal.value.code == code

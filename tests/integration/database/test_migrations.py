@@ -118,9 +118,8 @@ def test_replacing_or_truncating_facts_is_refused(engine: sa.Engine) -> None:
         if engine.dialect.name == "sqlite"
         else "TRUNCATE expense_line"
     )
-    with pytest.raises(sa.exc.DBAPIError, match="expense_line is insert-only"):
-        with engine.begin() as connection:
-            connection.exec_driver_sql(statement)
+    with pytest.raises(sa.exc.DBAPIError, match="expense_line is insert-only"), engine.begin() as c:
+        c.exec_driver_sql(statement)
 
 
 def test_a_secret_can_be_erased_and_nothing_else(engine: sa.Engine) -> None:
