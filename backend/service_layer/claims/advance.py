@@ -15,6 +15,7 @@ from backend.service_layer.claims import closing, lodging, screen_step
 from backend.service_layer.claims.ports import ClaimServices
 from backend.service_layer.claims.records import Claim
 from backend.service_layer.ports import LedgerUnavailableError
+from verifier.errors import VerificationError
 
 Step = Callable[[ClaimServices, Claim], bool]
 
@@ -58,8 +59,10 @@ def advance_one(deps: ClaimServices, claim_id: str) -> bool:
         return step(deps, claim)
     except LedgerUnavailableError:
         return screen_step.wait_for(deps, claim, "ledger")
-    except DomainError as error:
+    except (DomainError, VerificationError, ValueError, TypeError) as error:
+        # Stored values that were changed can break any reader; one claim must not stop the rest.
+        what = getattr(error, "code", type(error).__name__)
         with deps.work() as work:
-            work.alarms.raise_alarm("claim-step-failed", claim.id, f"{claim.state}: {error.code}")
+            work.alarms.raise_alarm("claim-step-failed", claim.id, f"{claim.state}: {what}")
             work.commit()
         return False

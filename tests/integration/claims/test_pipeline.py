@@ -438,3 +438,18 @@ def test_stages_are_stored_and_screening_is_made_again_before_deciding(world: Wo
     assert {row.stage for row in rows} == set(Stage)
     assert all(row.outcome is StageOutcome.PASSED for row in rows)
     assert all(row.inputs for row in rows)
+
+
+def test_a_claim_that_cannot_be_read_stops_no_other(world: World) -> None:
+    person = world.person()
+    broken = world.bill(person, 400, DAY)
+    world.anchor()
+    sound = world.bill(person, 500, dt.date(2026, 11, 5))
+    world.anchor()
+    (bad,) = touch(world, person.id, broken).claims
+    (good,) = touch(world, person.id, sound).claims
+    world.sql("UPDATE batch SET previous_head = 'text' WHERE sequence = 1")
+    world.run()
+    assert world.claim(good.id).state is ClaimState.PAID
+    assert world.claim(bad.id).state is ClaimState.SUBMITTED
+    assert "claim-step-failed" in alarms(world)
