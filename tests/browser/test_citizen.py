@@ -197,7 +197,9 @@ def test_targets_are_large_enough(browser: Any, site: Site) -> None:
         small = phone.page.evaluate(
             """() => [...document.querySelectorAll('a, button, select, label.bill')]
             .filter(e => !e.classList.contains('skip') && !e.closest('p')
-                      && !e.closest('.list > li') && e.offsetParent !== null && e.getBoundingClientRect().height < 47.5)
+                      && !e.closest('.list > li')
+                      && e.offsetParent !== null
+                      && e.getBoundingClientRect().height < 47.5)
             .map(e => e.textContent.trim())"""
         )
         assert small == [], path
