@@ -22,13 +22,18 @@ test: $(STAMP)
 test-slow: $(STAMP)
 	$(PY) -m pytest -m slow --timeout 1800 $(ARGS)
 
-check: $(STAMP)
+check: $(STAMP) contracts/node_modules
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(PY) scripts/compile_contracts.py --check
 	$(PY) scripts/generate_vectors.py --check
+
+# The pinned compiler and contract library; needs npm.
+contracts/node_modules: contracts/package-lock.json
+	cd contracts && npm ci --no-audit --no-fund --silent
+	@touch $@
 
 # Remade when the lock file changes; a half-made environment is made anew.
 $(STAMP): requirements.lock pyproject.toml scripts/link_project.py
