@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backend.domain.claim import ClaimState
@@ -100,6 +101,14 @@ def status_of(view: ClaimView) -> Status:
     if claim.state is ClaimState.PAID and view.answer is None:
         return Status("已办结", "按政策这张票据报销 0.00 元，原因在下面。", "plain", "核定盖戳")
     return found
+
+
+def submission_heading(is_moving: bool, states: Sequence[ClaimState]) -> str:
+    """What a submission as a whole waits for; a claim that needs a person is not done."""
+    if is_moving:
+        return "已受理，正在办理"
+    pended = sum(state is ClaimState.PENDED for state in states)
+    return f"{pended} 张需要人工核对" if pended else "已办结"
 
 
 def chip_of(view: ClaimView) -> tuple[str, str]:

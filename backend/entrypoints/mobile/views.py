@@ -81,6 +81,7 @@ def _page_facts() -> dict[str, Any]:
         "status_of": texts.status_of,
         "chip_of": texts.chip_of,
         "is_logged_in": "person_id" in g,
+        "clocks": services().settings,
     }
 
 
@@ -288,6 +289,7 @@ def submission(submission_id: str) -> Response:
         submission=found,
         views=views,
         person=person,
+        heading=texts.submission_heading(is_moving, [view.claim.state for view in views]),
         is_moving=is_moving,
         total_fen=sum(view.paid_fen for view in views if not view.is_refused),
         is_decided=all(view.is_decided or view.claim.is_closed for view in views),
