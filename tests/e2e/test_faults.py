@@ -6,56 +6,27 @@ Slow: each of these stops, kills or alters a system, so none can share the one o
 from __future__ import annotations
 
 import sqlite3
-import time
+import threading
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from backend.adapters.database import tables
-from scripts.sample_data.bills import BillShape, SampleBill, bill_of
-from scripts.sample_data.hospitals import last_day_of_one_year
-from scripts.sample_data.planted import Action, Scene, Step
+from scripts.sample_data.bills import SampleBill
 from tests.e2e.auditor import REFUTED, VERIFIED, Auditor, failed_checks
+from tests.e2e.fresh_bills import (
+    assert_each_fact_once,
+    claim_state,
+    fresh_bill,
+    send,
+    touch,
+    until_anchored,
+)
 from tests.e2e.processes import wait_for
 from tests.e2e.system import System
 
 pytestmark = pytest.mark.slow
-
-
-def fresh_bill(system: System, citizen: int, serial: int, hospital: int = 2) -> SampleBill:
-    """A claimable bill that nothing else knows; by default of the custodial hospital."""
-    population = system.population
-    where, who = population.hospitals[hospital], population.citizens[citizen - 1]
-    day = last_day_of_one_year(population.as_of)
-    day = day.fromordinal(day.toordinal() - 45)
-    scene = Scene(population.hospitals, population.citizens, population.catalogue, population.as_of)
-    lines = scene.lines(day, serial % 50)
-    return SampleBill(where, who, "json", bill_of(where, who, BillShape(day, serial), lines))
-
-
-def send(system: System, bill: SampleBill) -> dict[str, Any]:
-    status, body = system.play(Step(Action.SEND, bill, 201))
-    assert status == 201, body
-    return body
-
-
-def until_anchored(system: System, bill: SampleBill, state: str = "final") -> None:
-    agent = system.agents[bill.hospital.code]
-    invoice_id = system.invoice_id(bill.invoice)
-    wait_for(f"the anchor to be {state}",
-             lambda: agent.status(invoice_id)["anchor"]["state"] == state, 40)  # fmt: skip
-
-
-def touch(system: System, bill: SampleBill) -> None:
-    citizen = system.citizen(bill.citizen.username)
-    receipt = citizen.touch([system.invoice_id(bill.invoice)])
-    assert receipt.status == 200, receipt.text[:400]
-
-
-def claim_state(system: System, bill: SampleBill) -> tuple[str, str | None]:
-    (claim,) = system.claims_of(bill.invoice)
-    return str(claim.state), claim.waiting_for
+INSERT_ONLY = r"insert-only|append-only|不可|may not"
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +46,7 @@ def test_stored_line_edited_in_sql_before_deciding_stops_the_claim(scratch: Syst
     until_anchored(scratch, bill)
     scratch.worker.stop()
     touch(scratch, bill)
-    alter_first_line(scratch, bill)
+    alter_second_line(scratch, bill)
     scratch.worker.start()
     wait_for("the claim to stop", lambda: claim_state(scratch, bill)[0] == "refused", 40)
     codes = [row.code for row in scratch.rows(tables.alarm)]
@@ -98,7 +69,7 @@ def test_stored_line_edited_after_lodging_stops_the_claim_before_it_is_decided(
     scratch.worker.start(YICHU_FAILPOINT="claims.lodged")
     scratch.worker.wait(60)
     assert claim_state(scratch, bill)[0] in ("lodging", "lodged")
-    alter_first_line(scratch, bill)
+    alter_second_line(scratch, bill)
     scratch.worker.start()
     # An alarm, a person's affair: the claim neither pays nor settles.
     wait_for(
@@ -111,7 +82,7 @@ def test_stored_line_edited_after_lodging_stops_the_claim_before_it_is_decided(
     assert scratch.slot(scratch.stored(bill.invoice).invoice_key).settled_payers == 0
 
 
-def alter_first_line(system: System, bill: SampleBill) -> None:
+def alter_second_line(system: System, bill: SampleBill) -> None:
     """What a person with the database's password can do: drop the trigger, then the edit."""
     invoice_id = system.invoice_id(bill.invoice)
     (version,) = [r.id for r in system.rows(tables.invoice_version) if r.invoice_id == invoice_id]
@@ -121,15 +92,15 @@ def alter_first_line(system: System, bill: SampleBill) -> None:
             "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'expense_line'"
         ).fetchall()
         assert triggers, "expense lines are insert-only by trigger"
-        with pytest.raises(sqlite3.DatabaseError, match="insert-only|append-only|不可|may not"):
+        with pytest.raises(sqlite3.DatabaseError, match=INSERT_ONLY):
             database.execute("UPDATE expense_line SET record = record || ' '")
         for (name,) in triggers:
             kept = database.execute("SELECT sql FROM sqlite_master WHERE name = ?", (name,))
             (statement,) = kept.fetchone()
             database.execute(f'DROP TRIGGER "{name}"')
             changed = database.execute(
-                "UPDATE expense_line SET record = replace(record, '200.0000', '900.0000') "
-                "WHERE version_id = ? AND line_index = 0", (version,),
+                "UPDATE expense_line SET record = replace(record, '600.0000', '900.0000') "
+                "WHERE version_id = ? AND line_index = 1", (version,),
             ) if "UPDATE" in statement.upper() else None  # fmt: skip
             database.execute(statement)
             if changed is not None:
@@ -148,8 +119,8 @@ def test_ledger_outage_delays_and_loses_nothing(scratch: System) -> None:
     for bill in (before, during):
         touch(scratch, bill)
     wait_for("the citizen to be told", lambda: claim_state(scratch, before)[1] == "ledger", 30)
-    page = scratch.citizen(before.citizen.username)
-    assert "账本暂时连不上" in page.visitor.get("/m/claims").text or "正在排队" in page.home().text
+    citizen = scratch.citizen(before.citizen.username)
+    assert "正在排队" in citizen.visitor.get("/m/claims").text
     scratch.start_ledger()
     for bill in (before, during):
         wait_for("the claim to be paid", lambda b=bill: claim_state(scratch, b)[0] == "paid", 90)  # type: ignore[misc]
@@ -176,16 +147,83 @@ def test_bundle_is_refuted_when_the_chain_went_back_before_the_anchor(
     assert 13 in failed_checks(capsys.readouterr().out)
 
 
-@pytest.fixture
-def deep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """A network on which three blocks make a fact final."""
+class Miner:
+    """Empty blocks, as a network that seals on its own makes them."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._run, name="miner", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.2):
+            self._system.rpc("evm_mine")
+
+    def stop(self) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=15)
+
+
+@pytest.fixture(scope="module")
+def deep(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[System, Miner]]:
+    """A network on which three blocks make a fact final; it stands still between the tests."""
     system = System(tmp_path_factory.mktemp("deep"), finality_blocks=3)
     miner = Miner(system)
     try:
-        system.up(with_blocks=miner.start)
+        system.up()
+        miner.start()
         system.load_sample()
         miner.stop()
-        yield system
+        yield system, miner
     finally:
         miner.stop()
         system.down()
+
+
+def test_reorganisation_of_an_anchor_is_repaired_and_alarmed(deep: tuple[System, Miner]) -> None:
+    system, miner = deep
+    snapshot = system.rpc("evm_snapshot")
+    bill = fresh_bill(system, citizen=11, serial=301)
+    send(system, bill)
+    until_anchored(system, bill, "mined")
+    touch(system, bill)
+    assert claim_state(system, bill)[0] == "submitted"  # nothing is lodged before it is final
+    assert system.rpc("evm_revert", snapshot) is True
+    system.rpc("evm_mine")  # another history: the block that held the anchor is another one now
+    miner.start()
+    try:
+        wait_for("the claim to be paid", lambda: claim_state(system, bill)[0] == "paid", 90)
+    finally:
+        miner.stop()
+    assert_each_fact_once(system, [bill])
+    assert "reorganisation" in [row.code for row in system.rows(tables.alarm)]
+
+
+def test_reorganisation_of_a_lodge_is_repaired(deep: tuple[System, Miner]) -> None:
+    system, miner = deep
+    bill = fresh_bill(system, citizen=12, serial=302)
+    send(system, bill)
+    until_anchored(system, bill, "mined")
+    for _ in range(3):
+        system.rpc("evm_mine")
+    until_anchored(system, bill)
+    snapshot = system.rpc("evm_snapshot")
+    touch(system, bill)
+    key = system.stored(bill.invoice).invoice_key
+    wait_for("the lodge", lambda: system.slot(key).open_payer == 1, 40)
+    assert claim_state(system, bill)[0] == "lodging"  # decided only when the lodge is final
+    assert system.rpc("evm_revert", snapshot) is True
+    system.rpc("evm_mine")
+    assert system.slot(key).open_payer == 0
+    miner.start()
+    try:
+        wait_for("the claim to be paid", lambda: claim_state(system, bill)[0] == "paid", 90)
+    finally:
+        miner.stop()
+    assert_each_fact_once(system, [bill])
