@@ -41,7 +41,8 @@ class RawDocument:
 
 def assemble(raw: RawDocument) -> ParsedInvoice:
     """Read every text; what cannot be read becomes a fault and a neutral value."""
-    header = _read_fields(raw, HEADER, raw.header, "")
+    # A 20-digit number has no code; an empty text reads as absent.
+    header = {"invoice_code": ""} | _read_fields(raw, HEADER, raw.header, "")
     items = tuple(
         FeeItem(**_read_fields(raw, ITEM, texts, f"items/{i}/"))
         for i, texts in enumerate(raw.items)

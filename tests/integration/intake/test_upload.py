@@ -65,6 +65,18 @@ def test_other_content_under_the_number_is_refused_and_names_the_route(
     assert house.count("invoice_version") == 1
 
 
+@pytest.mark.parametrize("form", ["json", "xml"])
+def test_a_bill_whose_number_has_no_code_is_stored(
+    house: House, sample: Invoice, form: str
+) -> None:
+    bill = replace(sample, invoice_code="", invoice_number="24337000000012345678", check_code="")
+
+    answer = house.post(bill, form=form)
+
+    assert answer.status_code == 201, answer.text
+    assert answer.json["EinvoiceCode"] == ""
+
+
 def test_check_finds_no_fault_and_stores_nothing(house: House, sample: Invoice) -> None:
     answer = house.post(sample, "/v1/invoices/check")
 

@@ -320,6 +320,24 @@ def test_what_is_no_json_object_is_refused(data: bytes, code: str) -> None:
     assert [fault.code for fault in caught.value.faults] == [code]
 
 
+def test_a_number_of_20_digits_needs_no_code() -> None:
+    bill = replace(sample(), invoice_code="", invoice_number="24337000000012345678", check_code="")
+
+    for parsed in (
+        parse_json_invoice(invoice_to_json(bill)),
+        parse_fiscal_xml(invoice_to_fiscal_xml(bill)),
+    ):
+        assert find_faults(parsed, None, NOW) == ()
+        assert parsed.invoice == bill
+
+
+def test_an_empty_object_lacks_the_required_members() -> None:
+    found = json_faults({})
+
+    assert ("/EinvoiceNumber", "required") in found
+    assert ("/TotalAmount", "required") in found
+
+
 def test_depth_is_refused_whatever_the_recursion_limit() -> None:
     """py-evm raises the limit; parsing first would then overflow the stack of the process."""
     before = sys.getrecursionlimit()
