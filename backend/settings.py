@@ -37,8 +37,12 @@ class Settings:
     max_lines: int
     batch_seconds: float  # cadence at which open batches are closed
     lan: bool
-    lan_code_hash: str  # sha256 hex of the one-time code, empty when not on the LAN
     public_url: str
+
+    @property
+    def lan_code_path(self) -> Path:
+        """Where the supervisor leaves the one-time code for the sample logins (its hash)."""
+        return self.var_dir / "lan-code"
 
     def secret(self, name: str) -> bytes:
         """The 32-byte secret ``name`` (network_key, wrapping_key, session_key).
@@ -89,7 +93,6 @@ class Settings:
             max_lines=_whole(env, "YICHU_MAX_LINES", 5_000, 1, 5_000),
             batch_seconds=_whole(env, "YICHU_BATCH_MILLISECONDS", 1_000, 0, 3_600_000) / 1000,
             lan=env.get("YICHU_LAN", "") == "1",
-            lan_code_hash=env.get("YICHU_LAN_CODE_HASH", ""),
             public_url=env.get("YICHU_PUBLIC_URL", "http://127.0.0.1:8000"),
         )
 

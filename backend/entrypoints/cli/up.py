@@ -79,11 +79,8 @@ def _environment(web_port: int, ledger_port: int, access: LanAccess | None) -> d
     environment.setdefault("YICHU_KEYSTORE_SCRYPT", "cheap")
     if access is not None:
         environment["YICHU_LAN"] = "1"
-        environment["YICHU_LAN_CODE_HASH"] = access.code_hash
     else:
-        # A code of an earlier shell must not open the logins.
         environment.pop("YICHU_LAN", None)
-        environment.pop("YICHU_LAN_CODE_HASH", None)
     return environment
 
 

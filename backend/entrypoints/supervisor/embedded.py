@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from backend.adapters.one_time_code import OneTimeCodeFile
 from backend.entrypoints.supervisor.children import (
     Command,
     Family,
@@ -61,6 +62,7 @@ class EmbeddedSystem:
         """``say`` prints a line for the person at the terminal."""
         self._plan = plan
         self._say = say
+        self._codes = OneTimeCodeFile(plan.var.path / "lan-code")
         self._family = Family(plan.root, plan.var.logs, plan.environment)
 
     def run(self) -> None:
@@ -73,10 +75,11 @@ class EmbeddedSystem:
         try:
             self._bring_up()
             self._print_ready(time.monotonic() - began)
-            self._family.watch()
+            self._family.wait_until(self._renew_code)
         except StopRequestedError:
             self._say("\n正在停止… / stopping ...")
         finally:
+            self._codes.withdraw()
             self._family.stop()
         self._say(f"已停止,数据已保存在 / stopped; everything is kept in {self._plan.var.path}")
 
@@ -165,8 +168,17 @@ class EmbeddedSystem:
             )
             self._say(plan.lan.qr_lines())
             self._say(f"  手机扫码 / scan: {plan.lan.url}/m")
-            self._say(f"  一次性口令 / one-time code for the sample logins: {plan.lan.code}")
+            self._offer_code()
         self._say(f"\nCtrl-C 停止 / stops everything; 日志 / logs: {plan.var.logs}")
+
+    def _offer_code(self) -> None:
+        self._say(f"  一次性口令 / one-time code for a sample login: {self._codes.issue()}")
+
+    def _renew_code(self) -> bool:
+        """Print the next code when the last one was used; never ends the watch."""
+        if self._plan.lan is not None and not self._codes.is_waiting():
+            self._offer_code()
+        return False
 
     def _print_logins(self) -> None:
         path = self._plan.var.logins

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import secrets
 import socket
 import urllib.error
 import urllib.request
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import segno
@@ -76,20 +74,13 @@ def lan_address() -> str:
 
 @dataclass(frozen=True, slots=True)
 class LanAccess:
-    """What a phone on the LAN needs: the address and the one-time code of this start."""
+    """Where a phone on the LAN finds the citizen page."""
 
     url: str
-    code: str = field(repr=False)
 
     @classmethod
     def create(cls, address: str, port: int) -> LanAccess:
-        """A fresh code of eight digits, valid for this start only."""
-        return cls(f"http://{address}:{port}", f"{secrets.randbelow(10**8):08d}")
-
-    @property
-    def code_hash(self) -> str:
-        """What the web process is given in place of the code: SHA-256 in hex."""
-        return hashlib.sha256(self.code.encode()).hexdigest()
+        return cls(f"http://{address}:{port}")
 
     def qr_lines(self) -> str:
         """The QR code of the citizen page for the terminal."""
