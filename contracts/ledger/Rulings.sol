@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IInvoiceLedger} from "../interfaces/IInvoiceLedger.sol";
+import {ALIAS, ON_PAPER, PINNED, REVERSED, Slot, VOID} from "../libraries/Slot.sol";
+import {LedgerChecks} from "./LedgerChecks.sol";
+
+/// @title The registrar's rulings on disputed bills
+/// @dev Specified in `IInvoiceLedger`.
+abstract contract Rulings is LedgerChecks {
+    uint8 private constant _RULING_FLAGS = PINNED | VOID | REVERSED | ON_PAPER;
+
+    /// @inheritdoc IInvoiceLedger
+    function rule(bytes32 invoiceKey, bytes32 reason) external {
+        _requireRegistrar();
+        Slot before = _slots[invoiceKey];
+        (Outcome outcome, uint256 holder) = _rulingBar(_load(invoiceKey), invoiceKey);
+        Slot after_ = before.cleared();
+        if (
+            outcome == Outcome.Done && Slot.unwrap(before) == Slot.unwrap(after_)
+        ) outcome = Outcome.Repeated;
+        if (outcome != Outcome.Done) {
+            _refuse(Call.Rule, outcome, invoiceKey, 0, 0, holder, 0);
+            return;
+        }
+        _slots[invoiceKey] = after_;
+        emit Ruled(
+            invoiceKey, _detail(0, Call.Rule, 0, 0, after_, 0, 0), Slot.unwrap(before), reason
+        );
+    }
+
+    /// @inheritdoc IInvoiceLedger
+    function ruleFor(
+        BatchRef calldata batch,
+        LeafProof calldata item,
+        uint8 flags,
+        bytes32 reason
+    ) external {
+        _requireRegistrar();
+        bytes32 key = item.leaf.invoiceKey;
+        Slot before = _slots[key];
+        Slot slot_ = _load(key);
+        uint48 leafRef = _reference(batch, item);
+        (Outcome outcome, uint256 holder) = _ruleForBar(slot_, flags, leafRef, batch, item);
+        if (outcome != Outcome.Done) {
+            _refuse(Call.Rule, outcome, key, 0, 0, holder, leafRef);
+            return;
+        }
+        slot_ = _bind(slot_, leafRef, item.leaf).withFlags(flags);
+        _slots[key] = slot_;
+        emit Ruled(key, _detail(0, Call.Rule, 0, 0, slot_, flags, 0), Slot.unwrap(before), reason);
+    }
+
+    function _ruleForBar(
+        Slot slot_,
+        uint8 flags,
+        uint48 leafRef,
+        BatchRef calldata batch,
+        LeafProof calldata item
+    ) private view returns (Outcome outcome, uint256 holder) {
+        if (flags & ~_RULING_FLAGS != 0) return (Outcome.BadFlags, 0);
+        (outcome, holder) = _rulingBar(slot_, item.leaf.invoiceKey);
+        if (outcome != Outcome.Done) return (outcome, holder);
+        if (slot_.leafReference() == leafRef && slot_.flags() == flags) {
+            return (Outcome.Repeated, 0);
+        }
+        outcome = _leafBar(item.leaf);
+        if (outcome != Outcome.Done) return (outcome, 0);
+        if (_isSecondKeyBound(item.leaf)) return (Outcome.SecondKeyBound, 0);
+        if (item.batchIndex != 0) return (Outcome.BadBatch, 0);
+        return (_proofBar(batch, _open(batch), item.leaf, item.leafIndex, item.proof), 0);
+    }
+
+    /// @dev A second key stands and falls with its bill: it cannot be freed while that bill is
+    /// locked or settled, or its amount could be claimed again under the other number.
+    function _rulingBar(Slot slot_, bytes32 invoiceKey) private view returns (Outcome, uint256) {
+        return _busyBar(slot_.hasFlag(ALIAS) ? _slots[_primaryKeys[invoiceKey]] : slot_);
+    }
+}
