@@ -102,10 +102,18 @@ class System:
         if self._services is not None:
             self._services.engine.dispose()
 
+    @property
+    def load_command(self) -> tuple[str, ...]:
+        load = (sys.executable, "-m", "scripts.sample_data", "load")
+        return (*load, "--base-url", self.base_url, "--bulk", str(BULK_BILLS))
+
     def load_sample(self) -> None:
         """The sample through the hospitals' agents and the public API, with a small bulk."""
-        load = (sys.executable, "-m", "scripts.sample_data", "load")
-        self.run(*load, "--base-url", self.base_url, "--bulk", str(BULK_BILLS))
+        self.run(*self.load_command)
+
+    def loader(self) -> Process:
+        """The same as a process of its own, which can be killed."""
+        return Process("load", self.load_command, self.env, self.folder / "load.log")
 
     def command(self, *arguments: str, status: int = 0) -> str:
         """Run ``yichu ...``; its standard output."""

@@ -13,6 +13,7 @@ import pytest
 
 from backend.adapters.database import tables
 from scripts.sample_data.bills import SampleBill
+from scripts.sample_data.planted import Action
 from tests.e2e.auditor import REFUTED, VERIFIED, Auditor, failed_checks
 from tests.e2e.fresh_bills import (
     assert_each_fact_once,
@@ -31,13 +32,37 @@ INSERT_ONLY = r"insert-only|append-only|不可|may not"
 
 @pytest.fixture(scope="module")
 def scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """The small sample, whose loading was killed in the middle and started again."""
     system = System(tmp_path_factory.mktemp("scratch"))
     try:
         system.up()
+        loader = system.loader()
+        loader.start()
+        wait_for("some uploads", lambda: len(system.rows(tables.invoice)) >= 5, 60)
+        loader.kill()
+        assert not system.var.sample_loaded()
         system.load_sample()
+        assert system.var.sample_loaded()
         yield system
     finally:
         system.down()
+
+
+def test_interrupted_load_is_finished_by_the_next_one(scratch: System) -> None:
+    population = scratch.population
+    steps = [step for case in population.planted() for step in case.steps if step.status < 400]
+    bills = [*population.demo(), *population.bills(), *(step.bill for step in steps)]
+    corrections = sum(step.action is Action.CORRECT for step in steps)
+    wanted = {bill.invoice.identity for bill in bills}
+    found = [
+        (row.institution_code, row.invoice_code, row.invoice_number)
+        for row in scratch.rows(tables.invoice)
+    ]
+    assert len(found) == len(wanted)
+    assert set(found) == wanted
+    assert len(scratch.rows(tables.invoice_version)) == len(wanted) + corrections
+    assert len(scratch.logins()) == len(population.citizens)
+    assert len(scratch.rows(tables.person)) == len(population.citizens)
 
 
 def test_stored_line_edited_in_sql_before_deciding_stops_the_claim(scratch: System) -> None:
