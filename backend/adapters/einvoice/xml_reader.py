@@ -7,6 +7,7 @@ value is looked up, because they repeat names (domain reference 1.6 and 7).
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 
@@ -34,6 +35,10 @@ MAX_ELEMENTS: Final = MAX_LINES * 14 + 4_000
 SOURCE_FORMAT: Final = "fiscal-xml"
 _MAX_ITEMS: Final = 50
 _MAX_ATTACHMENTS: Final = 100
+#: The encoding that the prolog declares: the bytes are UTF-8, and would be read as something else.
+_DECLARED_ENCODING: Final = re.compile(
+    rb"""(?:\xef\xbb\xbf)?<\?xml\s[^>]*?\bencoding\s*=\s*["']([^"']*)["']"""
+)
 _FISCAL_TAG: Final = "CZ-EI-"
 _ROOT: Final = "EInvoice"
 _ATTACHMENTS_PATH: Final = "MainExt/attachmentDigests"
@@ -119,6 +124,9 @@ def _load(data: bytes, max_bytes: int) -> Element:
         data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UnreadableDocumentError((Fault("", "bad-encoding"),)) from error
+    declared = _DECLARED_ENCODING.match(data)
+    if declared is not None and declared[1].lower() not in (b"utf-8", b"utf8"):
+        raise UnreadableDocumentError((Fault("", "bad-encoding"),))
     parser = DefusedXMLParser(target=_LimitedBuilder(), forbid_dtd=True)
     try:
         parser.feed(data)
@@ -129,7 +137,7 @@ def _load(data: bytes, max_bytes: int) -> Element:
         raise UnreadableDocumentError((Fault("", "xml-dtd"),)) from error
     except ParseError as error:
         raise UnreadableDocumentError((Fault("", "not-xml"),)) from error
-    except (LookupError, ValueError) as error:  # an encoding declaration that is not UTF-8
+    except (LookupError, ValueError) as error:  # what the prolog says of its encoding is no text
         raise UnreadableDocumentError((Fault("", "bad-encoding"),)) from error
     _strip_signatures(root)
     return root

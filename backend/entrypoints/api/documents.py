@@ -8,7 +8,7 @@ import json
 from typing import Any, Final
 
 from flask import request
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from backend.adapters.einvoice.json_reader import MAX_DEPTH, is_deeper, parse_json_invoice
 from backend.adapters.einvoice.xml_reader import parse_fiscal_xml
@@ -43,6 +43,8 @@ def read_upload() -> Upload:
         raise UnsupportedMediaType
     data = request.get_data(cache=False)
     settings = services().settings
+    if request.content_length is None and len(data) >= settings.max_body_bytes:
+        raise RequestEntityTooLarge  # a chunked body is cut at the limit without a word
     parse = parse_json_invoice if mimetype in _JSON_TYPES else parse_fiscal_xml
     parsed = parse(data, max_bytes=settings.max_body_bytes, max_lines=settings.max_lines)
     return Upload(parsed, data, _secret(), _fingerprint())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 from dataclasses import replace
 from typing import Any
 
@@ -235,6 +236,18 @@ class TestRefusals:
 
         assert (answer.status_code, answer.json["code"]) == (status, code)
         assert nothing_stored(house)
+
+    def test_a_chunked_body_over_the_limit_is_too_large(self, house: House) -> None:
+        """Without a length the body is cut at the limit: never read as if that were all."""
+        answer = house.client.post(
+            "/v1/invoices",
+            input_stream=io.BytesIO(b"{}" + b" " * (8 * 2**20)),
+            content_type="application/json",
+            headers={"Authorization": f"Bearer {house.keys[FIRST]}"},
+            environ_overrides={"wsgi.input_terminated": True},
+        )
+
+        assert (answer.status_code, answer.json["code"]) == (413, "http-413")
 
 
 class TestKeys:

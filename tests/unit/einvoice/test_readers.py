@@ -363,6 +363,8 @@ BOMB = """<!DOCTYPE lolz [<!ENTITY lol "lol"><!ENTITY lol2 "&lol;&lol;">]>"""
         ('<!DOCTYPE x SYSTEM "file:///etc/passwd"><EInvoice/>', "xml-dtd"),
         ("<EInvoice>&undefined;</EInvoice>", "not-xml"),
         ("<?xml version='1.0' encoding='GBK'?><EInvoice/>", "bad-encoding"),
+        ("<?xml version='1.0' encoding='iso-8859-1'?><EInvoice>示</EInvoice>", "bad-encoding"),
+        ("\ufeff<?xml version='1.0' encoding = \"latin1\" ?><EInvoice/>", "bad-encoding"),
         ("<?xml version='1.0' encoding='nonsense'?><EInvoice/>", "bad-encoding-or-xml"),
         ("<EInvoice>" + "<a>" * 20 + "</a>" * 20 + "</EInvoice>", "too-deep"),
         ("<EInvoice>" + "<a/>" * 80_000 + "</EInvoice>", "too-many-elements"),
