@@ -13,6 +13,7 @@ from typing import Any, Final
 import rlp
 from eth_account import Account
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
+from eth_keys.constants import SECPK1_N
 from eth_keys.exceptions import BadSignature, ValidationError
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
@@ -221,7 +222,8 @@ def decode_signed(raw: bytes) -> SignedTransaction:
     """What raw transaction bytes say, with the recovered sender.
 
     Accepts legacy transactions with a chain id (EIP-155) and type 2. Raises
-    RawTransactionRefusedError (malformed-transaction or wrong-chain) for everything else.
+    RawTransactionRefusedError (malformed-transaction or wrong-chain) for everything else, and
+    for the other half of a signature: no node takes it (EIP-2), and it would block the account.
     """
     try:
         unsigned = _decode_typed(raw) if raw[:1] == b"\x02" else _decode_legacy(raw)
@@ -236,7 +238,19 @@ def decode_signed(raw: bytes) -> SignedTransaction:
             "the raw transaction cannot be read",
             code="malformed-transaction",
         ) from error
+    if _signature_s(raw) > SECPK1_N // 2:
+        raise RawTransactionRefusedError(
+            "签名的 s 值过大（EIP-2），请用规范化的签名重新签名",
+            "the raw transaction is signed with a high s (EIP-2): sign it with a canonical s",
+            code="malformed-transaction",
+        )
     return SignedTransaction(raw, bytes(keccak(raw)), sender, unsigned)
+
+
+def _signature_s(raw: bytes) -> int:
+    """The last field of a transaction that could be read, of either type."""
+    fields = rlp.decode(raw[1:] if raw[:1] == b"\x02" else raw)
+    return int.from_bytes(fields[-1], "big")
 
 
 def _decode_legacy(raw: bytes) -> UnsignedTransaction:

@@ -6,7 +6,9 @@ import dataclasses
 from typing import Any
 
 import pytest
+import rlp
 from eth_account import Account
+from eth_keys.constants import SECPK1_N
 
 from backend.adapters.ledger.transactions import decode_signed, sign, to_fields
 from backend.domain.errors import ConflictError, NotFoundError
@@ -146,6 +148,29 @@ def test_bytes_that_are_no_transaction_are_refused(
 ) -> None:
     raw = damage(sign(offer.unsigned, SELF_KEY).raw)
     refuse(network, offer, raw, "malformed-transaction", "the raw transaction")
+
+
+@pytest.mark.parametrize("fee", ["gas_price", "max_fee_per_gas"])
+def test_the_other_half_of_a_signature_is_refused(
+    network: TestNetwork, offer: SigningOffer, fee: str
+) -> None:
+    """No node mines it, and the account's next transaction would wait behind it for ever."""
+    unsigned = offer.unsigned
+    if fee == "max_fee_per_gas":
+        unsigned = dataclasses.replace(
+            unsigned, gas_price=None, max_fee_per_gas=0, max_priority_fee_per_gas=0
+        )
+    raw = sign(unsigned, SELF_KEY).raw
+    head, fields = (raw[:1], rlp.decode(raw[1:])) if raw[0] == 2 else (b"", rlp.decode(raw))
+    *others, v, r, s = fields
+    parity = int.from_bytes(v, "big")
+    flipped = parity ^ 1 if raw[0] == 2 else parity + (1 if parity % 2 else -1)
+    other = SECPK1_N - int.from_bytes(s, "big")
+    malleated = head + rlp.encode([*others, flipped, r, other])
+
+    assert Account.recover_transaction(malleated) == SELF_ACCOUNT
+    refuse(network, offer, malleated, "malformed-transaction", "high s")
+    hand_in(network, offer.id, sign(offer.unsigned, SELF_KEY).raw)
 
 
 def refuse(network: TestNetwork, offer: SigningOffer, raw: bytes, code: str, message: str) -> None:
