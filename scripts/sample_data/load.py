@@ -27,7 +27,7 @@ from scripts.sample_data.set_up import HospitalKeys, Say, hospital_folder, set_u
 SIGN_EVERY_SECONDS: Final = 0.1
 ANCHOR_SECONDS: Final = 180.0
 _UPLOADERS: Final = 3
-_PROGRESS_EVERY: Final = 50
+_PROGRESS_LINES: Final = 30
 
 
 class LoadError(DomainError):
@@ -152,7 +152,7 @@ class Loader:
         with self._lock:
             self._ids[bill.invoice.identity] = outcome.invoice_id
             self._sent += 1
-            if self._sent % _PROGRESS_EVERY == 0:
+            if self._sent % max(50, self.population.bulk // _PROGRESS_LINES) == 0:
                 self.say(f"  {self._sent} 张票据 / bills")
         return 201 if outcome.created else 200
 

@@ -91,7 +91,13 @@ class System:
 
     def start_web(self) -> None:
         self.web.start()
-        wait_for("the web", lambda: requests.get(f"{self.base_url}/healthz", timeout=2).ok, 60)
+
+        def answers() -> bool:
+            if not self.web.is_running:
+                raise RuntimeError(f"the web ended at once:\n{self.web.log[-2000:]}")
+            return requests.get(f"{self.base_url}/healthz", timeout=2).ok
+
+        wait_for("the web", answers, 60)
 
     def _ledger_answers(self) -> bool:
         return bool(self.rpc("eth_chainId"))

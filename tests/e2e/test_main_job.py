@@ -9,7 +9,9 @@ import random
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -34,7 +36,9 @@ from tests.e2e.auditor import (
     failed_checks,
     texts_in,
 )
+from tests.e2e.citizen import Citizen
 from tests.e2e.conftest import Touched
+from tests.e2e.pages import Page
 from tests.e2e.raw_payer import RawPayer
 from tests.e2e.system import System
 from tests.e2e.tampering import ALTERATIONS, Alteration, altered
@@ -120,6 +124,29 @@ def test_bill_claimed_from_a_second_device_names_the_earlier_claim(touched: Touc
     shown = re.sub(r"\s", "", held.text)
     assert any(number in shown for number in numbers)
     assert len(touched.system.rows(tables.claim)) == len(numbers)
+
+
+def test_sixteen_devices_touching_one_bill_at_once_make_one_claim(paid: System) -> None:
+    sample = next(paid.population.bills())
+    first = paid.citizen(sample.citizen.username)
+    bill = paid.invoice_id(sample.invoice)
+    devices = [copy.deepcopy(first) for _ in range(16)]
+    pages = [device.check([bill]) for device in devices]
+    assert len({page.form("/submissions").choices("form_token")[0] for page in pages}) == 16
+    start = threading.Barrier(16)
+
+    def confirm(device: Citizen, page: Page) -> int:
+        start.wait(timeout=30)
+        return device.confirm(page).status
+
+    with ThreadPoolExecutor(16) as pool:
+        statuses = sorted(pool.map(confirm, devices, pages))
+    assert statuses == [200] + [409] * 15
+    assert len(paid.claims_of(sample.invoice)) == 1
+    paid.wait_for_claims()
+    key = paid.stored(sample.invoice).invoice_key
+    for name in ("Lodged", "Settled"):
+        assert [event["invoiceKey"] for event in paid.events(name)].count(key) == 1
 
 
 def test_citizen_cannot_see_another_ones_submission(touched: Touched) -> None:
