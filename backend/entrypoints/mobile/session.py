@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from typing import TYPE_CHECKING, Any, cast
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from backend.bootstrap import Services
 
 IDLE_SECONDS = 30 * 60
+#: A page under /m with its query; no control character reaches a header.
+_OWN_PAGE = re.compile(r"/m(?:[/?][^\x00-\x20\x7f-\x9f\\]*)?")
 _LOGINS = RateLimit(count=20, seconds=60)
 # Compared with when the name is unknown, so that the answer takes as long as for a known one.
 _NOBODY = generate_password_hash(secrets.token_hex(16), method="pbkdf2:sha256:50000")
@@ -76,6 +79,6 @@ def log_out() -> None:
 
 def safe_target(target: str | None) -> str:
     """A page of ours to go to after login; anything else becomes the home page."""
-    if target and target.startswith("/m") and not target.startswith("//") and "\\" not in target:
+    if target and _OWN_PAGE.fullmatch(target):
         return target
     return url_for("m.home")

@@ -65,6 +65,46 @@ def test_every_page_has_the_strict_policy_and_no_inline_code(world: World, app: 
         assert "<script>" not in html
 
 
+@pytest.mark.parametrize(
+    ("target", "goes_to"),
+    [
+        ("/m/claims", "/m/claims"),
+        ("/m?x=1", "/m?x=1"),
+        ("", "/m"),
+        ("//evil.example", "/m"),
+        ("/m\\evil", "/m"),
+        ("/mevil", "/m"),
+        ("/m\r\nX-Header: 1", "/m"),
+        ("/m/\n", "/m"),
+        ("/m/\x00", "/m"),
+    ],
+)
+def test_a_change_of_mode_leads_to_pages_of_ours_only(
+    world: World, app: Any, target: str, goes_to: str
+) -> None:
+    client = client_of(app)
+    page = client.get("/m/login", base_url=BASE).get_data(as_text=True)
+    answer = client.post(
+        "/m/mode",
+        base_url=BASE,
+        headers={"Referer": f"{BASE}/m/login"},
+        data={"csrf_token": token_of(page), "mode": "elder", "back": target},
+    )
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, goes_to)
+
+
+def test_only_a_static_file_that_exists_is_cached(world: World, app: Any) -> None:
+    """An error page holds the caller's own form token."""
+    client = client_of(app)
+    with client.get("/static/yichu.css", base_url=BASE) as found:
+        found.get_data()
+    missing = client.get("/static/none.css", base_url=BASE)
+
+    assert (found.status_code, found.headers["Cache-Control"]) == (200, "public, max-age=3600")
+    assert (missing.status_code, missing.headers["Cache-Control"]) == (404, "no-store")
+
+
 def test_the_session_cookie_is_host_only_secure_and_same_site(world: World, app: Any) -> None:
     world.person()
     answer = log_in(client_of(app), "citizen01")
