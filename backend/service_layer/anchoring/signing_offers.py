@@ -76,17 +76,23 @@ def accept_signed(
     """Store the signed bytes of an offer and return their hash; the worker sends them.
 
     ``decode`` is ``backend.adapters.ledger.transactions.decode_signed``. Handing in the same
-    bytes again is accepted. Raises RawTransactionRefusedError naming the first difference from
-    the offer, NotFoundError, ForbiddenError, or ConflictError when the offer is closed.
+    bytes again has one effect and the same answer, whatever has become of them meanwhile. Raises
+    RawTransactionRefusedError naming the first difference from the offer, NotFoundError,
+    ForbiddenError, or ConflictError when the offer is closed.
     """
     record = _find(work, institution_code, offer_id)
     if len(raw) > RAW_BYTES_MAX:
         raise RawTransactionRefusedError(
             "交易过大", "the raw transaction is too large", code="malformed-transaction"
         )
+    if record.tx_hash is not None and record.raw == raw:
+        return record.tx_hash
+    signed = decode(raw)
+    known = work.transactions.find_by_hash(signed.hash)
+    if known is not None and (known.account, known.nonce) == (record.account, record.nonce):
+        _revive(work, known, record)
+        return signed.hash
     if record.raw is not None:
-        if record.raw == raw and record.tx_hash is not None:
-            return record.tx_hash
         raise ConflictError(
             "该交易已提交过另一份签名", "another signature was handed in for this offer already"
         )
@@ -94,7 +100,6 @@ def accept_signed(
         raise ConflictError(
             "该签名请求已失效，请取最新的", "this offer is closed; ask for the next one"
         )
-    signed = decode(raw)
     require_same(record, signed)
     work.transactions.update(
         record.id, TransactionState.SIGNED, raw=signed.raw, tx_hash=signed.hash
@@ -102,6 +107,22 @@ def accept_signed(
     intents = [intent.id for intent in work.transactions.items(record.id)]
     work.outbox.set_state(intents, IntentState.SIGNED, tx_hash=signed.hash)
     return signed.hash
+
+
+def _revive(work: AnchoringWork, known: TransactionRecord, offer: TransactionRecord) -> None:
+    """Send an earlier candidate again in place of a new offer.
+
+    Signatures are deterministic (RFC 6979): an offer of the same fields, signed again, is the very
+    transaction that the nodes refused or lost before, and a hash is stored once.
+    """
+    if offer.state is not TransactionState.OFFERED:
+        return
+    work.transactions.update(offer.id, TransactionState.WITHDRAWN)
+    if known.state in (TransactionState.MINED, TransactionState.FINAL):
+        return
+    work.transactions.update(known.id, TransactionState.SIGNED, sent_at=None, send_count=0)
+    intents = [intent.id for intent in work.transactions.items(known.id)]
+    work.outbox.set_state(intents, IntentState.SIGNED, tx_hash=known.tx_hash)
 
 
 def require_same(record: TransactionRecord, signed: SignedTransaction) -> None:

@@ -14,6 +14,7 @@ from backend.adapters.ledger.transactions import decode_signed, sign, to_fields
 from backend.domain.errors import ConflictError, NotFoundError
 from backend.domain.ledger import IntentKind, IntentState
 from backend.service_layer.anchoring.model import UnsignedTransaction
+from backend.service_layer.anchoring.reconcile import settle_nonces
 from backend.service_layer.anchoring.signing_offers import (
     RawTransactionRefusedError,
     SigningOffer,
@@ -199,3 +200,53 @@ def test_offer_of_another_institution_is_not_found(
     with network.services.work(write=False) as work, pytest.raises(NotFoundError):
         get_offer(work, CUSTODIAL, offer.id)
     assert offered(network, CUSTODIAL) is None
+
+
+def refuse_everything(network: TestNetwork, patch: pytest.MonkeyPatch) -> None:
+    """A node that takes nothing: the worker gives up and offers the nonce again."""
+    deps = network.anchoring(sends_before_fill=2)
+    with patch.context() as refusing:
+        refusing.setattr(network.services.ledger, "send", lambda raw: "refused by the test")
+        network.run(deps, passes=3)
+
+
+def test_refused_transaction_is_offered_again_and_its_signature_taken_again(
+    network: TestNetwork, offer: SigningOffer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same fields and a deterministic signature give the same hash as before."""
+    raw = sign(offer.unsigned, SELF_KEY).raw
+    tx_hash = hand_in(network, offer.id, raw)
+    for _ in range(2):
+        refuse_everything(network, monkeypatch)
+        again = offered(network)
+        assert again is not None and again.id != offer.id
+        assert again.unsigned == offer.unsigned
+        assert sign(again.unsigned, SELF_KEY).raw == raw
+        assert hand_in(network, again.id, raw) == tx_hash
+        assert hand_in(network, again.id, raw) == tx_hash  # to the offer that is closed now
+        assert offered(network) is None
+        assert network.intent(offer.items[0].intent_id).state is IntentState.SIGNED
+    network.run(passes=2)
+    intent = network.intent(offer.items[0].intent_id)
+    assert (intent.state, intent.outcome, intent.tx_hash) == (IntentState.FINAL, "done", tx_hash)
+    assert len(network.events("Anchored")) == 1
+    assert hand_in(network, offer.id, raw) == tx_hash  # long final: one effect, the same answer
+    assert hand_in(network, again.id, raw) == tx_hash
+    assert network.intent(offer.items[0].intent_id).state is IntentState.FINAL
+
+
+def test_signature_handed_in_after_its_twin_was_mined_changes_nothing(
+    network: TestNetwork, offer: SigningOffer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = sign(offer.unsigned, SELF_KEY).raw
+    tx_hash = hand_in(network, offer.id, raw)
+    refuse_everything(network, monkeypatch)
+    again = offered(network)
+    assert again is not None and again.id != offer.id
+    network.services.ledger.send(raw)  # a node had it after all
+    settle_nonces(network.deps)
+    assert hand_in(network, again.id, raw) == tx_hash
+    network.run(passes=2)
+    intent = network.intent(offer.items[0].intent_id)
+    assert (intent.state, intent.outcome) == (IntentState.FINAL, "done")
+    assert offered(network) is None

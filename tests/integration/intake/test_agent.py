@@ -124,6 +124,36 @@ def test_the_agent_signs_the_batch_of_its_own_documents(
     assert record.state is TransactionState.SIGNED
 
 
+def test_signature_handed_in_again_is_answered_the_same(
+    house: House, agent: HospitalAgent, sample: Invoice
+) -> None:
+    """To the same offer, and to a later one that repeats its fields (a node lost the bytes)."""
+    upload(agent, sample)
+    house.form_batches()
+    offer_all(house, IntentKind.ANCHOR)
+    tx_hash = agent.sign_next()
+    with house.services.work() as work:
+        record = work.transactions.get("tx_0")
+        items = [intent.id for intent in work.transactions.items("tx_0")]
+        anew = replace(
+            record, id="tx_again", raw=None, tx_hash=None, state=TransactionState.OFFERED
+        )
+        work.transactions.add(anew, items)
+        work.outbox.set_state(items, IntentState.OFFERED)
+        work.commit()
+    assert record.raw is not None
+
+    assert agent.sign_next() == tx_hash
+    for offer_id in ("tx_0", "tx_again", "tx_0", "tx_again"):
+        path = f"/v1/signing-offers/{offer_id}/raw-transaction"
+        answer = house.post_json(path, {"raw": record.raw.hex()})
+        assert (answer.status_code, answer.json["tx_hash"]) == (202, tx_hash), answer.text
+    assert agent.next_offer() is None
+    with house.services.work(write=False) as work:
+        assert work.transactions.get("tx_0").state is TransactionState.SIGNED
+        assert work.transactions.get("tx_again").state is TransactionState.WITHDRAWN
+
+
 def test_both_formats_have_one_secret(agent: HospitalAgent, sample: Invoice) -> None:
     first = agent.upload(invoice_to_fiscal_xml(sample), "application/xml")
     second = agent.upload(invoice_to_json(sample), "application/json")
