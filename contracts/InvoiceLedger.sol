@@ -14,9 +14,8 @@ import {Rulings} from "./ledger/Rulings.sol";
 /// @title The invoice ledger
 /// @dev Specified in `IInvoiceLedger`; each part has one job. Each call has one private function
 /// that checks, writes and emits for one item and is the same for the single and the batch entry
-/// point: it returns the outcome and, for a refusal, the holder as payer | counter << 8. It changes
-/// nothing unless it returns `Done`. Nothing here calls a contract other than the registry, and
-/// only its views.
+/// point: it returns what bars the item, or 0 (see `LedgerReports`), and changes nothing unless it
+/// returns 0. Nothing here calls a contract other than the registry, and only its views.
 contract InvoiceLedger is
     Anchoring,
     Lodging,

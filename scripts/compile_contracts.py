@@ -35,7 +35,8 @@ DEPLOYED_BYTES_MAX = 24_576
 SETTINGS: dict[str, Any] = {
     # The networks that we target run Berlin rules: no PUSH0, no BASEFEE.
     "evmVersion": "berlin",
-    "optimizer": {"enabled": True, "runs": 200},
+    # A lodge is 220 gas cheaper than at 200 runs, for 800 bytes of code.
+    "optimizer": {"enabled": True, "runs": 1000},
     "viaIR": True,
     # Without metadata the bytes do not depend on paths, comments or the compiler's build.
     "metadata": {"appendCBOR": False, "bytecodeHash": "none"},

@@ -2,8 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IInvoiceLedger} from "../interfaces/IInvoiceLedger.sol";
-import {IRegistry} from "../interfaces/IRegistry.sol";
-import {Slot, lowestPayer, payerBit} from "../libraries/Slot.sol";
+import {Slot, lowestPayer} from "../libraries/Slot.sol";
 import {LedgerChecks} from "./LedgerChecks.sol";
 
 /// @title What becomes of an open claim: settle, release, renew, expire
@@ -13,109 +12,100 @@ abstract contract Claims is LedgerChecks {
 
     /// @inheritdoc IInvoiceLedger
     function settle(SettleItem calldata item) external {
-        IRegistry.PayerContext memory who = _requirePayer();
-        (Outcome outcome, uint256 holder) = _settle(0, who, item, new bytes32[](1));
-        if (outcome == Outcome.Done) return;
-        _refuse(Call.Settle, outcome, item.invoiceKey, who.payer, item.counter, holder, 0);
+        Payer memory who = _requirePayer();
+        uint256 bar = _settle(0, who, item);
+        if (bar == 0) return;
+        _refuse(Call.Settle, bar, item.invoiceKey, who.number, item.counter, 0);
     }
 
     /// @inheritdoc IInvoiceLedger
     function settleBatch(SettleItem[] calldata items) external {
         _requireSize(items.length, 0);
-        IRegistry.PayerContext memory who = _requirePayer();
-        bytes32[] memory known = new bytes32[](1);
+        Payer memory who = _requirePayer();
         for (uint256 i = 0; i < items.length; ++i) {
             SettleItem calldata item = items[i];
-            (Outcome outcome, uint256 holder) = _settle(i, who, item, known);
-            if (outcome == Outcome.Done) continue;
-            _unchanged(
-                i, Call.Settle, outcome, item.invoiceKey, who.payer, item.counter, holder, 0
-            );
+            uint256 bar = _settle(i, who, item);
+            if (bar == 0) continue;
+            _unchanged(i, Call.Settle, bar, item.invoiceKey, who.number, item.counter, 0);
         }
     }
 
-    /// @param known one word of memory: the policy hash last found published in this call
-    function _settle(
-        uint256 index,
-        IRegistry.PayerContext memory who,
-        SettleItem calldata item,
-        bytes32[] memory known
-    ) private returns (Outcome, uint256) {
-        if (who.suspended) return (Outcome.Suspended, 0);
-        Slot slot_ = _slots[item.invoiceKey];
+    function _settle(uint256 index, Payer memory who, SettleItem calldata item)
+        private
+        returns (uint256)
+    {
+        if (who.suspended) return uint256(Outcome.Suspended);
+        Entry storage entry = _slots[item.invoiceKey];
+        Slot slot_ = entry.slot;
+        uint16 counter = item.counter;
         uint64 settled = slot_.settledPayers();
-        uint64 own = payerBit(who.payer);
-        if (settled & own != 0) return (Outcome.AlreadySettled, who.payer);
-        if (!_isOpen(slot_, who.payer, item.counter)) return (Outcome.Stale, _claimHolder(slot_));
-        Outcome outcome = _stateBar(slot_);
-        if (outcome != Outcome.Done) return (outcome, 0);
+        if (settled & who.own != 0) return _bar(Outcome.AlreadySettled, who.number);
+        if (!slot_.isClaim(who.number, counter)) return _bar(Outcome.Stale, _claimHolder(slot_));
+        if (slot_.isWithdrawn()) return _stateBar(slot_);
         // Cannot happen while lodge refuses it; asked again because money follows.
-        if (own & who.basicPayers != 0 && settled & who.basicPayers != 0) {
-            return (Outcome.SettledByBasic, lowestPayer(settled & who.basicPayers));
-        }
-        if (item.amount > slot_.total() - slot_.paid()) return (Outcome.OverTotal, 0);
-        if (!_isPublished(item.policyHash, known)) return (Outcome.PolicyUnknown, 0);
-        slot_ = slot_.settled(who.payer, item.amount);
-        _slots[item.invoiceKey] = slot_;
+        settled &= who.rivals;
+        if (settled != 0) return _bar(Outcome.SettledByBasic, lowestPayer(settled));
+        uint256 amount = item.amount;
+        if (amount > slot_.left()) return uint256(Outcome.OverTotal);
+        bytes32 policyHash = item.policyHash;
+        if (!_isPublished(policyHash, who)) return uint256(Outcome.PolicyUnknown);
+        slot_ = slot_.settled(who.own, amount);
+        entry.slot = slot_;
         emit Settled(
             item.invoiceKey,
             _detail(
                 index,
                 Call.Settle,
-                who.payer,
-                item.counter,
+                who.number,
+                counter,
                 slot_,
-                item.amount,
+                amount,
                 item.decisionVersion
             ),
             item.decisionFingerprint,
-            item.policyHash
+            policyHash
         );
-        return (Outcome.Done, 0);
+        return 0;
     }
 
     /// @inheritdoc IInvoiceLedger
     function release(ReleaseItem calldata item) external {
-        IRegistry.PayerContext memory who = _requirePayer();
-        (Outcome outcome, uint256 holder) = _release(0, who, item, new bytes32[](1));
-        if (outcome == Outcome.Done) return;
-        _refuse(Call.Release, outcome, item.invoiceKey, who.payer, item.counter, holder, 0);
+        Payer memory who = _requirePayer();
+        uint256 bar = _release(0, who, item);
+        if (bar == 0) return;
+        _refuse(Call.Release, bar, item.invoiceKey, who.number, item.counter, 0);
     }
 
     /// @inheritdoc IInvoiceLedger
     function releaseBatch(ReleaseItem[] calldata items) external {
         _requireSize(items.length, 0);
-        IRegistry.PayerContext memory who = _requirePayer();
-        bytes32[] memory known = new bytes32[](1);
+        Payer memory who = _requirePayer();
         for (uint256 i = 0; i < items.length; ++i) {
             ReleaseItem calldata item = items[i];
-            (Outcome outcome, uint256 holder) = _release(i, who, item, known);
-            if (outcome == Outcome.Done) continue;
-            _unchanged(
-                i, Call.Release, outcome, item.invoiceKey, who.payer, item.counter, holder, 0
-            );
+            uint256 bar = _release(i, who, item);
+            if (bar == 0) continue;
+            _unchanged(i, Call.Release, bar, item.invoiceKey, who.number, item.counter, 0);
         }
     }
 
-    function _release(
-        uint256 index,
-        IRegistry.PayerContext memory who,
-        ReleaseItem calldata item,
-        bytes32[] memory known
-    ) private returns (Outcome, uint256) {
-        if (who.suspended) return (Outcome.Suspended, 0);
-        Slot slot_ = _slots[item.invoiceKey];
-        if (!_isOpen(slot_, who.payer, item.counter)) return _notOpen(slot_, item.counter);
-        if (item.reason == ReleaseReason.Refused && !_isPublished(item.policyHash, known)) {
-            return (Outcome.PolicyUnknown, 0);
+    function _release(uint256 index, Payer memory who, ReleaseItem calldata item)
+        private
+        returns (uint256)
+    {
+        if (who.suspended) return uint256(Outcome.Suspended);
+        Entry storage entry = _slots[item.invoiceKey];
+        Slot slot_ = entry.slot;
+        if (!slot_.isClaim(who.number, item.counter)) return _notOpen(slot_, item.counter);
+        if (item.reason == ReleaseReason.Refused && !_isPublished(item.policyHash, who)) {
+            return uint256(Outcome.PolicyUnknown);
         }
-        _slots[item.invoiceKey] = slot_.unlocked();
+        entry.slot = slot_.unlocked();
         emit Released(
             item.invoiceKey,
             _detail(
                 index,
                 Call.Release,
-                who.payer,
+                who.number,
                 item.counter,
                 slot_,
                 uint256(item.reason),
@@ -124,58 +114,60 @@ abstract contract Claims is LedgerChecks {
             item.decisionFingerprint,
             item.policyHash
         );
-        return (Outcome.Done, 0);
+        return 0;
     }
 
     /// @inheritdoc IInvoiceLedger
     function renew(RenewItem calldata item) external {
-        IRegistry.PayerContext memory who = _requirePayer();
-        (Outcome outcome, uint256 holder) = _renew(0, who, item);
-        if (outcome == Outcome.Done) return;
-        _refuse(Call.Renew, outcome, item.invoiceKey, who.payer, item.counter, holder, 0);
+        Payer memory who = _requirePayer();
+        uint256 bar = _renew(0, who, item);
+        if (bar == 0) return;
+        _refuse(Call.Renew, bar, item.invoiceKey, who.number, item.counter, 0);
     }
 
     /// @inheritdoc IInvoiceLedger
     function renewBatch(RenewItem[] calldata items) external {
         _requireSize(items.length, 0);
-        IRegistry.PayerContext memory who = _requirePayer();
+        Payer memory who = _requirePayer();
         for (uint256 i = 0; i < items.length; ++i) {
             RenewItem calldata item = items[i];
-            (Outcome outcome, uint256 holder) = _renew(i, who, item);
-            if (outcome == Outcome.Done) continue;
-            _unchanged(i, Call.Renew, outcome, item.invoiceKey, who.payer, item.counter, holder, 0);
+            uint256 bar = _renew(i, who, item);
+            if (bar == 0) continue;
+            _unchanged(i, Call.Renew, bar, item.invoiceKey, who.number, item.counter, 0);
         }
     }
 
-    function _renew(
-        uint256 index,
-        IRegistry.PayerContext memory who,
-        RenewItem calldata item
-    ) private returns (Outcome, uint256) {
-        if (who.suspended) return (Outcome.Suspended, 0);
-        Slot slot_ = _slots[item.invoiceKey];
-        if (!_isOpen(slot_, who.payer, item.counter)) return (Outcome.Stale, _claimHolder(slot_));
-        Outcome outcome = _stateBar(slot_);
-        if (outcome != Outcome.Done) return (outcome, 0);
-        if (item.deadline == slot_.deadline()) return (Outcome.Repeated, 0);
+    function _renew(uint256 index, Payer memory who, RenewItem calldata item)
+        private
+        returns (uint256)
+    {
+        if (who.suspended) return uint256(Outcome.Suspended);
+        Entry storage entry = _slots[item.invoiceKey];
+        Slot slot_ = entry.slot;
+        if (!slot_.isClaim(who.number, item.counter)) {
+            return _bar(Outcome.Stale, _claimHolder(slot_));
+        }
+        uint256 bar = _stateBar(slot_);
+        if (bar != 0) return bar;
+        if (item.deadline == slot_.deadline()) return uint256(Outcome.Repeated);
         if (item.deadline < slot_.deadline() || !_isDeadline(item.deadline)) {
-            return (Outcome.BadDeadline, 0);
+            return uint256(Outcome.BadDeadline);
         }
         slot_ = slot_.renewed(item.deadline);
-        _slots[item.invoiceKey] = slot_;
+        entry.slot = slot_;
         emit Renewed(
             item.invoiceKey,
-            _detail(index, Call.Renew, who.payer, item.counter, slot_, item.deadline, 0)
+            _detail(index, Call.Renew, who.number, item.counter, slot_, item.deadline, 0)
         );
-        return (Outcome.Done, 0);
+        return 0;
     }
 
     /// @inheritdoc IInvoiceLedger
     function expire(ExpireItem calldata item) external {
         (bool paused, uint32 unpausedAt) = registry.pauseState();
-        (Outcome outcome, uint256 holder) = _expire(0, paused, unpausedAt, item);
-        if (outcome == Outcome.Done) return;
-        _refuse(Call.Expire, outcome, item.invoiceKey, 0, item.counter, holder, 0);
+        uint256 bar = _expire(0, paused, unpausedAt, item);
+        if (bar == 0) return;
+        _refuse(Call.Expire, bar, item.invoiceKey, 0, item.counter, 0);
     }
 
     /// @inheritdoc IInvoiceLedger
@@ -184,29 +176,30 @@ abstract contract Claims is LedgerChecks {
         (bool paused, uint32 unpausedAt) = registry.pauseState();
         for (uint256 i = 0; i < items.length; ++i) {
             ExpireItem calldata item = items[i];
-            (Outcome outcome, uint256 holder) = _expire(i, paused, unpausedAt, item);
-            if (outcome == Outcome.Done) continue;
-            _unchanged(i, Call.Expire, outcome, item.invoiceKey, 0, item.counter, holder, 0);
+            uint256 bar = _expire(i, paused, unpausedAt, item);
+            if (bar == 0) continue;
+            _unchanged(i, Call.Expire, bar, item.invoiceKey, 0, item.counter, 0);
         }
     }
 
     function _expire(uint256 index, bool paused, uint32 unpausedAt, ExpireItem calldata item)
         private
-        returns (Outcome, uint256)
+        returns (uint256)
     {
-        Slot slot_ = _slots[item.invoiceKey];
+        Entry storage entry = _slots[item.invoiceKey];
+        Slot slot_ = entry.slot;
         uint8 open = slot_.openPayer();
         if (open == 0 || slot_.counter() != item.counter) return _notOpen(slot_, item.counter);
-        if (paused) return (Outcome.Paused, 0);
+        if (paused) return uint256(Outcome.Paused);
         bool graceRuns =
             unpausedAt != 0 && block.timestamp < uint256(unpausedAt) + EXPIRY_GRACE_SECONDS;
         if (block.timestamp <= slot_.deadline() || graceRuns) {
-            return (Outcome.NotDue, _claimHolder(slot_));
+            return _bar(Outcome.NotDue, _claimHolder(slot_));
         }
-        _slots[item.invoiceKey] = slot_.unlocked();
+        entry.slot = slot_.unlocked();
         emit Expired(
             item.invoiceKey, _detail(index, Call.Expire, open, item.counter, slot_, 0, 0)
         );
-        return (Outcome.Done, 0);
+        return 0;
     }
 }

@@ -19,9 +19,9 @@ abstract contract IssuerCalls is LedgerChecks {
     function supersede(BatchRef[] calldata batches, SupersedeItem calldata item) external {
         _requireSize(1, batches.length);
         Issuer memory who = _requireIssuer();
-        (Outcome outcome, uint256 holder) = _supersede(0, who, batches, _openAll(batches), item);
-        if (outcome == Outcome.Done) return;
-        _refuse(Call.Supersede, outcome, item.to.leaf.invoiceKey, 0, 0, holder, 0);
+        uint256 bar = _supersede(0, who, batches, _openAll(batches), item);
+        if (bar == 0) return;
+        _refuse(Call.Supersede, bar, item.to.leaf.invoiceKey, 0, 0, 0);
     }
 
     /// @inheritdoc IInvoiceLedger
@@ -30,11 +30,9 @@ abstract contract IssuerCalls is LedgerChecks {
         Issuer memory who = _requireIssuer();
         bytes16[] memory codes = _openAll(batches);
         for (uint256 i = 0; i < items.length; ++i) {
-            (Outcome outcome, uint256 holder) = _supersede(i, who, batches, codes, items[i]);
-            if (outcome == Outcome.Done) continue;
-            _unchanged(
-                i, Call.Supersede, outcome, items[i].to.leaf.invoiceKey, 0, 0, holder, 0
-            );
+            uint256 bar = _supersede(i, who, batches, codes, items[i]);
+            if (bar == 0) continue;
+            _unchanged(i, Call.Supersede, bar, items[i].to.leaf.invoiceKey, 0, 0, 0);
         }
     }
 
@@ -44,26 +42,28 @@ abstract contract IssuerCalls is LedgerChecks {
         BatchRef[] calldata batches,
         bytes16[] memory codes,
         SupersedeItem calldata item
-    ) private returns (Outcome outcome, uint256 holder) {
-        if (who.suspended) return (Outcome.Suspended, 0);
+    ) private returns (uint256 bar) {
+        if (who.suspended) return uint256(Outcome.Suspended);
         if (item.from.batchIndex >= batches.length || item.to.batchIndex >= batches.length) {
-            return (Outcome.BadBatch, 0);
+            return uint256(Outcome.BadBatch);
         }
         uint48 from = _reference(batches[item.from.batchIndex], item.from);
         uint48 to = _reference(batches[item.to.batchIndex], item.to);
         Slot slot_ = _load(item.to.leaf.invoiceKey);
-        (outcome, holder) = _supersedeBar(slot_, who, from, to, item);
-        if (outcome != Outcome.Done) return (outcome, holder);
-        outcome = _ownProofBar(who, batches[item.from.batchIndex], codes[item.from.batchIndex], item.from);
-        if (outcome != Outcome.Done) return (outcome, 0);
-        outcome = _ownProofBar(who, batches[item.to.batchIndex], codes[item.to.batchIndex], item.to);
-        if (outcome != Outcome.Done) return (outcome, 0);
+        bar = _supersedeBar(slot_, who, from, to, item);
+        if (bar != 0) return bar;
+        uint256 place = item.from.batchIndex;
+        bar = _ownProofBar(who, batches[place], codes[place], item.from);
+        if (bar != 0) return bar;
+        place = item.to.batchIndex;
+        bar = _ownProofBar(who, batches[place], codes[place], item.to);
+        if (bar != 0) return bar;
         slot_ = _bind(slot_, to, item.to.leaf).withFlags(PINNED);
-        _slots[item.to.leaf.invoiceKey] = slot_;
+        _slots[item.to.leaf.invoiceKey].slot = slot_;
         emit Superseded(
             item.to.leaf.invoiceKey, _detail(index, Call.Supersede, 0, 0, slot_, 0, 0), from
         );
-        return (Outcome.Done, 0);
+        return 0;
     }
 
     function _supersedeBar(
@@ -72,24 +72,24 @@ abstract contract IssuerCalls is LedgerChecks {
         uint48 from,
         uint48 to,
         SupersedeItem calldata item
-    ) private view returns (Outcome, uint256) {
+    ) private view returns (uint256) {
         Leaf calldata leaf = item.to.leaf;
-        if (item.from.leaf.invoiceKey != leaf.invoiceKey) return (Outcome.BadLeaf, 0);
+        if (item.from.leaf.invoiceKey != leaf.invoiceKey) return uint256(Outcome.BadLeaf);
         uint48 present = slot_.leafReference();
-        if (present == to && slot_.hasFlag(PINNED)) return (Outcome.Repeated, 0);
-        if (who.paused) return (Outcome.Paused, 0);
-        (Outcome outcome, uint256 holder) = _busyBar(slot_);
-        if (outcome != Outcome.Done) return (outcome, holder);
-        outcome = _stateBar(slot_);
-        if (outcome != Outcome.Done) return (outcome, 0);
+        if (present == to && slot_.hasFlag(PINNED)) return uint256(Outcome.Repeated);
+        if (who.paused) return uint256(Outcome.Paused);
+        uint256 bar = _busyBar(slot_);
+        if (bar != 0) return bar;
+        bar = _stateBar(slot_);
+        if (bar != 0) return bar;
         if (present != 0 && (present != from || slot_.hasFlag(ALIAS))) {
-            return (Outcome.BoundElsewhere, _boundHolder(slot_, leaf.invoiceKey));
+            return _bar(Outcome.BoundElsewhere, _boundHolder(slot_, leaf.invoiceKey));
         }
-        outcome = _leafBar(item.from.leaf);
-        if (outcome == Outcome.Done) outcome = _leafBar(leaf);
-        if (outcome != Outcome.Done) return (outcome, 0);
-        if (from >> 32 != to >> 32 || to <= from) return (Outcome.NotLater, 0);
-        return (_isSecondKeyBound(leaf) ? Outcome.SecondKeyBound : Outcome.Done, 0);
+        bar = _leafBar(item.from.leaf);
+        if (bar == 0) bar = _leafBar(leaf);
+        if (bar != 0) return bar;
+        if (from >> 32 != to >> 32 || to <= from) return uint256(Outcome.NotLater);
+        return _isSecondKeyBound(leaf) ? uint256(Outcome.SecondKeyBound) : 0;
     }
 
     /// @inheritdoc IInvoiceLedger
@@ -114,13 +114,11 @@ abstract contract IssuerCalls is LedgerChecks {
 
     function _withdrawOne(Call call_, BatchRef calldata batch, LeafProof calldata item) private {
         Issuer memory who = _requireIssuer();
-        (Outcome outcome, uint256 holder) = item.batchIndex != 0
-            ? (Outcome.BadBatch, 0)
+        uint256 bar = item.batchIndex != 0
+            ? uint256(Outcome.BadBatch)
             : _withdraw(0, call_, who, batch, _open(batch), item);
-        if (outcome == Outcome.Done) return;
-        _refuse(
-            call_, outcome, item.leaf.invoiceKey, 0, 0, holder, _reference(batch, item)
-        );
+        if (bar == 0) return;
+        _refuse(call_, bar, item.leaf.invoiceKey, 0, 0, _reference(batch, item));
     }
 
     function _withdrawAll(
@@ -133,17 +131,15 @@ abstract contract IssuerCalls is LedgerChecks {
         bytes16[] memory codes = _openAll(batches);
         for (uint256 i = 0; i < items.length; ++i) {
             LeafProof calldata item = items[i];
-            Outcome outcome = Outcome.BadBatch;
-            uint256 holder = 0;
+            uint256 bar = uint256(Outcome.BadBatch);
             uint48 leafRef = 0;
             if (item.batchIndex < batches.length) {
                 BatchRef calldata batch = batches[item.batchIndex];
-                (outcome, holder) =
-                    _withdraw(i, call_, who, batch, codes[item.batchIndex], item);
-                if (outcome == Outcome.Done) continue;
+                bar = _withdraw(i, call_, who, batch, codes[item.batchIndex], item);
+                if (bar == 0) continue;
                 leafRef = _reference(batch, item);
             }
-            _unchanged(i, call_, outcome, item.leaf.invoiceKey, 0, 0, holder, leafRef);
+            _unchanged(i, call_, bar, item.leaf.invoiceKey, 0, 0, leafRef);
         }
     }
 
@@ -156,8 +152,8 @@ abstract contract IssuerCalls is LedgerChecks {
         BatchRef calldata batch,
         bytes16 code,
         LeafProof calldata item
-    ) private returns (Outcome outcome, uint256 holder) {
-        if (who.suspended) return (Outcome.Suspended, 0);
+    ) private returns (uint256 bar) {
+        if (who.suspended) return uint256(Outcome.Suspended);
         Leaf calldata leaf = item.leaf;
         uint8 flag = call_ == Call.Void ? VOID : REVERSED;
         uint48 leafRef = _reference(batch, item);
@@ -165,22 +161,22 @@ abstract contract IssuerCalls is LedgerChecks {
         uint48 present = slot_.leafReference();
         if (present != 0) {
             if (present != leafRef || slot_.hasFlag(ALIAS)) {
-                return (Outcome.BoundElsewhere, _boundHolder(slot_, leaf.invoiceKey));
+                return _bar(Outcome.BoundElsewhere, _boundHolder(slot_, leaf.invoiceKey));
             }
-            if (slot_.hasFlag(flag)) return (Outcome.Repeated, 0);
+            if (slot_.hasFlag(flag)) return uint256(Outcome.Repeated);
         }
-        outcome = _leafBar(leaf);
-        if (outcome != Outcome.Done) return (outcome, 0);
-        if (present == 0 && _isSecondKeyBound(leaf)) return (Outcome.SecondKeyBound, 0);
-        outcome = _ownProofBar(who, batch, code, item);
-        if (outcome != Outcome.Done) return (outcome, 0);
+        bar = _leafBar(leaf);
+        if (bar != 0) return bar;
+        if (present == 0 && _isSecondKeyBound(leaf)) return uint256(Outcome.SecondKeyBound);
+        bar = _ownProofBar(who, batch, code, item);
+        if (bar != 0) return bar;
         if (present == 0) slot_ = _bind(slot_, leafRef, leaf);
         slot_ = slot_.withFlags(PINNED | flag);
-        _slots[leaf.invoiceKey] = slot_;
+        _slots[leaf.invoiceKey].slot = slot_;
         uint256 detail = _detail(index, call_, 0, 0, slot_, 0, 0);
         if (call_ == Call.Void) emit Voided(leaf.invoiceKey, detail);
         else emit Reversed(leaf.invoiceKey, detail);
-        return (Outcome.Done, 0);
+        return 0;
     }
 
     function _requireIssuer() private view returns (Issuer memory who) {
@@ -193,9 +189,9 @@ abstract contract IssuerCalls is LedgerChecks {
         BatchRef calldata batch,
         bytes16 code,
         LeafProof calldata item
-    ) private view returns (Outcome) {
+    ) private view returns (uint256) {
         if (batch.institution != who.institution) {
-            return code == 0 ? Outcome.BadBatch : Outcome.ForeignLeaf;
+            return uint256(code == 0 ? Outcome.BadBatch : Outcome.ForeignLeaf);
         }
         return _proofBar(batch, code, item.leaf, item.leafIndex, item.proof);
     }

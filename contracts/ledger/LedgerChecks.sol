@@ -11,12 +11,13 @@ import {
     REVERSED,
     Slot,
     VOID,
-    lowestPayer
+    lowestPayer,
+    payerBit
 } from "../libraries/Slot.sol";
 import {LedgerReports} from "./LedgerReports.sol";
 
 /// @title Who may call, and the parts of which the checks of several calls are made
-/// @dev A check named `...Bar` returns the outcome that bars the item, or `Done`.
+/// @dev A check named `...Bar` returns what bars the item, see `_bar`, or 0.
 abstract contract LedgerChecks is LedgerReports {
     uint256 public constant MAX_BATCH_ITEMS = 100;
     uint256 public constant MAX_CALLDATA_BYTES = 128 * 1024;
@@ -25,9 +26,30 @@ abstract contract LedgerChecks is LedgerReports {
     uint8 internal constant _KIND_CLAIMABLE = 1;
     uint8 internal constant _KIND_SETTLED = 2;
 
-    function _requirePayer() internal view returns (IRegistry.PayerContext memory who) {
-        who = registry.payerContext(msg.sender);
-        if (who.payer == 0) revert LedgerNotPayer(msg.sender);
+    /// @dev Who calls for a payer, read once a call.
+    /// @param own the payer's bit among settled payers
+    /// @param rivals the bits of the payers of which one settlement bars this payer: its own, and
+    /// for a basic insurer those of all basic insurers
+    /// @param published the policy hash last found published in this call
+    struct Payer {
+        uint8 number;
+        bool suspended;
+        bool paused;
+        bool isBasic;
+        uint64 own;
+        uint64 rivals;
+        bytes32 published;
+    }
+
+    function _requirePayer() internal view returns (Payer memory who) {
+        IRegistry.PayerContext memory context = registry.payerContext(msg.sender);
+        if (context.payer == 0) revert LedgerNotPayer(msg.sender);
+        who.number = context.payer;
+        who.suspended = context.suspended;
+        who.paused = context.paused;
+        who.own = payerBit(context.payer);
+        who.isBasic = context.basicPayers & who.own != 0;
+        who.rivals = who.isBasic ? context.basicPayers : who.own;
     }
 
     function _requireRegistrar() internal view {
@@ -41,30 +63,31 @@ abstract contract LedgerChecks is LedgerReports {
         ) revert LedgerCallTooLarge(items, batches, msg.data.length);
     }
 
-    /// @dev Voided, reversed and exchanged bills are not payable.
-    function _stateBar(Slot slot_) internal pure returns (Outcome) {
-        if (slot_.hasFlag(VOID)) return Outcome.IsVoid;
-        if (slot_.hasFlag(REVERSED)) return Outcome.IsReversed;
-        if (slot_.hasFlag(ON_PAPER)) return Outcome.IsOnPaper;
-        return Outcome.Done;
+    function _stateBar(Slot slot_) internal pure returns (uint256) {
+        if (!slot_.isWithdrawn()) return 0;
+        if (slot_.hasFlag(VOID)) return uint256(Outcome.IsVoid);
+        if (slot_.hasFlag(REVERSED)) return uint256(Outcome.IsReversed);
+        return uint256(Outcome.IsOnPaper);
     }
 
     /// @dev A bill under claim or paid on is not rebound.
-    function _busyBar(Slot slot_) internal pure returns (Outcome, uint256) {
-        if (slot_.openPayer() != 0) return (Outcome.Locked, _claimHolder(slot_));
+    function _busyBar(Slot slot_) internal pure returns (uint256) {
+        if (slot_.openPayer() != 0) return _bar(Outcome.Locked, _claimHolder(slot_));
         uint64 settled = slot_.settledPayers();
-        if (settled != 0) return (Outcome.Settled, lowestPayer(settled));
-        return (Outcome.Done, 0);
+        if (settled != 0) return _bar(Outcome.Settled, lowestPayer(settled));
+        return 0;
     }
 
     /// @dev What can be seen from a leaf alone.
-    function _leafBar(Leaf calldata leaf) internal pure returns (Outcome) {
-        if (leaf.kind != _KIND_CLAIMABLE && leaf.kind != _KIND_SETTLED) return Outcome.KindRefused;
+    function _leafBar(Leaf calldata leaf) internal pure returns (uint256) {
+        uint8 kind = leaf.kind;
+        if (kind != _KIND_CLAIMABLE && kind != _KIND_SETTLED) return uint256(Outcome.KindRefused);
+        uint64 total = leaf.total;
         if (
-            leaf.total > AMOUNT_MAX || leaf.borne > leaf.total || leaf.invoiceKey == 0
+            total > AMOUNT_MAX || leaf.borne > total || leaf.invoiceKey == 0
                 || leaf.secondKey == leaf.invoiceKey
-        ) return Outcome.BadLeaf;
-        return Outcome.Done;
+        ) return uint256(Outcome.BadLeaf);
+        return 0;
     }
 
     /// @param code of the batch's issuer when the batch reference is true, else zero
@@ -74,37 +97,32 @@ abstract contract LedgerChecks is LedgerReports {
         Leaf calldata leaf,
         uint256 leafIndex,
         bytes32[] calldata proof
-    ) internal view returns (Outcome) {
-        if (code == 0) return Outcome.BadBatch;
-        if (leaf.institutionCode != code) return Outcome.ForeignLeaf;
+    ) internal view returns (uint256) {
+        if (code == 0) return uint256(Outcome.BadBatch);
+        if (leaf.institutionCode != code) return uint256(Outcome.ForeignLeaf);
         bool included = InclusionProof.isIncluded(
             Commitments.leafHash(leaf), leafIndex, batch.size, proof, batch.root
         );
-        return included ? Outcome.Done : Outcome.BadProof;
+        return included ? 0 : uint256(Outcome.BadProof);
     }
 
     function _isDeadline(uint32 deadline) internal view returns (bool) {
         return deadline > block.timestamp && deadline <= block.timestamp + MAX_LOCK_SECONDS;
     }
 
-    function _isOpen(Slot slot_, uint8 payer, uint16 counter) internal pure returns (bool) {
-        return slot_.openPayer() == payer && slot_.counter() == counter;
-    }
-
     /// @dev Release and expire of a claim that is not open: done before, or another's.
-    function _notOpen(Slot slot_, uint16 counter) internal pure returns (Outcome, uint256) {
+    function _notOpen(Slot slot_, uint16 counter) internal pure returns (uint256) {
         if (slot_.openPayer() == 0 && slot_.counter() == counter && counter != 0) {
-            return (Outcome.Repeated, 0);
+            return uint256(Outcome.Repeated);
         }
-        return (Outcome.Stale, _claimHolder(slot_));
+        return _bar(Outcome.Stale, _claimHolder(slot_));
     }
 
-    function _isPublished(bytes32 policyHash, bytes32[] memory known) internal view returns (bool) {
-        if (policyHash == 0) return false;
-        if (known[0] == policyHash) return true;
+    function _isPublished(bytes32 policyHash, Payer memory who) internal view returns (bool) {
+        if (policyHash == who.published) return policyHash != 0;
         (uint32 publishedAt,) = registry.policy(policyHash);
         if (publishedAt == 0) return false;
-        known[0] = policyHash;
+        who.published = policyHash;
         return true;
     }
 

@@ -7,6 +7,12 @@ import {LedgerStorage} from "./LedgerStorage.sol";
 /// @title How the ledger reports what became of an item
 /// @dev The words of the events are specified in `IInvoiceLedger`.
 abstract contract LedgerReports is LedgerStorage {
+    /// @dev What bars an item, as one word: 0 when nothing does (`Done`), else the outcome in the
+    /// low 8 bits and above it the holder, payer | counter << 8.
+    function _bar(Outcome outcome, uint256 holder) internal pure returns (uint256) {
+        return uint256(outcome) | (holder << 8);
+    }
+
     function _claimHolder(Slot slot_) internal pure returns (uint256) {
         uint8 open = slot_.openPayer();
         return open == 0 ? 0 : open | (uint256(slot_.counter()) << 8);
@@ -14,7 +20,7 @@ abstract contract LedgerReports is LedgerStorage {
 
     /// @dev Who holds a bill that is bound to another leaf or under another key.
     function _boundHolder(Slot slot_, bytes32 invoiceKey) internal view returns (uint256) {
-        Slot holder = slot_.hasFlag(ALIAS) ? _slots[_primaryKeys[invoiceKey]] : slot_;
+        Slot holder = slot_.hasFlag(ALIAS) ? _slots[_primaryKeys[invoiceKey]].slot : slot_;
         if (holder.openPayer() != 0) return _claimHolder(holder);
         return lowestPayer(holder.settledPayers());
     }
@@ -23,15 +29,14 @@ abstract contract LedgerReports is LedgerStorage {
     function _detail(
         uint256 index,
         Call call_,
-        uint8 payer,
-        uint16 counter,
+        uint256 payer,
+        uint256 counter,
         Slot slot_,
         uint256 value,
-        uint16 version
+        uint256 version
     ) internal pure returns (uint256) {
-        return index | (uint256(call_) << 8) | (uint256(payer) << 24) | (uint256(counter) << 32)
-            | (uint256(slot_.leafReference()) << 72) | (value << 120) | (uint256(version) << 160)
-            | (slot_.paid() << 176) | (slot_.total() << 216);
+        return index | (uint256(call_) << 8) | (payer << 24) | (counter << 32) | (value << 120)
+            | (version << 160) | slot_.reported();
     }
 
     /// @dev Reports an item of a batch call that had no effect.
@@ -39,19 +44,18 @@ abstract contract LedgerReports is LedgerStorage {
     function _unchanged(
         uint256 index,
         Call call_,
-        Outcome outcome,
+        uint256 bar,
         bytes32 invoiceKey,
-        uint8 payer,
-        uint16 counter,
-        uint256 holder,
+        uint256 payer,
+        uint256 counter,
         uint48 leafRef
     ) internal {
-        Slot slot_ = _slots[invoiceKey];
+        Slot slot_ = _slots[invoiceKey].slot;
         if (leafRef == 0) leafRef = slot_.leafReference();
         emit Unchanged(
             invoiceKey,
-            index | (uint256(call_) << 8) | (uint256(outcome) << 16) | (uint256(payer) << 24)
-                | (uint256(counter) << 32) | (holder << 48) | (uint256(leafRef) << 72)
+            index | (uint256(call_) << 8) | ((bar & 0xff) << 16) | (payer << 24)
+                | (counter << 32) | ((bar >> 8) << 48) | (uint256(leafRef) << 72)
                 | (slot_.paid() << 176) | (slot_.total() << 216)
         );
     }
@@ -59,16 +63,17 @@ abstract contract LedgerReports is LedgerStorage {
     /// @dev Ends a single call that had no effect: reverts, except for a repetition.
     function _refuse(
         Call call_,
-        Outcome outcome,
+        uint256 bar,
         bytes32 invoiceKey,
-        uint8 payer,
-        uint16 counter,
-        uint256 holder,
+        uint256 payer,
+        uint256 counter,
         uint48 leafRef
     ) internal {
-        if (outcome != Outcome.Repeated) {
-            revert LedgerRefused(outcome, invoiceKey, uint8(holder), uint16(holder >> 8));
+        if (bar != uint256(Outcome.Repeated)) {
+            revert LedgerRefused(
+                Outcome(bar & 0xff), invoiceKey, uint8(bar >> 8), uint16(bar >> 16)
+            );
         }
-        _unchanged(0, call_, outcome, invoiceKey, payer, counter, holder, leafRef);
+        _unchanged(0, call_, bar, invoiceKey, payer, counter, leafRef);
     }
 }

@@ -14,9 +14,14 @@ abstract contract LedgerStorage is IInvoiceLedger {
     /// @inheritdoc IInvoiceLedger
     IRegistry public immutable registry;
 
-    mapping(bytes32 invoiceKey => Slot) internal _slots;
-    /// @dev Of a key whose slot has the flag `alias`: the key of the bill of which it is the second.
-    /// The alias lives while that bill is bound to the same leaf, and is void of meaning afterwards.
+    /// @dev One word. A struct, so that a call finds its place once and then reads and writes it.
+    struct Entry {
+        Slot slot;
+    }
+
+    mapping(bytes32 invoiceKey => Entry) internal _slots;
+    /// @dev Of a key whose slot has the flag `alias`: the key of the bill whose second key it is.
+    /// The alias lives while that bill is bound to the same leaf, and means nothing afterwards.
     mapping(bytes32 secondKey => bytes32 invoiceKey) internal _primaryKeys;
     mapping(uint256 institutionAndSequence => bytes32) internal _heads;
 
@@ -24,11 +29,15 @@ abstract contract LedgerStorage is IInvoiceLedger {
         registry = registry_;
     }
 
-    /// @dev The slot of a key; an alias whose bill is no longer bound to that leaf counts as cleared.
-    function _load(bytes32 invoiceKey) internal view returns (Slot slot_) {
-        slot_ = _slots[invoiceKey];
+    /// @dev The slot of a key; an alias whose bill is no longer bound to that leaf is as cleared.
+    function _load(bytes32 invoiceKey) internal view returns (Slot) {
+        return _load(_slots[invoiceKey], invoiceKey);
+    }
+
+    function _load(Entry storage entry, bytes32 invoiceKey) internal view returns (Slot slot_) {
+        slot_ = entry.slot;
         if (slot_.hasFlag(ALIAS)) {
-            Slot primary = _slots[_primaryKeys[invoiceKey]];
+            Slot primary = _slots[_primaryKeys[invoiceKey]].slot;
             if (primary.leafReference() != slot_.leafReference()) return slot_.cleared();
         }
     }
@@ -36,8 +45,8 @@ abstract contract LedgerStorage is IInvoiceLedger {
     /// @dev Binds the leaf in memory and marks its second key in storage.
     function _bind(Slot slot_, uint48 leafRef, Leaf calldata leaf) internal returns (Slot) {
         if (leaf.secondKey != 0) {
-            _slots[leaf.secondKey] =
-                _slots[leaf.secondKey].bound(leafRef, 0, 0).withFlags(ALIAS);
+            _slots[leaf.secondKey].slot =
+                _slots[leaf.secondKey].slot.bound(leafRef, 0, 0).withFlags(ALIAS);
             _primaryKeys[leaf.secondKey] = leaf.invoiceKey;
         }
         return slot_.bound(leafRef, leaf.total, leaf.borne);

@@ -12,12 +12,12 @@ import {LedgerStorage} from "./LedgerStorage.sol";
 abstract contract LedgerViews is LedgerStorage {
     /// @inheritdoc IInvoiceLedger
     function slot(bytes32 invoiceKey) external view returns (uint256) {
-        return Slot.unwrap(_slots[invoiceKey]);
+        return Slot.unwrap(_slots[invoiceKey].slot);
     }
 
     /// @inheritdoc IInvoiceLedger
     function claimState(bytes32 invoiceKey) external view returns (ClaimState memory) {
-        Slot slot_ = _slots[invoiceKey];
+        Slot slot_ = _slots[invoiceKey].slot;
         return ClaimState({
             total: uint64(slot_.total()),
             paid: uint64(slot_.paid()),

@@ -2,8 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IInvoiceLedger} from "../interfaces/IInvoiceLedger.sol";
-import {IRegistry} from "../interfaces/IRegistry.sol";
-import {ALIAS, Slot, lowestPayer, packReference, payerBit} from "../libraries/Slot.sol";
+import {ALIAS, Slot, lowestPayer, packReference} from "../libraries/Slot.sol";
 import {LedgerChecks} from "./LedgerChecks.sol";
 
 /// @title Lodging: a payer opens a claim on a bill
@@ -11,111 +10,96 @@ import {LedgerChecks} from "./LedgerChecks.sol";
 abstract contract Lodging is LedgerChecks {
     /// @inheritdoc IInvoiceLedger
     function lodge(BatchRef calldata batch, LodgeItem calldata item) external {
-        IRegistry.PayerContext memory who = _requirePayer();
-        (Outcome outcome, uint256 holder) =
-            item.batchIndex != 0 ? (Outcome.BadBatch, 0) : _lodge(0, who, batch, _open(batch), item);
-        if (outcome == Outcome.Done) return;
+        Payer memory who = _requirePayer();
+        uint256 bar = item.batchIndex != 0
+            ? uint256(Outcome.BadBatch)
+            : _lodge(0, who, batch, _open(batch), item);
+        if (bar == 0) return;
         uint48 leafRef = packReference(batch.institution, batch.sequence, item.leafIndex);
-        _refuse(
-            Call.Lodge, outcome, item.leaf.invoiceKey, who.payer, item.counter, holder, leafRef
-        );
+        _refuse(Call.Lodge, bar, item.leaf.invoiceKey, who.number, item.counter, leafRef);
     }
 
     /// @inheritdoc IInvoiceLedger
     function lodgeBatch(BatchRef[] calldata batches, LodgeItem[] calldata items) external {
         _requireSize(items.length, batches.length);
-        IRegistry.PayerContext memory who = _requirePayer();
+        Payer memory who = _requirePayer();
         bytes16[] memory codes = _openAll(batches);
         for (uint256 i = 0; i < items.length; ++i) {
             LodgeItem calldata item = items[i];
-            Outcome outcome = Outcome.BadBatch;
-            uint256 holder = 0;
+            uint256 bar = uint256(Outcome.BadBatch);
             uint48 leafRef = 0;
             if (item.batchIndex < batches.length) {
                 BatchRef calldata batch = batches[item.batchIndex];
-                (outcome, holder) = _lodge(i, who, batch, codes[item.batchIndex], item);
-                if (outcome == Outcome.Done) continue;
+                bar = _lodge(i, who, batch, codes[item.batchIndex], item);
+                if (bar == 0) continue;
                 leafRef = packReference(batch.institution, batch.sequence, item.leafIndex);
             }
-            _unchanged(
-                i,
-                Call.Lodge,
-                outcome,
-                item.leaf.invoiceKey,
-                who.payer,
-                item.counter,
-                holder,
-                leafRef
-            );
+            bytes32 key = item.leaf.invoiceKey;
+            _unchanged(i, Call.Lodge, bar, key, who.number, item.counter, leafRef);
         }
     }
 
     function _lodge(
         uint256 index,
-        IRegistry.PayerContext memory who,
+        Payer memory who,
         BatchRef calldata batch,
         bytes16 code,
         LodgeItem calldata item
-    ) private returns (Outcome outcome, uint256 holder) {
+    ) private returns (uint256 bar) {
         Leaf calldata leaf = item.leaf;
         uint48 leafRef = packReference(batch.institution, batch.sequence, item.leafIndex);
-        Slot slot_ = _load(leaf.invoiceKey);
-        (outcome, holder) = _lodgeBar(slot_, who, leafRef, item);
-        if (outcome != Outcome.Done) return (outcome, holder);
+        Entry storage entry = _slots[leaf.invoiceKey];
+        Slot slot_ = _load(entry, leaf.invoiceKey);
+        bar = _lodgeBar(slot_, who, leafRef, item);
+        if (bar != 0) return bar;
         bool binds = slot_.leafReference() == 0;
-        if (binds && _isSecondKeyBound(leaf)) return (Outcome.SecondKeyBound, 0);
-        outcome = _proofBar(batch, code, leaf, item.leafIndex, item.proof);
-        if (outcome != Outcome.Done) return (outcome, 0);
+        if (binds && _isSecondKeyBound(leaf)) return uint256(Outcome.SecondKeyBound);
+        bar = _proofBar(batch, code, leaf, item.leafIndex, item.proof);
+        if (bar != 0) return bar;
         if (binds) slot_ = _bind(slot_, leafRef, leaf);
-        slot_ = slot_.locked(who.payer, item.counter, item.deadline);
-        _slots[leaf.invoiceKey] = slot_;
+        uint32 deadline = item.deadline;
+        slot_ = slot_.locked(who.number, item.counter, deadline);
+        entry.slot = slot_;
         emit Lodged(
             leaf.invoiceKey,
-            _detail(index, Call.Lodge, who.payer, item.counter, slot_, item.deadline, 0)
+            _detail(index, Call.Lodge, who.number, item.counter, slot_, deadline, 0)
         );
-        return (Outcome.Done, 0);
+        return 0;
     }
 
     /// @dev The cheap checks of a lodge, in the order of the specification.
     function _lodgeBar(
         Slot slot_,
-        IRegistry.PayerContext memory who,
+        Payer memory who,
         uint48 leafRef,
         LodgeItem calldata item
-    ) private view returns (Outcome, uint256) {
-        if (who.suspended) return (Outcome.Suspended, 0);
-        uint8 open = slot_.openPayer();
-        if (
-            open == who.payer && slot_.counter() == item.counter
-                && slot_.leafReference() == leafRef
-        ) return (Outcome.Repeated, 0);
-        if (who.paused) return (Outcome.Paused, 0);
-        if (open != 0) return (Outcome.Locked, _claimHolder(slot_));
-        uint64 settled = slot_.settledPayers();
-        uint64 own = payerBit(who.payer);
-        bool isBasic = who.basicPayers & own != 0;
-        if (settled != 0) {
-            if (settled & own != 0) return (Outcome.SettledByPayer, who.payer);
-            if (isBasic && settled & who.basicPayers != 0) {
-                return (Outcome.SettledByBasic, lowestPayer(settled & who.basicPayers));
-            }
-        }
-        Outcome outcome = _stateBar(slot_);
-        if (outcome != Outcome.Done) return (outcome, 0);
+    ) private view returns (uint256) {
+        if (who.suspended) return uint256(Outcome.Suspended);
         uint48 present = slot_.leafReference();
+        if (slot_.openPayer() != 0) {
+            if (present == leafRef && slot_.isClaim(who.number, item.counter)) {
+                return uint256(Outcome.Repeated);
+            }
+            if (who.paused) return uint256(Outcome.Paused);
+            return _bar(Outcome.Locked, _claimHolder(slot_));
+        }
+        if (who.paused) return uint256(Outcome.Paused);
+        uint64 settled = slot_.settledPayers();
+        if (settled & who.rivals != 0) {
+            if (settled & who.own != 0) return _bar(Outcome.SettledByPayer, who.number);
+            return _bar(Outcome.SettledByBasic, lowestPayer(settled & who.rivals));
+        }
+        if (slot_.isWithdrawn()) return _stateBar(slot_);
         if (present != 0 && (present != leafRef || slot_.hasFlag(ALIAS))) {
-            return (Outcome.BoundElsewhere, _boundHolder(slot_, item.leaf.invoiceKey));
+            return _bar(Outcome.BoundElsewhere, _boundHolder(slot_, item.leaf.invoiceKey));
         }
-        if (uint256(slot_.counter()) + 1 != item.counter) return (Outcome.Stale, 0);
-        outcome = _leafBar(item.leaf);
-        if (outcome == Outcome.Done && isBasic && item.leaf.kind == _KIND_SETTLED) {
-            outcome = Outcome.KindNotForBasic;
-        }
-        if (outcome != Outcome.Done) return (outcome, 0);
-        (uint256 total, uint256 paid) = present == 0
-            ? (uint256(item.leaf.total), uint256(item.leaf.borne))
-            : (slot_.total(), slot_.paid());
-        if (paid >= total) return (Outcome.NothingLeft, lowestPayer(settled));
-        return (_isDeadline(item.deadline) ? Outcome.Done : Outcome.BadDeadline, 0);
+        if (uint256(slot_.counter()) + 1 != item.counter) return uint256(Outcome.Stale);
+        uint256 bar = _leafBar(item.leaf);
+        if (bar != 0) return bar;
+        if (who.isBasic && item.leaf.kind == _KIND_SETTLED) return uint256(Outcome.KindNotForBasic);
+        bool isNothingLeft =
+            present == 0 ? item.leaf.borne == item.leaf.total : slot_.left() == 0;
+        if (isNothingLeft) return _bar(Outcome.NothingLeft, lowestPayer(settled));
+        return _isDeadline(item.deadline) ? 0 : uint256(Outcome.BadDeadline);
     }
 }

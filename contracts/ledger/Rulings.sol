@@ -13,17 +13,17 @@ abstract contract Rulings is LedgerChecks {
     /// @inheritdoc IInvoiceLedger
     function rule(bytes32 invoiceKey, bytes32 reason) external {
         _requireRegistrar();
-        Slot before = _slots[invoiceKey];
-        (Outcome outcome, uint256 holder) = _rulingBar(_load(invoiceKey), invoiceKey);
+        Slot before = _slots[invoiceKey].slot;
+        uint256 bar = _rulingBar(_load(invoiceKey), invoiceKey);
         Slot after_ = before.cleared();
-        if (
-            outcome == Outcome.Done && Slot.unwrap(before) == Slot.unwrap(after_)
-        ) outcome = Outcome.Repeated;
-        if (outcome != Outcome.Done) {
-            _refuse(Call.Rule, outcome, invoiceKey, 0, 0, holder, 0);
+        if (bar == 0 && Slot.unwrap(before) == Slot.unwrap(after_)) {
+            bar = uint256(Outcome.Repeated);
+        }
+        if (bar != 0) {
+            _refuse(Call.Rule, bar, invoiceKey, 0, 0, 0);
             return;
         }
-        _slots[invoiceKey] = after_;
+        _slots[invoiceKey].slot = after_;
         emit Ruled(
             invoiceKey, _detail(0, Call.Rule, 0, 0, after_, 0, 0), Slot.unwrap(before), reason
         );
@@ -38,16 +38,16 @@ abstract contract Rulings is LedgerChecks {
     ) external {
         _requireRegistrar();
         bytes32 key = item.leaf.invoiceKey;
-        Slot before = _slots[key];
+        Slot before = _slots[key].slot;
         Slot slot_ = _load(key);
         uint48 leafRef = _reference(batch, item);
-        (Outcome outcome, uint256 holder) = _ruleForBar(slot_, flags, leafRef, batch, item);
-        if (outcome != Outcome.Done) {
-            _refuse(Call.Rule, outcome, key, 0, 0, holder, leafRef);
+        uint256 bar = _ruleForBar(slot_, flags, leafRef, batch, item);
+        if (bar != 0) {
+            _refuse(Call.Rule, bar, key, 0, 0, leafRef);
             return;
         }
         slot_ = _bind(slot_, leafRef, item.leaf).withFlags(flags);
-        _slots[key] = slot_;
+        _slots[key].slot = slot_;
         emit Ruled(key, _detail(0, Call.Rule, 0, 0, slot_, flags, 0), Slot.unwrap(before), reason);
     }
 
@@ -57,23 +57,23 @@ abstract contract Rulings is LedgerChecks {
         uint48 leafRef,
         BatchRef calldata batch,
         LeafProof calldata item
-    ) private view returns (Outcome outcome, uint256 holder) {
-        if (flags & ~_RULING_FLAGS != 0) return (Outcome.BadFlags, 0);
-        (outcome, holder) = _rulingBar(slot_, item.leaf.invoiceKey);
-        if (outcome != Outcome.Done) return (outcome, holder);
+    ) private view returns (uint256 bar) {
+        if (flags & ~_RULING_FLAGS != 0) return uint256(Outcome.BadFlags);
+        bar = _rulingBar(slot_, item.leaf.invoiceKey);
+        if (bar != 0) return bar;
         if (slot_.leafReference() == leafRef && slot_.flags() == flags) {
-            return (Outcome.Repeated, 0);
+            return uint256(Outcome.Repeated);
         }
-        outcome = _leafBar(item.leaf);
-        if (outcome != Outcome.Done) return (outcome, 0);
-        if (_isSecondKeyBound(item.leaf)) return (Outcome.SecondKeyBound, 0);
-        if (item.batchIndex != 0) return (Outcome.BadBatch, 0);
-        return (_proofBar(batch, _open(batch), item.leaf, item.leafIndex, item.proof), 0);
+        bar = _leafBar(item.leaf);
+        if (bar != 0) return bar;
+        if (_isSecondKeyBound(item.leaf)) return uint256(Outcome.SecondKeyBound);
+        if (item.batchIndex != 0) return uint256(Outcome.BadBatch);
+        return _proofBar(batch, _open(batch), item.leaf, item.leafIndex, item.proof);
     }
 
     /// @dev A second key stands and falls with its bill: it cannot be freed while that bill is
     /// locked or settled, or its amount could be claimed again under the other number.
-    function _rulingBar(Slot slot_, bytes32 invoiceKey) private view returns (Outcome, uint256) {
-        return _busyBar(slot_.hasFlag(ALIAS) ? _slots[_primaryKeys[invoiceKey]] : slot_);
+    function _rulingBar(Slot slot_, bytes32 invoiceKey) private view returns (uint256) {
+        return _busyBar(slot_.hasFlag(ALIAS) ? _slots[_primaryKeys[invoiceKey]].slot : slot_);
     }
 }

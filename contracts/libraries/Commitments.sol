@@ -6,15 +6,14 @@ import {IInvoiceLedger} from "../interfaces/IInvoiceLedger.sol";
 /// @title The bytes that are hashed: batch leaf and batch head, format version 1
 /// @dev Specified in `IInvoiceLedger`; the same bytes as the off-chain verifier's.
 library Commitments {
-    uint8 private constant _LEAF_PREFIX = 0x00;
-    uint8 private constant _LEAF_FORMAT = 1;
+    /// @dev The prefix of leaf hashes, 0x00, and the leaf's first byte, the format.
+    bytes2 private constant _LEAF_PREFIX_AND_FORMAT = 0x0001;
     bytes14 private constant _HEAD_TAG = "yichu-batch/1";
 
     function leafHash(IInvoiceLedger.Leaf calldata leaf) internal pure returns (bytes32) {
         return sha256(
             abi.encodePacked(
-                _LEAF_PREFIX,
-                _LEAF_FORMAT,
+                _LEAF_PREFIX_AND_FORMAT,
                 leaf.institutionCode,
                 leaf.kind,
                 leaf.keyVersion,

@@ -28,33 +28,32 @@ library InclusionProof {
             let right := add(buffer, 33)
             let cursor := proof.offset
             let end := add(cursor, shl(5, proof.length))
-            let sound := 1
+            // `sn` before the last element: zero when there are more elements than levels, since
+            // `sn` only falls. Both this and the precompile's success are asked for at the end.
+            let last := 1
+            let success := 1
             for {} lt(cursor, end) { cursor := add(cursor, 32) } {
-                // More elements than levels.
-                if iszero(sn) {
-                    sound := 0
-                    break
-                }
-                switch or(and(fn, 1), eq(fn, sn))
-                case 0 {
-                    mstore(left, hash)
-                    mstore(right, calldataload(cursor))
-                }
-                default {
-                    mstore(left, calldataload(cursor))
-                    mstore(right, hash)
+                last := sn
+                if eq(fn, sn) {
                     // The last node of a level without sibling rises until it has one.
                     for {} iszero(or(and(fn, 1), iszero(fn))) {} {
                         fn := shr(1, fn)
                         sn := shr(1, sn)
                     }
+                    // ... on its left, even where no bit says so: at the top.
+                    fn := or(fn, 1)
                 }
-                if iszero(staticcall(gas(), 2, buffer, 65, 0, 32)) { revert(0, 0) }
+                // 0 when the hash is the left node, 32 when it is the right one.
+                let side := shl(5, and(fn, 1))
+                mstore(add(left, side), hash)
+                mstore(sub(right, side), calldataload(cursor))
+                success := and(success, staticcall(gas(), 2, buffer, 65, 0, 32))
                 hash := mload(0)
                 fn := shr(1, fn)
                 sn := shr(1, sn)
             }
-            included := and(sound, and(iszero(sn), eq(hash, root)))
+            if iszero(success) { revert(0, 0) }
+            included := and(iszero(iszero(last)), and(iszero(sn), eq(hash, root)))
         }
     }
 }

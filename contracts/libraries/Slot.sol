@@ -21,7 +21,11 @@ using {
     unlocked,
     renewed,
     settled,
-    withFlags
+    withFlags,
+    isClaim,
+    isWithdrawn,
+    left,
+    reported
 } for Slot global;
 
 uint8 constant PINNED = 1;
@@ -49,6 +53,9 @@ uint256 constant LOCK_MASK =
 uint256 constant DEADLINE_MASK = uint256(type(uint32).max) << DEADLINE_AT;
 uint256 constant FLAGS_MASK = uint256(type(uint8).max) << FLAGS_AT;
 uint256 constant PAID_MASK = AMOUNT_MAX << PAID_AT;
+uint256 constant REFERENCE_MASK = uint256(type(uint48).max) << REFERENCE_AT;
+uint256 constant CLAIM_MASK = 0xffffff;
+uint256 constant WITHDRAWN_MASK = uint256(VOID | REVERSED | ON_PAPER) << FLAGS_AT;
 
 function total(Slot slot) pure returns (uint256) {
     return Slot.unwrap(slot) & AMOUNT_MAX;
@@ -84,6 +91,30 @@ function settledPayers(Slot slot) pure returns (uint64) {
 
 function hasFlag(Slot slot, uint8 flag) pure returns (bool) {
     return flags(slot) & flag != 0;
+}
+
+/// @dev Whether the claim with this payer and counter is the open one. The two lie side by side.
+function isClaim(Slot slot, uint8 payer, uint16 claimCounter) pure returns (bool) {
+    return (Slot.unwrap(slot) >> PAYER_AT) & CLAIM_MASK == payer | (uint256(claimCounter) << 8);
+}
+
+/// @dev Voided, reversed and exchanged bills are not payable.
+function isWithdrawn(Slot slot) pure returns (bool) {
+    return Slot.unwrap(slot) & WITHDRAWN_MASK != 0;
+}
+
+/// @dev What nobody has borne or paid yet.
+function left(Slot slot) pure returns (uint256) {
+    // Cannot wrap: a leaf is bound with borne <= total, and `settled` adds no more than this.
+    unchecked {
+        return total(slot) - paid(slot);
+    }
+}
+
+/// @dev The slot's part of a detail word: leaf reference at 72, paid at 176, total at 216.
+function reported(Slot slot) pure returns (uint256) {
+    uint256 word = Slot.unwrap(slot);
+    return ((word & REFERENCE_MASK) >> 8) | ((word & PAID_MASK) << 136) | (word << 216);
 }
 
 /// @dev Only the counter survives, so that a claim number is never used twice.
@@ -122,11 +153,14 @@ function renewed(Slot slot, uint32 until) pure returns (Slot) {
 
 /// @dev Closes the open claim with a payment; paid + amount does not pass the total, and the
 /// payer's bit is not set: the caller has checked.
-function settled(Slot slot, uint8 payer, uint256 amount) pure returns (Slot) {
-    return Slot.wrap(
-        ((Slot.unwrap(slot) & ~LOCK_MASK & ~PAID_MASK) | ((paid(slot) + amount) << PAID_AT))
-            | (uint256(payerBit(payer)) << SETTLED_AT)
-    );
+function settled(Slot slot, uint64 ownBit, uint256 amount) pure returns (Slot) {
+    // Cannot carry out of its field: the sum is at most the total, which has as many bits.
+    unchecked {
+        return Slot.wrap(
+            ((Slot.unwrap(slot) & ~LOCK_MASK) + (amount << PAID_AT))
+                | (uint256(ownBit) << SETTLED_AT)
+        );
+    }
 }
 
 function withFlags(Slot slot, uint8 added) pure returns (Slot) {
