@@ -27,6 +27,12 @@ exit status: 0 verified, 1 refuted, 2 malformed input or wrong usage, 3 undecide
 """
 
 
+_FAILED: Final = (
+    "核验程序出错，未作判定；加 --debug 可看详情 / the verifier failed; nothing was decided; "
+    "--debug tells more"
+)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status."""
     options = _parser().parse_args(arguments)
@@ -39,8 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"无法读取 / MALFORMED: {error}", file=sys.stderr)
         return int(Verdict.MALFORMED)
     except Exception:  # noqa: BLE001 (the last handler: an unexpected error is never a success)
-        traceback.print_exc()
-        print("核验程序出错，未作判定 / the verifier failed; nothing was decided", file=sys.stderr)
+        if options.debug:
+            traceback.print_exc()
+        print(_FAILED, file=sys.stderr)
         return int(Verdict.UNDECIDED)
 
 
@@ -62,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
         help="take the node's word for what is on the ledger; the verdict says so",
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument(
+        "--debug", action="store_true", help="print the traceback when the verifier itself fails"
+    )
     return parser
 
 

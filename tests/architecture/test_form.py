@@ -21,6 +21,7 @@ MONEY = re.compile(
 LAST_HANDLERS = frozenset(
     {
         "backend/entrypoints/anchor_worker.py",
+        "backend/entrypoints/cli/main.py",
         "backend/entrypoints/devchain/server.py",
         "backend/entrypoints/problems.py",
         # Hands what stopped a thread to the thread that waits for it, which raises it.

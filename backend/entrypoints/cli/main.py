@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+import traceback
+from pathlib import Path
 
 import click
 
@@ -50,20 +53,64 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line; an expected error is one plain message and exit status 1."""
+    """Run the command line; an error is one plain message and exit status 1, never a traceback."""
     try:
-        cli.main(standalone_mode=False)
+        status = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
         click.echo("已取消 / cancelled", err=True)
         sys.exit(130)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
     except DomainError as error:
         click.echo(f"{error.zh}\n{error.en}\n[{error.code}]", err=True)
         sys.exit(1)
+    except Exception as error:  # noqa: BLE001  # the last handler: nobody else would say it plainly
+        _tell(error)
+        sys.exit(1)
+    if isinstance(status, int):  # outside standalone mode click returns what Exit carries
+        sys.exit(status)
+
+
+def _tell(error: Exception) -> None:
+    """One plain message, what to do next, and for our own mistakes a traceback in the log."""
+    from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+
+    if os.environ.get("YICHU_DEBUG", "") == "1":
+        click.echo("".join(traceback.format_exception(error)), err=True)
+    folder = Path(os.environ.get("YICHU_VAR", "var")).absolute()
+    if isinstance(error, DBAPIError) and not isinstance(error, DataError | IntegrityError):
+        zh = (
+            "数据库无法使用：连接不上，或其中还没有表。请运行 yichu db migrate，"
+            f"并检查 YICHU_VAR（现为 {folder}）和 YICHU_DATABASE_URL"
+        )
+        en = (
+            "the database cannot be used: it does not answer or has no tables yet. "
+            f"Run `yichu db migrate`, and check YICHU_VAR (now {folder}) and YICHU_DATABASE_URL"
+        )
+        click.echo(f"{zh}\n{en}\n[database-unusable]", err=True)
+    elif isinstance(error, OSError):
+        what = f"{error.filename or ''}: {error.strerror or type(error).__name__}".lstrip(": ")
+        click.echo(f"文件或网络无法读写：{what}\nfile or network error: {what}", err=True)
+    else:
+        where = _log(error, folder / "log" / "yichu.log")
+        click.echo(
+            f"程序出错（{type(error).__name__}）。{where[0]}\n"
+            f"the program failed ({type(error).__name__}). {where[1]}",
+            err=True,
+        )
+
+
+def _log(error: Exception, path: Path) -> tuple[str, str]:
+    """Append the traceback to the log, readable by its owner only; says where it is."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        with path.open("a", encoding="utf-8") as log:
+            log.write("".join(traceback.format_exception(error)))
+    except OSError:
+        return "设 YICHU_DEBUG=1 再运行可看详情", "Run it again with YICHU_DEBUG=1 to see more"
+    return f"详情见 {path}", f"The details are in {path}"
 
 
 if __name__ == "__main__":

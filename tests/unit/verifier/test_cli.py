@@ -200,7 +200,12 @@ def test_own_failure_is_never_a_success(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "the verifier failed; nothing was decided" in captured.err
+    assert len(captured.err.splitlines()) == 1
+    assert "Traceback" not in captured.err
+    assert run(files, "--debug") == 3
+    captured = capsys.readouterr()
     assert "RuntimeError: broken" in captured.err
+    assert "the verifier failed; nothing was decided" in captured.err
 
 
 def test_report_shows_no_disclosed_text(
