@@ -35,6 +35,7 @@ class Settings:
     legal_working_days: int
     max_body_bytes: int
     max_lines: int
+    max_nesting: int  # of an uploaded document
     batch_seconds: float  # cadence at which open batches are closed
     lan: bool
     public_url: str
@@ -91,6 +92,7 @@ class Settings:
             legal_working_days=_whole(env, "YICHU_LEGAL_WORKING_DAYS", 30, 1, 250),
             max_body_bytes=_whole(env, "YICHU_MAX_BODY_BYTES", 8 * 2**20, 1024, 64 * 2**20),
             max_lines=_whole(env, "YICHU_MAX_LINES", 5_000, 1, 5_000),
+            max_nesting=_whole(env, "YICHU_MAX_NESTING", 16, 1, 16),
             batch_seconds=_whole(env, "YICHU_BATCH_MILLISECONDS", 1_000, 0, 3_600_000) / 1000,
             lan=env.get("YICHU_LAN", "") == "1",
             public_url=env.get("YICHU_PUBLIC_URL", "http://127.0.0.1:8000"),

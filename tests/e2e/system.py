@@ -247,8 +247,9 @@ class System:
         return found
 
     def trust_file(self) -> dict[str, Any]:
-        """What an auditor was given out of band when the contracts were deployed."""
-        found: dict[str, Any] = json.loads((self.settings.var_dir / "trust.json").read_text())
+        """What an auditor inside the consortium was given out of band: with the network key."""
+        path = self.settings.var_dir / "trust-with-network-key.json"
+        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
         return found
 
     # --- people -------------------------------------------------------------------------------

@@ -49,11 +49,15 @@ class _Object(dict[str, Any]):
 
 
 def parse_json_invoice(
-    data: bytes, *, max_bytes: int = MAX_BYTES, max_lines: int = MAX_LINES
+    data: bytes,
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_lines: int = MAX_LINES,
+    max_depth: int = MAX_DEPTH,
 ) -> ParsedInvoice:
     """Read one bill. Raises UnreadableDocumentError when the bytes are no JSON object; every
     other fault is collected in the answer."""
-    tree = _load(data, max_bytes)
+    tree = _load(data, max_bytes, max_depth)
     raw = RawDocument(SOURCE_FORMAT, json_pointer)
     _note_repeated(raw, tree)
     for key, value in tree.items():
@@ -80,7 +84,7 @@ def json_pointer(path: str) -> str:
     return ""
 
 
-def _load(data: bytes, max_bytes: int) -> _Object:
+def _load(data: bytes, max_bytes: int, max_depth: int) -> _Object:
     if len(data) > max_bytes:
         raise UnreadableDocumentError((Fault("", "too-large"),))
     try:
@@ -89,7 +93,7 @@ def _load(data: bytes, max_bytes: int) -> _Object:
         raise UnreadableDocumentError((Fault("", "bad-encoding"),)) from error
     # Depth is checked before parsing: the standard parser recurses, and a library that raises the
     # interpreter's recursion limit (py-evm does) would turn a deep text into a crash.
-    if is_deeper(text, MAX_DEPTH):
+    if is_deeper(text, min(max_depth, MAX_DEPTH)):
         raise UnreadableDocumentError((Fault("", "too-deep"),))
     try:
         tree = json.loads(

@@ -64,15 +64,16 @@ class _TooMuchError(Exception):
 class _LimitedBuilder(TreeBuilder):
     """Builds the tree and stops at a limit, before the memory is spent."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_depth: int) -> None:
         super().__init__()
+        self._max_depth = max_depth
         self._depth = 0
         self._count = 0
 
     def start(self, tag: str, attrs: dict[str, str], /) -> Element:
         self._depth += 1
         self._count += 1
-        if self._depth > MAX_DEPTH:
+        if self._depth > self._max_depth:
             raise _TooMuchError("too-deep")
         if self._count > MAX_ELEMENTS:
             raise _TooMuchError("too-many-elements")
@@ -84,11 +85,15 @@ class _LimitedBuilder(TreeBuilder):
 
 
 def parse_fiscal_xml(
-    data: bytes, *, max_bytes: int = MAX_BYTES, max_lines: int = MAX_LINES
+    data: bytes,
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_lines: int = MAX_LINES,
+    max_depth: int = MAX_DEPTH,
 ) -> ParsedInvoice:
     """Read one bill. Raises UnreadableDocumentError when the bytes are no fiscal bill in XML;
     every other fault is collected in the answer."""
-    root = _load(data, max_bytes)
+    root = _load(data, max_bytes, max_depth)
     _check_single_fiscal_bill(root)
     raw = RawDocument(SOURCE_FORMAT, xml_pointer)
     raw.invoice_id = (root.findtext("Header/EInvoiceID") or "").strip()
@@ -117,7 +122,7 @@ def xml_pointer(path: str) -> str:
     return f"/{_ROOT}"
 
 
-def _load(data: bytes, max_bytes: int) -> Element:
+def _load(data: bytes, max_bytes: int, max_depth: int) -> Element:
     if len(data) > max_bytes:
         raise UnreadableDocumentError((Fault("", "too-large"),))
     try:
@@ -127,7 +132,7 @@ def _load(data: bytes, max_bytes: int) -> Element:
     declared = _DECLARED_ENCODING.match(data)
     if declared is not None and declared[1].lower() not in (b"utf-8", b"utf8"):
         raise UnreadableDocumentError((Fault("", "bad-encoding"),))
-    parser = DefusedXMLParser(target=_LimitedBuilder(), forbid_dtd=True)
+    parser = DefusedXMLParser(target=_LimitedBuilder(min(max_depth, MAX_DEPTH)), forbid_dtd=True)
     try:
         parser.feed(data)
         root: Element = parser.close()

@@ -216,7 +216,8 @@ def write_files(
 ) -> Path:
     """Write var/deployment.json and the trust file var/trust.json (SPEC.md B2); returns it.
 
-    With the network key inside, the trust file is a secret file: mode 0600.
+    Both are public. With the network key, which check 5 needs, a trust file is secret:
+    var/trust-with-network-key.json, mode 0600, beside it.
     """
     contracts = {
         "registry": {
@@ -235,22 +236,23 @@ def write_files(
         "genesis_hash": deployment.genesis_hash.hex(),
         "contracts": contracts,
     }
-    _write(settings.var_dir / "deployment.json", public)
+    _write(settings.var_dir / "deployment.json", public, 0o644)
     trust = {
         "format": "yichu-trust-1",
         **public,
         "finality": {"kind": "node", "confirmations": settings.finality_blocks},
     }
+    path = settings.var_dir / "trust.json"
+    _write(path, trust, 0o644)
     if network_key is not None:
         trust |= {"network_key": network_key.hex(), "network_key_version": 1}
-    path = settings.var_dir / "trust.json"
-    _write(path, trust)
+        _write(settings.var_dir / "trust-with-network-key.json", trust, 0o600)
     return path
 
 
-def _write(path: Path, value: dict[str, Any]) -> None:
+def _write(path: Path, value: dict[str, Any], mode: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{secrets.token_hex(4)}.tmp")
-    partial.touch(mode=0o600)
+    partial.touch(mode=mode)
     partial.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     partial.replace(path)

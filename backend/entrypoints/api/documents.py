@@ -46,7 +46,12 @@ def read_upload() -> Upload:
     if request.content_length is None and len(data) >= settings.max_body_bytes:
         raise RequestEntityTooLarge  # a chunked body is cut at the limit without a word
     parse = parse_json_invoice if mimetype in _JSON_TYPES else parse_fiscal_xml
-    parsed = parse(data, max_bytes=settings.max_body_bytes, max_lines=settings.max_lines)
+    parsed = parse(
+        data,
+        max_bytes=settings.max_body_bytes,
+        max_lines=settings.max_lines,
+        max_depth=settings.max_nesting,
+    )
     return Upload(parsed, data, _secret(), _fingerprint())
 
 

@@ -20,7 +20,7 @@ def command() -> None:
 
 @command.command()
 def deploy() -> None:
-    """Deploy both contracts once, and write deployment.json and trust.json.
+    """Deploy both contracts once, and write deployment.json and the trust files.
 
     Running it again changes nothing. Exit status 4: the ledger holds older contracts, or belongs
     to another database; set one of the two aside.
@@ -52,6 +52,10 @@ def deploy() -> None:
     click.echo(f"合约已部署 / deployed: registry {found.registry}")
     click.echo(f"  invoice ledger {found.invoice_ledger}, block {found.block_number}")
     click.echo(f"  信任文件 / trust file: {trust}")
+    if network_key is not None:
+        click.echo(
+            "  含网络密钥的在旁边，须保密 / the one with the network key, beside it, is secret"
+        )
 
 
 def _store(services: Services, found: Deployment) -> None:

@@ -25,6 +25,7 @@ _LEDGER_BOUND = (
     "payouts",
     "deployment.json",
     "trust.json",
+    "trust-with-network-key.json",
     "sample.started",
     "sample.done",
 )

@@ -293,6 +293,24 @@ def test_too_many_lines() -> None:
     assert ("/AuxItems", "too-many-lines") in [(f.pointer, f.code) for f in parsed.faults]
 
 
+@pytest.mark.parametrize("parse", [parse_json_invoice, parse_fiscal_xml])
+def test_nesting_limit_can_be_lowered_and_never_raised(parse: Any) -> None:
+    def nested(depth: int) -> bytes:
+        if parse is parse_json_invoice:
+            return b'{"a":' + b"[" * (depth - 1) + b"]" * (depth - 1) + b"}"
+        return b"<a>" * depth + b"</a>" * depth
+
+    def code(depth: int, limit: int) -> str:
+        try:
+            faults = parse(nested(depth), max_depth=limit).faults
+        except UnreadableDocumentError as error:
+            faults = error.faults
+        return "too-deep" if any(fault.code == "too-deep" for fault in faults) else "read"
+
+    assert (code(9, 9), code(10, 9)) == ("read", "too-deep")
+    assert (code(16, 99), code(17, 99)) == ("read", "too-deep")
+
+
 @pytest.mark.parametrize(
     ("data", "code"),
     [
