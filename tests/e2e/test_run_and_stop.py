@@ -136,9 +136,8 @@ def test_lan_mode_shows_how_a_phone_comes_in(tmp_path: Path, starts: list[Up]) -
     while not READY.search(up.text) and up.process.poll() is None:
         time.sleep(0.1)
     if up.process.poll() is not None:
-        # Only where this machine has no network at all.
         assert "This machine has no network" in up.text, up.text
-        return
+        pytest.skip("this machine has no network, so there is no address for a phone")
     address = re.search(r"scan: http://([0-9.]+):(\d+)/m", up.text)
     assert address is not None
     assert int(address[2]) == up.web
