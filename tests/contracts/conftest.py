@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 import pytest
+from eth_keys.backends.native import main as plain_python_keys
 
 from tests.contracts.bills import Desk
 from tests.contracts.chain import Chain, open_chain
 
 
 @pytest.fixture(scope="session")
-def deployed() -> Chain:
+def _remembered_signatures() -> Iterator[None]:
+    """Signatures are computed in plain Python, each several times: as signed, recovered, verified,
+    and again in every test that starts with the same transactions. They are pure functions."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("ecdsa_raw_sign", "ecdsa_raw_recover", "ecdsa_raw_verify"):
+            remembering = functools.lru_cache(maxsize=4096)(getattr(plain_python_keys, name))
+            patch.setattr(plain_python_keys, name, remembering)
+        yield
+
+
+@pytest.fixture(scope="session")
+def deployed(_remembered_signatures: None) -> Chain:
     return open_chain()
 
 
