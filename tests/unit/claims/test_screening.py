@@ -46,6 +46,19 @@ def test_a_bill_that_holds_has_no_fault() -> None:
     assert commitment_faults(BILL, LEAF.encode(), STORED, HEAD) == []
 
 
+def test_a_red_bill_that_holds_has_no_fault() -> None:
+    """Its leaf says 0 yuan while the stored bill has the signed total."""
+    bill = dataclasses.replace(BILL, kind=3, state="active", total_fen=-40_000)
+    leaf = dataclasses.replace(LEAF, kind=RecordKind.RED, total_fen=0)
+    leaves = (leaf.encode(), OTHER.encode())
+    root = merkle.root_hash([merkle.leaf_hash(encoded) for encoded in leaves])
+    stored = dataclasses.replace(STORED, leaves=leaves)
+
+    assert (
+        commitment_faults(bill, leaf.encode(), stored, batch_head(7, 1, bytes(32), root, 2)) == []
+    )
+
+
 @pytest.mark.parametrize(
     ("bill", "leaf", "stored", "head", "fault"),
     [
