@@ -40,6 +40,8 @@ import {IRegistry} from "./IRegistry.sol";
 /// caller, time and item; an outcome and the effect of the item stand and fall together.
 /// @dev Checks come in the order in which `Outcome` values are listed under each function; the
 /// first that fails is the outcome. The SHA-256 inclusion proof is always last.
+/// A batch index that names no batch of the call is `BadBatch` before all others (`supersede`: after
+/// `Suspended`; `ruleFor`: where it is listed).
 interface IInvoiceLedger {
     /// @notice The calls that concern one invoice.
     enum Call {
@@ -276,7 +278,7 @@ interface IInvoiceLedger {
     /// @dev Payer accounts only (`LedgerNotPayer`). Outcomes in order: `Suspended`, `Repeated` (this
     /// claim is open on this leaf), `Paused`, `Locked`, `SettledByPayer`, `SettledByBasic`, `IsVoid`,
     /// `IsReversed`, `IsOnPaper`, `BoundElsewhere`, `Stale` (counter is not the slot's plus one),
-    /// `KindRefused`, `KindNotForBasic`, `BadLeaf`, `NothingLeft`, `BadDeadline` (after now, within
+    /// `KindRefused`, `BadLeaf`, `KindNotForBasic`, `NothingLeft`, `BadDeadline` (after now, within
     /// `MAX_LOCK_SECONDS`), `SecondKeyBound`, `BadBatch`, `Quarantined`, `ForeignLeaf`, `BadProof`.
     /// `BoundElsewhere` also answers for a bill whose key is the second key of a bound bill.
     /// Effect: binds the leaf where the slot is not bound (total, paid = borne, second key marked

@@ -40,8 +40,6 @@ library InclusionProof {
                         fn := shr(1, fn)
                         sn := shr(1, sn)
                     }
-                    // ... on its left, even where no bit says so: at the top.
-                    fn := or(fn, 1)
                 }
                 // 0 when the hash is the left node, 32 when it is the right one.
                 let side := shl(5, and(fn, 1))
