@@ -74,11 +74,22 @@ class HTTPTransport:
                 method, self._base_url + path, data=data, headers=headers, timeout=TIMEOUT_SECONDS
             )
         except requests.RequestException as error:
-            raise AgentError(f"the backend did not answer: {error}") from error
+            raise AgentError(
+                f"后台没有应答，请检查地址和网络：{self._base_url} / "
+                f"the backend did not answer at {self._base_url}"
+            ) from error
         try:
             body = answer.json() if answer.content else {}
         except ValueError as error:
-            raise AgentError("the backend answered no JSON", answer.status_code) from error
+            raise AgentError(
+                f"{self._base_url} 的回答不是 JSON，请检查地址 / "
+                "the backend answered no JSON; check the address",
+                answer.status_code,
+            ) from error
+        if not isinstance(body, dict):
+            raise AgentError(
+                "后台的回答无法识别 / the backend answered no JSON object", answer.status_code
+            )
         return Answer(answer.status_code, body)
 
 
@@ -190,7 +201,10 @@ class HospitalAgent:
     def _acknowledge(self, own: OwnDocument, body: Mapping[str, Any]) -> None:
         key = bytes.fromhex(body["invoice_key"])
         if self.store.keep_pair(own.code, own.number, key) != key:
-            raise AgentError("the backend answered another invoice key for the same number")
+            raise AgentError(
+                "后台对同一号码给出了另一个票据键 / "
+                "the backend answered another invoice key for the same number"
+            )
         if body["fingerprint"] == own.fingerprint.hex():
             self.store.acknowledge(own, body["id"], int(body["version"]))
 
@@ -214,20 +228,31 @@ class HospitalAgent:
         pinned = self.pinned()
         signed = sign(check_offer(offer, pinned, self.store), self._ledger_key)
         if signed.sender.lower() != pinned.account.lower():
-            raise AgentError("our key is not that of the registered account")
+            raise AgentError(
+                "本院密钥不是登记的账户 / our key is not that of the registered account"
+            )
         if offer["kind"] == "anchor":
             self.store.set_head(*head_of_anchor(offer, pinned))
         body = canonical_bytes({"raw": signed.raw.hex()})
         path = f"/v1/signing-offers/{offer['id']}/raw-transaction"
         return str(self._call("POST", path, body, "application/json").body["tx_hash"])
 
+    @property
+    def can_sign(self) -> bool:
+        return self._ledger_key is not None
+
     def pinned(self) -> Pinned:
         """The pinned chain and contract, with our own registration."""
         if self._chain_id is None or self._contract is None:
-            raise AgentError("pin the chain id and the contract address before signing")
+            raise AgentError(
+                "签名前请用 --network 指定网络 / "
+                "pin the chain id and the contract address before signing (--network)"
+            )
         own = self.institution()
         if own["ledger_number"] is None or own["ledger_account"] is None:
-            raise AgentError("this institution is not registered on the ledger yet")
+            raise AgentError(
+                "本机构尚未在账本登记 / this institution is not registered on the ledger yet"
+            )
         return Pinned(
             institution_code=own["AgencyCode"],
             institution_number=own["ledger_number"],
@@ -249,8 +274,9 @@ class HospitalAgent:
             headers["Content-Type"] = content_type
         answer = self._transport(method, path, data=data, headers=headers)
         if answer.status >= 400:
-            detail = answer.body.get("detail_en") or answer.body.get("detail", "")
-            raise AgentError(f"{answer.status} {detail}", answer.status, answer.body)
+            details = [answer.body.get(name) for name in ("detail", "detail_en")]
+            text = " / ".join(str(detail) for detail in details if detail)
+            raise AgentError(f"{answer.status} {text}", answer.status, answer.body)
         return answer
 
 

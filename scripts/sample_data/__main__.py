@@ -12,6 +12,7 @@ from backend.adapters.catalogue import load_catalogue
 from backend.adapters.policy_packs import load_packs
 from backend.domain.errors import DomainError
 from scripts.sample_data.documents import bill_bytes
+from scripts.sample_data.new_bill import new_bill
 from scripts.sample_data.population import (
     DEFAULT_SEED,
     SAMPLE_BILLS,
@@ -90,6 +91,27 @@ def write(folder: Path, seed: int, as_of: dt.datetime | None, full: bool, bulk: 
 
 
 @cli.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--hospital", default="H33080200001", show_default=True, help="Institution code.")
+@click.option("--citizen", default="citizen03", show_default=True, help="Whose bill: a login.")
+@_SEED
+@_AS_OF
+def bill(file: Path, hospital: str, citizen: str, seed: int, as_of: dt.datetime | None) -> None:
+    """Write one new bill, which nobody has uploaded, as FILE.xml or FILE.json."""
+    population = make_population(seed, as_of, full=False, bulk=0)
+    issuer = next((one for one in population.hospitals if one.code == hospital), None)
+    patient = next((one for one in population.citizens if one.username == citizen), None)
+    if issuer is None or patient is None or file.suffix not in (".xml", ".json"):
+        raise click.UsageError("没有这家医院或参保人 / no such hospital, citizen, or type")
+    made = new_bill(population, issuer, patient, file.suffix.removeprefix("."))
+    file.write_bytes(bill_bytes(made))
+    click.echo(
+        f"{made.invoice.invoice_code} {made.invoice.invoice_number}，"
+        f"{made.invoice.total_fen / 100:,.2f} 元 / yuan -> {file}"
+    )
+
+
+@cli.command()
 @click.option("--base-url", default="http://127.0.0.1:8000", show_default=True)
 @_SEED
 @_AS_OF
@@ -117,6 +139,9 @@ def main() -> None:
         sys.exit(error.exit_code)
     except DomainError as error:
         click.echo(f"{error.zh}\n{error.en}\n[{error.code}]", err=True)
+        sys.exit(1)
+    except OSError as error:
+        click.echo(f"文件无法读写 / a file cannot be read or written: {error}", err=True)
         sys.exit(1)
 
 

@@ -20,9 +20,10 @@ from backend.domain.invoice import Invoice
 from scripts.hospital_agent import AgentError, AgentStore, HospitalAgent
 from scripts.sample_data.bills import SampleBill
 from scripts.sample_data.documents import CONTENT_TYPES, bill_bytes
+from scripts.sample_data.hospital_keys import HospitalKeys
 from scripts.sample_data.planted import Action, PlantedCase, Step
 from scripts.sample_data.population import Population
-from scripts.sample_data.set_up import HospitalKeys, Say, hospital_folder, set_up
+from scripts.sample_data.set_up import Say, set_up
 
 SIGN_EVERY_SECONDS: Final = 0.1
 ANCHOR_SECONDS: Final = 180.0
@@ -42,12 +43,11 @@ def open_agent(services: Services, keys: HospitalKeys, base_url: str) -> Hospita
     Chain id and contract are pinned from the deployment, as the operator hands them out.
     """
     deployment = services.ledger.deployment()
-    folder = hospital_folder(services, keys.code)
     return HospitalAgent(
         base_url,
         keys.api_key,
-        bytes.fromhex(keys.ledger_key.removeprefix("0x")) if keys.ledger_key else None,
-        AgentStore(folder / "agent.db"),
+        keys.ledger_key,
+        AgentStore(keys.store),
         chain_id=deployment.chain_id,
         contract=deployment.invoice_ledger,
     )

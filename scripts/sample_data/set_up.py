@@ -8,11 +8,8 @@ machine; the operator learns the account only.
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from eth_account import Account
 
@@ -22,6 +19,13 @@ from backend.adapters.ledger.network import Network
 from backend.adapters.policy_packs import load_pack, pack_document
 from backend.bootstrap import Services
 from backend.service_layer.intake.records import Institution
+from scripts.sample_data.hospital_keys import (
+    HospitalKeys,
+    hospital_folder,
+    make_keys,
+    sample_folder,
+    write_private,
+)
 from scripts.sample_data.hospitals import Hospital
 from scripts.sample_data.people import register_citizens
 from scripts.sample_data.population import Population
@@ -34,16 +38,6 @@ PAYERS: Final = (
 """(number, class, name): the agency, a second basic insurer, a commercial one."""
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class HospitalKeys:
-    """What a hospital's agent holds besides the base URL; ``ledger_key`` is empty for a
-    custodial one (hex otherwise)."""
-
-    code: str
-    api_key: str
-    ledger_key: str
 
 
 def set_up(services: Services, population: Population, say: Say) -> dict[str, HospitalKeys]:
@@ -59,7 +53,8 @@ def set_up(services: Services, population: Population, say: Say) -> dict[str, Ho
     }
     say(f"{len(population.citizens)} 位参保人 / citizens")
     logins = register_citizens(services, population.citizens, population.as_of)
-    _write(_sample_folder(services) / "logins.json", logins)
+    path = sample_folder(services) / "logins.json"
+    write_private(path, json.dumps(logins, ensure_ascii=False, indent=1) + "\n")
     return keys
 
 
@@ -94,7 +89,8 @@ def _policies(services: Services, network: Network) -> None:
 
 
 def _institution(services: Services, network: Network, hospital: Hospital) -> HospitalKeys:
-    keys = _hospital_keys(services, hospital)
+    folder = hospital_folder(services, hospital.code)
+    keys = make_keys(folder, signs_itself=hospital.custody == "self")
     with services.work(write=False) as work:
         known = work.institutions.find(hospital.code)
         is_open = work.institutions.institution_of_key(keys.api_key) is not None
@@ -130,32 +126,3 @@ def _institution(services: Services, network: Network, hospital: Hospital) -> Ho
             work.institutions.add_key(services.ids.new_id("key"), hospital.code, keys.api_key)
             work.commit()
     return keys
-
-
-def _hospital_keys(services: Services, hospital: Hospital) -> HospitalKeys:
-    """The hospital's own keys, made once and kept in its folder."""
-    path = hospital_folder(services, hospital.code) / "keys.json"
-    if path.is_file():
-        return HospitalKeys(**json.loads(path.read_text("utf-8")))
-    own = "0x" + secrets.token_hex(32) if hospital.custody == "self" else ""
-    keys = HospitalKeys(hospital.code, "yk_" + secrets.token_urlsafe(32), own)
-    _write(path, asdict(keys))
-    return keys
-
-
-def hospital_folder(services: Services, code: str) -> Path:
-    """Where one invented hospital keeps its keys, secrets and documents."""
-    return _sample_folder(services) / "hospitals" / code
-
-
-def _sample_folder(services: Services) -> Path:
-    return services.settings.var_dir / "sample"
-
-
-def _write(path: Path, value: Any) -> None:
-    """Write a JSON file of mode 0600; the name appears with the whole content only."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    partial = path.with_name(path.name + ".partial")
-    partial.touch(mode=0o600)
-    partial.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", "utf-8")
-    partial.replace(path)

@@ -31,10 +31,10 @@ from backend.settings import Settings
 from scripts.hospital_agent import AgentError, HospitalAgent
 from scripts.sample_data.__main__ import default_as_of
 from scripts.sample_data.documents import CONTENT_TYPES, bill_bytes
+from scripts.sample_data.hospital_keys import HospitalKeys, hospital_folder, load_keys
 from scripts.sample_data.load import open_agent
 from scripts.sample_data.planted import Action, Step
 from scripts.sample_data.population import DEFAULT_SEED, Population, sample_population
-from scripts.sample_data.set_up import HospitalKeys, hospital_folder
 from tests.e2e.citizen import Citizen
 from tests.e2e.pages import Visitor
 from tests.e2e.processes import ROOT, YICHU, Process, free_port, wait_for
@@ -173,14 +173,17 @@ class System:
         return sample_population(DEFAULT_SEED, today, load_catalogue(), bulk=BULK_BILLS)
 
     @cached_property
+    def keys(self) -> dict[str, HospitalKeys]:
+        """The hospitals' keys, as the loader has made them."""
+        codes = [hospital.code for hospital in self.population.hospitals]
+        return {code: load_keys(hospital_folder(self.services, code)) for code in codes}
+
+    @cached_property
     def agents(self) -> dict[str, HospitalAgent]:
         """The hospitals' agents, on the keys that the loader has made."""
-        found = {}
-        for hospital in self.population.hospitals:
-            path = hospital_folder(self.services, hospital.code) / "keys.json"
-            keys = HospitalKeys(**json.loads(path.read_text("utf-8")))
-            found[hospital.code] = open_agent(self.services, keys, self.base_url)
-        return found
+        return {
+            code: open_agent(self.services, keys, self.base_url) for code, keys in self.keys.items()
+        }
 
     def play(self, step: Step) -> tuple[int, dict[str, Any]]:
         """One step of a planted case over HTTP: status and body."""
