@@ -47,7 +47,5 @@ class ChineseCalendar:
         return compute_due_date(start, days, self)
 
     def due_date(self, start: dt.date, days: int) -> dt.date:
-        """The day alone, for a reader that does not care whether it is provisional."""
+        """The day alone; whether it is provisional, :meth:`is_announced` tells of its year."""
         return self.compute_due_date(start, days).on
-
-    add_working_days = due_date

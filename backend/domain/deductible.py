@@ -44,17 +44,21 @@ def compute_deductible(
         merged = _merged_stay(rule.merging, bill, same_kind)
         amount = standard - sum(entry.deductible_fen for entry in merged)
     elif rule.mode is DeductibleMode.ONCE_PER_HOSPITAL_YEAR:
-        seen = any(entry.hospital_code == bill.hospital_code for entry in same_kind)
+        seen = any(
+            entry.hospital_code == bill.hospital_code
+            and (entry.deductible_base_fen is None or entry.deductible_fen > 0)
+            for entry in same_kind
+        )
         amount = 0 if seen else standard
     elif rule.mode is DeductibleMode.ONCE_PER_YEAR_TOPPED_UP:
         amount = standard - taken
-        used = sum(entry.in_scope_fen for entry in same_kind)
+        used = sum(entry.counted_fen for entry in same_kind)
         if rule.stops_above_standard and used > standard:
             amount = 0
     else:
         # The three cumulative modes count in-scope cost, not the deductible already taken.
         amount = standard - sum(
-            entry.in_scope_fen
+            entry.counted_fen
             for entry in same_kind
             if _period(rule.mode, entry.service_on) == _period(rule.mode, bill.visit_date)
         )

@@ -90,6 +90,9 @@ class HistoryEntry:
 
     ``state`` is ``settled`` or ``reserved`` (a calculated open claim); both count, so that two
     open claims never both take the same deductible or the same rest of a cap.
+    ``deductible_base_fen`` is set where a decision counted an earlier claim that was refused
+    afterwards: what the decision then really took, and not its whole in-scope cost, counts
+    towards the deductible (docs/adr/0005).
     """
 
     claim_number: str
@@ -106,6 +109,13 @@ class HistoryEntry:
     admitted_on: dt.date | None = None
     discharged_on: dt.date | None = None
     stay_number: str = ""
+    deductible_base_fen: int | None = None
+
+    @property
+    def counted_fen(self) -> int:
+        """In-scope cost that counts towards a yearly, quarterly or monthly deductible."""
+        base = self.deductible_base_fen
+        return self.in_scope_fen if base is None else base
 
     def to_record(self) -> dict[str, Any]:
         record: dict[str, Any] = {
@@ -127,6 +137,8 @@ class HistoryEntry:
             record["discharged_on"] = self.discharged_on.isoformat()
         if self.stay_number:
             record["stay_number"] = self.stay_number
+        if self.deductible_base_fen is not None:
+            record["deductible_base_fen"] = self.deductible_base_fen
         return record
 
 
@@ -207,6 +219,7 @@ def parse_history(value: object) -> History:
                 admitted_on=entry.optional_day("admitted_on"),
                 discharged_on=entry.optional_day("discharged_on"),
                 stay_number=entry.text("stay_number", ""),
+                deductible_base_fen=entry.optional_integer("deductible_base_fen"),
             )
         )
         entry.finish()

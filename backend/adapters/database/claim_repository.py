@@ -77,9 +77,10 @@ def _bill(row: Any) -> StoredBill:
     state = values.pop("dispute_state")
     upheld = values.pop("upheld_invoice_id")
     # A ruling frees the upheld bill only; the other stays disputed for ever.
-    values["is_disputed"] = state is not None and not (
-        state == "ruled" and upheld == values["invoice_id"]
-    )
+    is_upheld = upheld == values["invoice_id"]
+    values["is_disputed"] = state is not None and not (state == "ruled" and is_upheld)
+    # Against it from the ruling on, while the ledger may still have to follow.
+    values["is_ruled_against"] = state in ("ruling", "ruled") and not is_upheld
     return StoredBill(**values)
 
 

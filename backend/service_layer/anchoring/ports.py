@@ -112,12 +112,26 @@ class Chain(Protocol):
     def accounts_of_institution(self, institution_code: str) -> Sequence[str]: ...
 
 
+class HeldNumber(Protocol):
+    @property
+    def invoice_key(self) -> bytes: ...
+
+
+class Disputes(Protocol):
+    def unsettled(self) -> Sequence[HeldNumber]:
+        """Numbers that two institutions sent and that are not ruled yet."""
+        ...
+
+
 class AnchoringWork(Protocol):
     @property
     def outbox(self) -> AnchoringOutbox: ...
 
     @property
     def batches(self) -> AnchoringBatches: ...
+
+    @property
+    def disputes(self) -> Disputes: ...
 
     @property
     def alarms(self) -> Alarms: ...
@@ -206,6 +220,8 @@ __all__ = [
     "Chain",
     "Clock",
     "Decoder",
+    "Disputes",
+    "HeldNumber",
     "IdSource",
     "LedgerNode",
     "Purpose",

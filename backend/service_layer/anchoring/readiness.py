@@ -1,7 +1,8 @@
 """Which queued intents may be sent now.
 
 An intent that names a leaf waits until the anchor of that leaf's batch is final; an anchor waits
-until its predecessor is on its way; intake calls wait while intake is paused.
+until its predecessor is on its way; intake calls wait while intake is paused; a lodge waits while
+its number is disputed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Any, Final
 from backend.domain.ledger import IntentKind, IntentState, LedgerIntent
 from backend.service_layer.anchoring.dependencies import Anchoring
 from backend.service_layer.anchoring.ports import AnchoringWork
+from verifier.commitment.batch import BatchLeaf
+from verifier.errors import VerificationError
 
 INTAKE_KINDS: Final = frozenset(
     (IntentKind.ANCHOR, IntentKind.LODGE, IntentKind.SUPERSEDE, IntentKind.EXPIRE)
@@ -39,6 +42,7 @@ class Readiness:
         self._anchored: dict[tuple[int, int], bool] = {}
         self._paused: bool | None = None
         self._bar: str | None = None
+        self._disputed: set[bytes] | None = None
 
     def ready(self, work: AnchoringWork, intents: Sequence[LedgerIntent]) -> list[LedgerIntent]:
         return [intent for intent in intents if self.is_ready(work, intent)]
@@ -51,7 +55,20 @@ class Readiness:
             return False
         if intent.kind is IntentKind.ANCHOR:
             return not self._anchor_bar(work) and self._predecessor_is_under_way(work, intent)
+        if intent.kind is IntentKind.LODGE and self._is_disputed(work, intent):
+            return False
         return all(self._is_anchored(work, place) for place in leaf_places(intent.payload))
+
+    def _is_disputed(self, work: AnchoringWork, intent: LedgerIntent) -> bool:
+        if self._disputed is None:
+            self._disputed = {dispute.invoice_key for dispute in work.disputes.unsettled()}
+        if not self._disputed:
+            return False
+        try:
+            leaf = BatchLeaf.decode(bytes.fromhex(intent.payload["position"]["leaf"]))
+        except (VerificationError, ValueError, KeyError, TypeError):
+            return False  # not a lodge at all: encoding it says so and isolates it
+        return leaf.invoice_key in self._disputed
 
     def _is_paused(self) -> bool:
         if self._paused is None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from backend.domain.claim import ClaimState
 from backend.domain.errors import DomainError
 from backend.service_layer.claims import closing, lodging, screen_step
+from backend.service_layer.claims.benefits import DAMAGE
 from backend.service_layer.claims.ports import ClaimServices
 from backend.service_layer.claims.records import Claim
 from backend.service_layer.ports import LedgerUnavailableError
@@ -50,19 +51,22 @@ def advance_claims(deps: ClaimServices) -> int:
 
 def advance_one(deps: ClaimServices, claim_id: str) -> bool:
     """One step of one claim; True when something changed."""
-    with deps.work(write=False) as work:
-        claim = work.claims.get(claim_id)
-    step = _STEPS.get(claim.state)
-    if step is None:
-        return False
+    state = "unread"
     try:
-        return step(deps, claim)
-    except LedgerUnavailableError:
-        return screen_step.wait_for(deps, claim, "ledger")
-    except (DomainError, VerificationError, ValueError, TypeError) as error:
+        with deps.work(write=False) as work:
+            claim = work.claims.get(claim_id)
+        state = str(claim.state)
+        step = _STEPS.get(claim.state)
+        if step is None:
+            return False
+        try:
+            return step(deps, claim)
+        except LedgerUnavailableError:
+            return screen_step.wait_for(deps, claim, "ledger")
+    except (DomainError, VerificationError, AssertionError, *DAMAGE) as error:
         # Stored values that were changed can break any reader; one claim must not stop the rest.
         what = getattr(error, "code", type(error).__name__)
         with deps.work() as work:
-            work.alarms.raise_alarm("claim-step-failed", claim.id, f"{claim.state}: {what}")
+            work.alarms.raise_alarm("claim-step-failed", claim_id, f"{state}: {what}")
             work.commit()
         return False

@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from backend.domain.adjudication import adjudicate, estimate_submission
@@ -37,6 +38,18 @@ _OPEN_END: Final = dt.date(2099, 12, 31)
 _SETTLED = (ClaimState.SETTLED, ClaimState.PAYING, ClaimState.PAID)
 
 
+DAMAGE: Final = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
+"""What reading stored values raises that were changed behind the application's back."""
+
+YEAR_CHANGED: Final = "year-totals-changed"
+
+
+class StoredYearUnreadableError(DomainError):
+    """What is stored of an earlier claim of the year cannot be read: it was changed."""
+
+    code = "stored-year-unreadable"
+
+
 class StoredBillUnreadableError(DomainError):
     """What is stored of a bill cannot be read as an invoice record: it was changed."""
 
@@ -48,7 +61,7 @@ def read_record(work: ClaimWork, bill: StoredBill) -> dict[str, Any]:
     try:
         record = parse_canonical(bill.header.encode())
         lines = [parse_canonical(line.encode()) for line in work.claims.lines_of(bill.version_id)]
-    except (VerificationError, UnicodeError) as error:
+    except (VerificationError, *DAMAGE) as error:
         raise StoredBillUnreadableError(
             "存储的票据内容已无法读取", "the stored bill cannot be read as a record"
         ) from error
@@ -60,13 +73,28 @@ def read_record(work: ClaimWork, bill: StoredBill) -> dict[str, Any]:
 
 
 def read_invoice(work: ClaimWork, bill: StoredBill) -> Invoice:
-    return Invoice.from_record(read_record(work, bill))
+    record = read_record(work, bill)
+    try:
+        return Invoice.from_record(record)
+    except DAMAGE as error:
+        raise StoredBillUnreadableError(
+            "存储的票据内容已无法读取", "the stored record is not a bill"
+        ) from error
 
 
 def benefit_view(work: ClaimWork, bill: StoredBill) -> BillForBenefit:
     return bill_from_invoice(
         read_invoice(work, bill), invoice_key=bill.invoice_key, hospital_level=bill.hospital_level
     )
+
+
+def estimate_alone(
+    deps: ClaimServices, work: ClaimWork, person: Person, bill: StoredBill
+) -> ExplanationOfBenefits:
+    """The bill as if it were the year's only one: whether an amount can be worked out at all."""
+    snapshot = snapshot_of(person, deps.settings.region, deps.clock.now().date())
+    pack = pick_pack(deps.packs, deps.settings.region, bill.service_on)
+    return adjudicate(pack, benefit_view(work, bill), snapshot, History())
 
 
 def snapshot_of(person: Person, region: str, as_of: dt.date) -> PersonSnapshot:
@@ -121,19 +149,47 @@ def history_entry(claim: Claim, explanation: str) -> HistoryEntry:
 
 
 def history_before(work: ClaimWork, person_id: str, year: int, claim_id: str | None) -> History:
-    """The year's live claims before ``claim_id`` in the fixed order; all of them for None."""
-    entries = []
+    """The year's claims that count before ``claim_id`` in the fixed order; all for None.
+
+    Raises :class:`StoredYearUnreadableError` when what is stored of one of them is damaged.
+    """
+    entries: list[HistoryEntry] = []
     for claim in work.claims.live_of_year(person_id, year):
         if claim.id == claim_id:
             break
-        decision = work.decisions.latest(claim.id)
-        if decision is not None:
-            entries.append(history_entry(claim, decision.explanation))
-            continue
-        calculation = work.decisions.latest_calculation(claim.id)
-        if calculation is not None:
-            entries.append(history_entry(claim, calculation.explanation))
+        try:
+            entry = _entry_of(work, claim, entries)
+        except DAMAGE as error:
+            raise StoredYearUnreadableError(
+                "您今年的一笔报销记录有损坏，暂时算不出金额，请拨打电话",
+                f"the stored amounts of claim {claim.number} cannot be read",
+            ) from error
+        if entry is not None:
+            entries.append(entry)
     return History(tuple(entries))
+
+
+def _entry_of(work: ClaimWork, claim: Claim, before: Sequence[HistoryEntry]) -> HistoryEntry | None:
+    """What the claim counts for; None for one that was refused, final on the ledger or not."""
+    if claim.state is ClaimState.RELEASING:
+        return None
+    decision = work.decisions.latest(claim.id)
+    if decision is None:
+        calculation = work.decisions.latest_calculation(claim.id)
+        return None if calculation is None else history_entry(claim, calculation.explanation)
+    if decision.outcome == "refused":
+        return None
+    entry = history_entry(claim, decision.explanation)
+    counted = {one.claim_number for one in before}
+    is_stale = any(
+        one["claim_number"] not in counted
+        and one["visit_kind"] == str(entry.visit_kind)
+        and one["insurance_type"] == entry.insurance_type
+        for one in json.loads(decision.history_snapshot)["entries"]
+    )
+    # Decided on a reservation that was dropped since: towards the deductible it counts with what
+    # it really took, so that the year's deductible is still taken once (docs/adr/0005).
+    return replace(entry, deductible_base_fen=entry.deductible_fen) if is_stale else entry
 
 
 def estimate_bills(
@@ -174,6 +230,37 @@ def adjudicate_claim(
     history = history_before(work, claim.person_id, claim.benefit_year, claim.id)
     eob = adjudicate(pack, benefit_view(work, bill), snapshot, history)
     return eob, snapshot, history, pack
+
+
+def recalculate_year(deps: ClaimServices, work: ClaimWork, dropped: Claim) -> None:
+    """Work out the later claims of the year again, now that ``dropped`` counts no longer.
+
+    An amount that was decided already stays decided: an alarm names the claim and the difference
+    (docs/adr/0005). The caller holds the person's lock.
+    """
+    for other in work.claims.live_of_year(dropped.person_id, dropped.benefit_year):
+        if other.id == dropped.id or other.state is ClaimState.RELEASING:
+            continue
+        decision = work.decisions.latest(other.id)
+        if decision is not None and decision.outcome == "refused":
+            continue
+        bill = work.claims.bill_of_version(other.version_id)
+        try:
+            eob, _, _, _ = adjudicate_claim(deps, work, other, bill)
+        except DomainError:
+            continue  # its own step, or the next calculation of the year, says so
+        if decision is None:
+            store_calculation(deps, work, other.id, eob)
+            continue
+        work.alarms.clear(YEAR_CHANGED, other.id)
+        difference = decision.paid_fen - eob.paid_fen
+        if difference:
+            work.alarms.raise_alarm(
+                YEAR_CHANGED,
+                other.id,
+                f"claim {other.number} was decided at {decision.paid_fen} fen; without claim "
+                f"{dropped.number} it is {eob.paid_fen} fen: {difference:+d} fen too much",
+            )
 
 
 def store_calculation(

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from backend.domain.claim import ClaimState
+from backend.domain.claim import ClaimState, StageOutcome
 from backend.domain.ledger import IntentKind, IntentState, LedgerIntent, SlotState
+from backend.service_layer.claims import screening
+from backend.service_layer.claims.benefits import recalculate_year
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
-from backend.service_layer.claims.records import Claim, Decision, Payout
-from backend.service_layer.claims.screen_step import close_refused, wait_for
+from backend.service_layer.claims.records import Claim, Decision, Payout, StageResult
+from backend.service_layer.claims.screen_step import (
+    close_refused,
+    keep_waiting,
+    store_stage,
+    wait_for,
+)
 from backend.service_layer.failpoints import reach
 
 REASON_REFUSED = 1
@@ -15,8 +22,9 @@ REASON_BILL_VOID = 3
 
 
 def enqueue_closing(deps: ClaimServices, claim: Claim) -> bool:
-    """decided -> settling, or releasing for a refusal."""
+    """decided -> settling, or releasing for a refusal or a bill that no longer stands."""
     with deps.work() as work:
+        work.people.lock(claim.person_id)
         if work.claims.get(claim.id, lock=True).state is not claim.state:
             return False
         decision = work.decisions.latest(claim.id)
@@ -24,10 +32,32 @@ def enqueue_closing(deps: ClaimServices, claim: Claim) -> bool:
         if decision.outcome == "refused":
             enqueue_release(deps, work, claim, REASON_REFUSED, decision)
         else:
+            stop = screening.standing(work.claims.bill_of_version(claim.version_id))
+            if stop is not None:
+                return _hold_settlement(deps, work, claim, screening.stopped(stop, {}))
             _enqueue_settle(deps, work, claim, decision)
         work.commit()
     reach("claims.settle-enqueued")
     return True
+
+
+def _hold_settlement(
+    deps: ClaimServices, work: ClaimWork, claim: Claim, result: StageResult
+) -> bool:
+    """The bill changed since the decision: wait for a dispute, else give the lock back."""
+    now = deps.clock.now()
+    if result.outcome is StageOutcome.WAITING:
+        return keep_waiting(deps, work, claim, result, now)
+    store_stage(deps, work, claim, result, now)
+    enqueue_release(deps, work, claim, release_reason(result), None)
+    work.commit()
+    return True
+
+
+def release_reason(result: StageResult) -> int:
+    """The reason code of a release without a decision."""
+    codes = {reason.code for reason in result.reasons}
+    return REASON_BILL_VOID if codes & {"void", "reversed"} else REASON_LAPSED
 
 
 def _enqueue_settle(deps: ClaimServices, work: ClaimWork, claim: Claim, decision: Decision) -> None:
@@ -79,6 +109,7 @@ def enqueue_release(
     work.claims.update(
         claim.id, claim.state, deps.clock.now(), state=ClaimState.RELEASING, waiting_for=None
     )
+    recalculate_year(deps, work, claim)
 
 
 def _enqueue(
@@ -131,6 +162,7 @@ def read_settlement(deps: ClaimServices, claim: Claim) -> bool:
         reach("claims.settled")
         return changed
     with deps.work() as work:
+        work.people.lock(claim.person_id)
         if work.claims.get(claim.id, lock=True).state is not claim.state:
             return False
         if intent.outcome in ("is-void", "is-reversed"):
@@ -230,6 +262,7 @@ def read_release(deps: ClaimServices, claim: Claim) -> bool:
             return wait_for(deps, claim, "operator")
         return False
     with deps.work() as work:
+        work.people.lock(claim.person_id)
         if work.claims.get(claim.id, lock=True).state is not claim.state:
             return False
         if not intent.took_effect and intent.outcome != "stale":

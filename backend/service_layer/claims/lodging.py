@@ -9,15 +9,21 @@ from backend.domain.claim import ClaimState, Stage, StageOutcome
 from backend.domain.explanation import ExplanationOfBenefits
 from backend.domain.ledger import IntentKind, IntentState, LedgerIntent
 from backend.service_layer.claims import screening
-from backend.service_layer.claims.benefits import adjudicate_claim, store_calculation
-from backend.service_layer.claims.closing import enqueue_release
+from backend.service_layer.claims.benefits import (
+    adjudicate_claim,
+    recalculate_year,
+    store_calculation,
+)
+from backend.service_layer.claims.claimable import DISPUTED
+from backend.service_layer.claims.closing import enqueue_release, release_reason
 from backend.service_layer.claims.decide import REFUSED_MARK, store_decision
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
-from backend.service_layer.claims.records import Claim, Reason, StageResult
+from backend.service_layer.claims.records import MISMATCH, Claim, Reason, StageResult
 from backend.service_layer.claims.screen_step import (
     close_refused,
     compare,
     holder_text,
+    keep_waiting,
     raise_mismatch,
     store_stage,
     take_readings,
@@ -29,6 +35,7 @@ LOCK: Final = dt.timedelta(days=175)
 """How long the ledger keeps the bill for us: within the 180 days that the contract
 allows, and longer than the legal clock."""
 
+NOT_POSSIBLE: Final = "lodge-not-possible"
 RETRY_AFTER: Final = dt.timedelta(seconds=30)
 _TRY_AGAIN: Final = frozenset({"paused", "suspended", "bad-deadline", "quarantined"})
 _REFUSALS: Final = {
@@ -55,12 +62,18 @@ def enqueue_lodge(deps: ClaimServices, claim: Claim) -> bool:
     head = deps.ledger.head()
     counter = deps.ledger.slot(bill.invoice_key).lodge_counter + 1
     with deps.work() as work:
+        work.people.lock(claim.person_id)
         if work.claims.get(claim.id, lock=True).state is not claim.state:
             return False
+        # The bill may have changed since it was screened; it is not locked by reading it.
+        stop = screening.standing(work.claims.bill_of_version(claim.version_id))
+        if stop is not None:
+            return _hold_lodge(deps, work, claim, screening.stopped(stop, {}))
         position = work.batches.position_of(claim.version_id)
         account = work.claims.payer_account(claim.payer_number)
         if position is None or account is None:
-            return False
+            return _cannot_lodge(deps, work, claim, "position" if position is None else "account")
+        work.alarms.clear(NOT_POSSIBLE, claim.id)
         work.outbox.add(
             LedgerIntent(
                 id=deps.ids.new_id("int"),
@@ -90,6 +103,26 @@ def enqueue_lodge(deps: ClaimServices, claim: Claim) -> bool:
     return True
 
 
+def _hold_lodge(deps: ClaimServices, work: ClaimWork, claim: Claim, result: StageResult) -> bool:
+    now = deps.clock.now()
+    if result.outcome is StageOutcome.WAITING:
+        return keep_waiting(deps, work, claim, result, now)
+    store_stage(deps, work, claim, result, now)
+    close_refused(deps, work, claim)
+    work.commit()
+    return True
+
+
+def _cannot_lodge(deps: ClaimServices, work: ClaimWork, claim: Claim, missing: str) -> bool:
+    """Something that only an operator can put right is missing: said once, tried again."""
+    if claim.waiting_for == "operator":
+        return False
+    work.alarms.raise_alarm(NOT_POSSIBLE, claim.id, f"claim {claim.number}: no {missing}")
+    work.claims.update(claim.id, claim.state, deps.clock.now(), waiting_for="operator")
+    work.commit()
+    return True
+
+
 def read_lodge(deps: ClaimServices, claim: Claim) -> bool:
     """lodging -> lodged once the lodge is final, or refused naming the holder."""
     with deps.work(write=False) as work:
@@ -99,9 +132,12 @@ def read_lodge(deps: ClaimServices, claim: Claim) -> bool:
     intent = intents[-1]
     if intent.state is IntentState.QUARANTINED:
         return wait_for(deps, claim, "operator")
+    if intent.state is IntentState.QUEUED:
+        return _read_queued(deps, claim)
     if not intent.is_final:
         return False
     with deps.work() as work:
+        work.people.lock(claim.person_id)
         if work.claims.get(claim.id, lock=True).state is not claim.state:
             return False
         now = deps.clock.now()
@@ -125,6 +161,14 @@ def read_lodge(deps: ClaimServices, claim: Claim) -> bool:
         work.commit()
     reach("claims.lodged")
     return True
+
+
+def _read_queued(deps: ClaimServices, claim: Claim) -> bool:
+    """A lodge that is not signed yet is held while its bill is disputed; the page says so."""
+    with deps.work(write=False) as work:
+        stop = screening.standing(work.claims.bill_of_version(claim.version_id))
+    is_held = stop is not None and stop.code == DISPUTED
+    return wait_for(deps, claim, "dispute" if is_held else None)
 
 
 def _refused_by_ledger(
@@ -166,6 +210,8 @@ def decide(deps: ClaimServices, claim: Claim) -> bool:
         if work.claims.get(claim.id, lock=True).state is not claim.state:
             return False
         result = compare(deps, work, claim, readings.ledger)
+        if result.outcome is StageOutcome.WAITING:
+            return keep_waiting(deps, work, claim, result, started)
         store_stage(deps, work, claim, result, started)
         if result.outcome is StageOutcome.REFUSED:
             _stop_lodged(deps, work, claim, result)
@@ -205,6 +251,8 @@ def conclude(deps: ClaimServices, work: ClaimWork, claim: Claim) -> None:
     store_decision(
         deps, work, claim, adjudicated, outcome=outcome, decided_by=decided_by, reason=reason
     )
+    if outcome == "refused":
+        recalculate_year(deps, work, claim)
 
 
 def _reason_of(eob: ExplanationOfBenefits) -> str:
@@ -215,8 +263,6 @@ def _reason_of(eob: ExplanationOfBenefits) -> str:
 
 def _stop_lodged(deps: ClaimServices, work: ClaimWork, claim: Claim, result: StageResult) -> None:
     """The bill no longer holds after we locked it: give the lock back without a decision."""
-    reasons = {reason.code for reason in result.reasons}
-    if screening.MISMATCH in reasons:
+    if any(reason.code == MISMATCH for reason in result.reasons):
         raise_mismatch(work, claim, result)
-    code = 3 if reasons & {"void", "reversed"} else 2
-    enqueue_release(deps, work, claim, code, None)
+    enqueue_release(deps, work, claim, release_reason(result), None)

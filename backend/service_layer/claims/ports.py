@@ -112,6 +112,12 @@ class People(Protocol):
     def get_login(self, login_id: str) -> Login | None: ...
 
 
+class ClaimAlarms(Alarms, Protocol):
+    def clear(self, code: str, subject: str) -> None:
+        """Close an alarm whose condition has ended."""
+        ...
+
+
 class ClaimWork(Protocol):
     """One database transaction with the repositories that claims use."""
 
@@ -128,7 +134,7 @@ class ClaimWork(Protocol):
     @property
     def batches(self) -> Batches: ...
     @property
-    def alarms(self) -> Alarms: ...
+    def alarms(self) -> ClaimAlarms: ...
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -153,8 +159,12 @@ class ClaimSettings(Protocol):
 
 
 class Calendar(Protocol):
-    def add_working_days(self, start: dt.date, days: int) -> dt.date:
+    def due_date(self, start: dt.date, days: int) -> dt.date:
         """The day on which ``days`` working days after ``start`` have passed."""
+        ...
+
+    def is_announced(self, year: int) -> bool:
+        """Whether that year's holidays are published; before that a date in it may move."""
         ...
 
 
@@ -183,7 +193,7 @@ class ClaimServices(Protocol):
     @property
     def catalogue(self) -> Any: ...
     @property
-    def calendar(self) -> Any: ...
+    def calendar(self) -> Calendar: ...
     @property
     def network_key(self) -> bytes: ...
     @property

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from backend.domain.claim import CLOSED_STATES, ClaimState, Stage, StageOutcome
+
+MISMATCH: Final = "fingerprint-mismatch"
+"""The reason code of a stored bill that is not what the ledger holds of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,9 @@ class StoredBill:
     """The current version of an uploaded bill, without its lines.
 
     ``kind`` is the batch leaf's record kind (1 claimable, 2 settled, 3 red); ``header`` the
-    canonical JSON of the record without its lines.
+    canonical JSON of the record without its lines. ``is_disputed`` while another institution's
+    bill of the same number is looked into, and after a ruling for that one, which
+    ``is_ruled_against`` tells apart.
     """
 
     invoice_id: str
@@ -68,6 +73,7 @@ class StoredBill:
     fingerprint: bytes
     wrapped_secret: bytes | None
     uploaded_at: dt.datetime
+    is_ruled_against: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,13 @@ from backend.service_layer.claims.benefits import (
     adjudicate_claim,
     pick_pack,
     read_record,
+    recalculate_year,
     snapshot_of,
     store_calculation,
 )
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import (
+    MISMATCH,
     Claim,
     PendReason,
     Reason,
@@ -66,21 +68,19 @@ def screen(deps: ClaimServices, claim: Claim) -> bool:
     readings = take_readings(deps, claim)
     started = deps.clock.now()
     with deps.work() as work:
+        work.people.lock(claim.person_id)
         if not _still(work, claim):
             return False
         if readings.ledger is None:
             result = readings.data_flow
             if readings.is_ledger_silent:
                 result = screening.ledger_silent(Stage.SCREENING)
-            changed = store_stage(deps, work, claim, result, started)
-            if changed:
-                work.claims.update(
-                    claim.id, claim.state, deps.clock.now(), waiting_for=result.waiting_for
-                )
-                work.commit()
-            return changed
+            return keep_waiting(deps, work, claim, result, started)
+        compared = compare(deps, work, claim, readings.ledger)
+        if compared.outcome is StageOutcome.WAITING:
+            return keep_waiting(deps, work, claim, compared, started)
         store_stage(deps, work, claim, readings.data_flow, started)
-        if not run_checks(deps, work, claim, readings.ledger, started):
+        if not run_checks(deps, work, claim, compared, started):
             work.commit()
             return True
         work.claims.update(
@@ -96,18 +96,34 @@ def _still(work: ClaimWork, claim: Claim) -> bool:
     return work.claims.get(claim.id, lock=True).state is claim.state
 
 
+def keep_waiting(
+    deps: ClaimServices,
+    work: ClaimWork,
+    claim: Claim,
+    result: StageResult,
+    started: dt.datetime,
+) -> bool:
+    """Store once that the stage waits and for what, and commit; the claim stays where it is."""
+    changed = store_stage(deps, work, claim, result, started)
+    if changed or claim.waiting_for != result.waiting_for:
+        work.claims.update(claim.id, claim.state, deps.clock.now(), waiting_for=result.waiting_for)
+        work.commit()
+        return True
+    return False
+
+
 def run_checks(
     deps: ClaimServices,
     work: ClaimWork,
     claim: Claim,
-    reading: screening.LedgerReading,
+    compared: StageResult,
     started: dt.datetime,
 ) -> bool:
-    """Screening, matching and audit; stores each stage. False: refused (and the claim with it)."""
-    result = compare(deps, work, claim, reading)
-    store_stage(deps, work, claim, result, started)
-    if result.outcome is StageOutcome.REFUSED:
-        refuse_unlodged(deps, work, claim, result)
+    """Screening as ``compared``, then matching and audit; stores each stage. False: refused (and
+    the claim with it)."""
+    store_stage(deps, work, claim, compared, started)
+    if compared.outcome is StageOutcome.REFUSED:
+        refuse_unlodged(deps, work, claim, compared)
         return False
     bill = work.claims.bill_of_version(claim.version_id)
     for stage in (_match, _audit):
@@ -258,7 +274,7 @@ def refuse_unlodged(
     deps: ClaimServices, work: ClaimWork, claim: Claim, result: StageResult
 ) -> None:
     """An exact fact refuses a claim that holds nothing on the ledger: it leaves its submission."""
-    if any(reason.code == screening.MISMATCH for reason in result.reasons):
+    if any(reason.code == MISMATCH for reason in result.reasons):
         raise_mismatch(work, claim, result)
     close_refused(deps, work, claim)
 
@@ -266,7 +282,7 @@ def refuse_unlodged(
 def raise_mismatch(work: ClaimWork, claim: Claim, result: StageResult) -> None:
     faults: Any = result.inputs.get("faults", [])
     work.alarms.raise_alarm(
-        screening.MISMATCH, claim.version_id, f"claim {claim.number}: {', '.join(faults)}"
+        MISMATCH, claim.version_id, f"claim {claim.number}: {', '.join(faults)}"
     )
 
 
@@ -281,19 +297,8 @@ def close_refused(deps: ClaimServices, work: ClaimWork, claim: Claim) -> bool:
         waiting_for=None,
     )
     if changed:
-        _recalculate_year(deps, work, claim)
+        recalculate_year(deps, work, claim)
     return changed
-
-
-def _recalculate_year(deps: ClaimServices, work: ClaimWork, refused: Claim) -> None:
-    for other in work.claims.live_of_year(refused.person_id, refused.benefit_year):
-        if other.decision_version == 0:
-            bill = work.claims.bill_of_version(other.version_id)
-            try:
-                eob, _, _, _ = adjudicate_claim(deps, work, other, bill)
-            except DomainError:
-                continue  # its own step will raise the alarm
-            store_calculation(deps, work, other.id, eob)
 
 
 def calculate(deps: ClaimServices, claim: Claim) -> bool:
@@ -313,8 +318,8 @@ def calculate(deps: ClaimServices, claim: Claim) -> bool:
     return True
 
 
-def wait_for(deps: ClaimServices, claim: Claim, what: str) -> bool:
-    """Say on the claim what it waits for; writes only when that changes."""
+def wait_for(deps: ClaimServices, claim: Claim, what: str | None) -> bool:
+    """Say on the claim what it waits for (None: no longer); writes only when that changes."""
     if claim.waiting_for == what:
         return False
     with deps.work() as work:

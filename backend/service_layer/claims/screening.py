@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from backend.domain.claim import Stage, StageOutcome
 from backend.domain.explanation import ExplanationOfBenefits
 from backend.domain.invoice import Invoice
 from backend.domain.ledger import SlotState
-from backend.service_layer.claims.claimable import reason_not_offered
+from backend.service_layer.claims.claimable import DISPUTED, reason_not_offered
 from backend.service_layer.claims.records import (
+    MISMATCH,
     Person,
     Reason,
     StageResult,
@@ -28,8 +29,6 @@ from verifier.commitment.batch import BatchLeaf, RecordKind, batch_head
 from verifier.commitment.fingerprint import compute_fingerprint
 from verifier.commitment.invoice_key import compute_invoice_key
 from verifier.errors import VerificationError
-
-MISMATCH: Final = "fingerprint-mismatch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +183,28 @@ def slot_reason(  # noqa: PLR0911 - one return a rule, in the order of the contr
     return None
 
 
+def standing(bill: StoredBill) -> Reason | None:
+    """Why the bill as it is stored now must not go on to the ledger, or None."""
+    reason = reason_not_offered(bill)
+    if reason is None and not bill.is_current:
+        reason = Reason(
+            "corrected",
+            "医院更正了这张票据，请按更正后的票据重新申请",
+            "the hospital has corrected this bill; claim the corrected one",
+        )
+    return reason
+
+
+def stopped(reason: Reason, inputs: dict[str, Any]) -> StageResult:
+    """Refused for the reason; a dispute only waits, else whoever squats a number kills the
+    genuine claim (design: ledger protocol 2)."""
+    if reason.code == DISPUTED:
+        return StageResult(
+            Stage.SCREENING, StageOutcome.WAITING, inputs, (reason,), waiting_for="dispute"
+        )
+    return StageResult(Stage.SCREENING, StageOutcome.REFUSED, inputs, (reason,))
+
+
 def screening(
     bill: StoredBill,
     faults: list[str],
@@ -210,16 +231,10 @@ def screening(
             "the stored bill does not match its fingerprint on the ledger; stopped, alarm raised",
         )
         return StageResult(Stage.SCREENING, StageOutcome.REFUSED, inputs, (reason,))
-    reason_now = reason_not_offered(bill, None, None)
-    if reason_now is None and not bill.is_current:
-        reason_now = Reason(
-            "corrected",
-            "医院更正了这张票据，请按更正后的票据重新申请",
-            "the hospital has corrected this bill; claim the corrected one",
-        )
-    reason_now = reason_now or slot_reason(reading, reference, own, holder_text)
+    # A dispute comes first: whatever the slot says meanwhile may be the squatter's doing.
+    reason_now = standing(bill) or slot_reason(reading, reference, own, holder_text)
     if reason_now is not None:
-        return StageResult(Stage.SCREENING, StageOutcome.REFUSED, inputs, (reason_now,))
+        return stopped(reason_now, inputs)
     return StageResult(Stage.SCREENING, StageOutcome.PASSED, inputs)
 
 

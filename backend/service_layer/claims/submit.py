@@ -12,7 +12,12 @@ from typing import Final
 from backend.domain.claim import ClaimState
 from backend.domain.errors import DomainError, NotFoundError
 from backend.service_layer.claims.benefits import estimate_bills, store_calculation
-from backend.service_layer.claims.claimable import bills_of, reason_not_offered
+from backend.service_layer.claims.claimable import (
+    bills_of,
+    reason_not_offered,
+    reason_not_payable,
+    refused_for_good,
+)
 from backend.service_layer.claims.ports import BillHeldError, ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Person, StoredBill, Submission
 
@@ -129,9 +134,10 @@ def _chosen_bills(
         if live is not None:
             holders[invoice_id] = live
             continue
-        reason = reason_not_offered(own[invoice_id], None, work.claims.latest_on(invoice_id))
+        bill = own[invoice_id]
+        bar = refused_for_good(work, bill, work.claims.latest_on(invoice_id))
+        reason = reason_not_offered(bill, None, bar) or reason_not_payable(deps, work, person, bill)
         if reason is not None:
-            bill = own[invoice_id]
             refused.append(f"{bill.institution_name} {bill.service_on.isoformat()}：{reason.zh}")
     if holders:
         raise BillHeldError(holders)

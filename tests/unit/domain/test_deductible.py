@@ -30,6 +30,10 @@ def taken(mode: str, past: list[Any], now: Any, standard: int = 80_000, **rule: 
         # clamp(S - P, 0, x): P is in-scope cost, not the deductible taken
         ("per-year", [{"in_scope_fen": 50_000}], 100_000, 30_000),
         ("per-year", [{"in_scope_fen": 90_000}], 100_000, 0),
+        # an entry that took too little counts with what it took (docs/adr/0005)
+        ("per-year", [{"in_scope_fen": 90_000, "deductible_base_fen": 0}], 100_000, 80_000),
+        ("per-year", [{"in_scope_fen": 90_000, "deductible_base_fen": 30_000}], 100_000, 50_000),
+        ("once-per-hospital-year", [{"deductible_base_fen": 0}], 100_000, 80_000),
         ("per-year", [{"in_scope_fen": 10_000}], 40_000, 40_000),
         ("per-year", [{"in_scope_fen": 50_000, **IN}], 100_000, 80_000),
         ("per-year", [{"in_scope_fen": 50_000, "insurance_type": "390"}], 100_000, 80_000),
