@@ -11,6 +11,7 @@ import click
 from backend.adapters.catalogue import load_catalogue
 from backend.adapters.policy_packs import load_packs
 from backend.domain.errors import DomainError
+from scripts.hospital_agent import AgentError
 from scripts.sample_data.documents import bill_bytes
 from scripts.sample_data.new_bill import new_bill
 from scripts.sample_data.population import (
@@ -139,6 +140,9 @@ def main() -> None:
         sys.exit(error.exit_code)
     except DomainError as error:
         click.echo(f"{error.zh}\n{error.en}\n[{error.code}]", err=True)
+        sys.exit(1)
+    except AgentError as error:
+        click.echo(str(error), err=True)
         sys.exit(1)
     except OSError as error:
         click.echo(f"文件无法读写 / a file cannot be read or written: {error}", err=True)
