@@ -31,7 +31,8 @@ class DatabaseURLError(DomainError):
 def make_engine(url: str) -> sa.Engine:
     """An engine for ``sqlite:///path`` or ``postgresql[+psycopg]://...``.
 
-    The folder of a SQLite file is created. Nothing is opened until the first use.
+    The folder of a SQLite file is created. Nothing is opened until the first use. Errors name
+    the statement without its values, which are personal data and end in logs.
     """
     try:
         parsed = sa.make_url(url)
@@ -44,6 +45,7 @@ def make_engine(url: str) -> sa.Engine:
         return sa.create_engine(
             parsed.set(drivername="postgresql+psycopg"),
             isolation_level="READ COMMITTED",
+            hide_parameters=True,
             pool_size=POOL_SIZE,
             pool_pre_ping=True,
             connect_args={"connect_timeout": BUSY_TIMEOUT_SECONDS},
@@ -63,6 +65,7 @@ def _sqlite_engine(url: sa.URL) -> sa.Engine:
     Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(
         url,
+        hide_parameters=True,
         pool_size=POOL_SIZE,
         connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
     )

@@ -183,3 +183,11 @@ def test_reader_does_not_wait_for_a_writer(migrated: sa.Engine) -> None:
 def test_other_databases_are_refused(url: str, message: str) -> None:
     with pytest.raises(DatabaseURLError, match=message):
         make_engine(url)
+
+
+def test_an_error_names_no_value_of_the_statement(engine: sa.Engine) -> None:
+    """Values are personal data, and errors end in logs."""
+    with engine.connect() as connection, pytest.raises(sa.exc.SQLAlchemyError) as caught:
+        connection.execute(sa.text("SELECT * FROM nowhere WHERE name = :name"), {"name": "测试甲"})
+    assert "nowhere" in str(caught.value)
+    assert "测试甲" not in str(caught.value)
