@@ -104,6 +104,8 @@ def _as_function(view: Any) -> Any:
 
 def _enforce(app: Flask) -> Any:
     g.request_id = secrets.token_hex(8)
+    if "\x00" in request.path or any("\x00" in text for text in request.args.values()):
+        raise NotFoundError("没有找到这个页面", "there is no such page")  # no text of ours has one
     if request.endpoint is None:
         return None  # the router answers 404 or 405
     rule = rule_of(app, request.endpoint)

@@ -55,7 +55,7 @@ def log_in(username: str, password: str, code: str) -> None:
         raise LoginRefusedError("尝试太多，请一分钟后再试", "too many tries; wait a minute")
     deps = services()
     with deps.work(write=False) as work:
-        login = work.people.find_login(username[:60])
+        login = None if "\x00" in username else work.people.find_login(username[:60])
     known = login is not None and login.role == "citizen" and login.person_id is not None
     stored = login.password_hash if login is not None and known else _NOBODY
     is_right = check_password_hash(stored, password[:200])

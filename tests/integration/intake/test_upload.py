@@ -250,6 +250,24 @@ class TestRefusals:
         assert (answer.status_code, answer.json["code"]) == (413, "http-413")
 
 
+class TestNul:
+    """PostgreSQL refuses a text with NUL: it must not come as far."""
+
+    @pytest.mark.parametrize(
+        "path", ["/v1/invoices/%00", "/v1/invoices?after=%00", "/m/claims/%00", "/v/%00", "/%00"]
+    )
+    def test_a_path_or_query_with_nul_is_not_found(
+        self, house: House, monkeypatch: pytest.MonkeyPatch, path: str
+    ) -> None:
+        def refuse(_: Any, **__: Any) -> Any:
+            raise AssertionError("the database was asked")
+
+        monkeypatch.setattr(type(house.services), "work", refuse)
+        headers = {"Authorization": f"Bearer {house.keys[FIRST]}"}
+
+        assert house.client.get(path, headers=headers).status_code == 404
+
+
 class TestKeys:
     @pytest.mark.parametrize("header", ["", "Bearer", "Bearer wrong-key-0123456789", "Basic x"])
     def test_no_view_answers_without_a_live_key(self, house: House, header: str) -> None:
