@@ -44,7 +44,9 @@ def command(host: str, port: int, workers: int, threads: int, forwarded_allow_ip
     written: paths name bills and claims.
     """
     # A missing secret is one plain message here, not a traceback of each worker.
-    Settings.from_environment().secret("session_key")
+    settings = Settings.from_environment()
+    for name in ("network_key", "wrapping_key", "session_key"):
+        settings.secret(name)
     _application(
         {
             "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",

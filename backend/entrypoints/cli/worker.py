@@ -25,7 +25,11 @@ def command(once: bool) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    worker = Worker(build_services(), stop)
+    services = build_services()
+    # A missing secret is one plain message here, not a claim that never moves on.
+    for name in ("network_key", "wrapping_key"):
+        services.settings.secret(name)
+    worker = Worker(services, stop)
     if once:
         worker.run_once()
     else:
