@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from backend.adapters.database import tables
+from tests.e2e.auditor import VERIFIED, Auditor
 from tests.e2e.processes import ROOT, wait_for
 from tests.e2e.system import System
 
@@ -84,3 +87,21 @@ def test_no_key_of_a_sample_hospital_lies_in_plain_text(loaded: System) -> None:
         if key is not None:
             texts = [path.read_bytes() for path in folder.iterdir()]
             assert not any(key in text or key.hex().encode() in text for text in texts)
+
+
+def test_public_trust_file_leaves_the_key_check_unchecked(
+    paid: System, bundle: dict[str, Any], auditor: Auditor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Check 5 needs the network key, which is in the secret trust file only."""
+    public = paid.settings.var_dir / "trust.json"
+    secret = paid.settings.var_dir / "trust-with-network-key.json"
+    assert secret.stat().st_mode & 0o777 == 0o600
+    assert paid.services.network_key.hex() not in public.read_text("utf-8")
+    statuses = {}
+    for path in (public, secret):
+        trust = json.loads(path.read_text("utf-8"))
+        assert auditor.judge(bundle, "--json", trust=trust) == VERIFIED
+        checks = json.loads(capsys.readouterr().out)["checks"]
+        statuses[path] = {check["number"]: check["status"] for check in checks}
+    assert set(statuses[secret].values()) == {"OK"}
+    assert statuses[public] == statuses[secret] | {5: "NOT CHECKED"}
