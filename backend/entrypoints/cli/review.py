@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from backend.domain.money import format_yuan
+
 
 @click.group(name="review", help="列出待核对的申请，批准或不批准 / pended claims.")
 def command() -> None:
@@ -46,7 +48,7 @@ def show_command(number: str) -> None:
         done = f"{pend.resolved_by}：{pend.resolution}" if pend.resolved_at else "待核对"
         click.echo(f"  [{pend.code}] {pend.zh} -> {done}")
     if calculation is not None:
-        click.echo(f"  测算 {calculation.paid_fen / 100:,.2f} 元（第 {calculation.version} 版）")
+        click.echo(f"  测算 {format_yuan(calculation.paid_fen)} 元（第 {calculation.version} 版）")
 
 
 @command.command("approve")

@@ -65,6 +65,12 @@ _WAITING = {
     "ledger-refused": Status(
         "已受理，正在排队", "账本暂停受理，恢复后自动继续，您不用做什么。", "wait"
     ),
+    "dispute": Status(
+        "已受理，等核实票号",
+        "另一家医院上传了相同号码的票据，工作人员正在核实哪一张是真的。"
+        "核实后自动继续，您不用做什么。",
+        "wait",
+    ),
     "operator": Status("需要工作人员处理", "我们已收到报警，处理后继续。不会重复付款。", "wait"),
     "payout-held": Status("暂缓打款", "票据状态有变化，工作人员正在核实。", "wait"),
     "payee": Status("银行退回了打款", "请拨打 12393 核对收款账户。", "wait"),
@@ -88,8 +94,47 @@ _STATES = {
     ClaimState.PAYING: Status("已核定，正在打款", "已通知银行。", "good", "核定盖戳"),
     ClaimState.PAID: Status("已打款", "银行已回执。", "good", "核定盖戳"),
     ClaimState.RELEASING: Status("不予报销，正在登记", "结果正在写入账本。", "wait"),
-    ClaimState.REFUSED: Status("没有通过", "这张票据这次不能报销，原因在下面。", "wait"),
+    ClaimState.REFUSED: Status("没有通过", "这张票据这次没有报销，原因在下面。", "wait"),
 }
+
+
+PROVISIONAL = "（以国务院放假通知为准）"
+
+_AGAIN = "回首页就能再选这张票据。"
+_CALL = "认为不对，请打电话 {phone}。"
+_REPLACED = "请向医院要一张有效的票据，新票据上传后可以报销。" + _CALL
+_SETTLED = "这张票据已经报过，不会再报一次。" + _CALL
+_NEXT = {
+    "refused": "这张票据没有被占用。医院更正票据后，更正的那张可以再申请。"
+    "认为不对，可以打电话 {phone} 申请人工复核。",
+    "locked": "这张票据现在由另一笔申请占用。那笔申请放开以后，" + _AGAIN + _CALL,
+    "already-settled": _SETTLED,
+    "settled-by-payer": _SETTLED,
+    "settled-by-basic": _SETTLED,
+    "settled": _SETTLED,
+    "settled-online": _SETTLED,
+    "nothing-left": "没有要您付的余额，不用再报。" + _CALL,
+    "void": _REPLACED,
+    "is-void": _REPLACED,
+    "reversed": _REPLACED,
+    "is-reversed": _REPLACED,
+    "red": _REPLACED,
+    "corrected": "更正后的票据在首页，请重新申请。",
+    "on-paper": "把纸质票退回医院，退回登记以后，" + _AGAIN + _CALL,
+    "is-on-paper": "把纸质票退回医院，退回登记以后，" + _AGAIN + _CALL,
+    "ruled-against": _CALL,
+    "bound-elsewhere": _CALL,
+    "fingerprint-mismatch": "工作人员已收到报警，您不用再交材料。想问进展，请打电话 {phone}。",
+    "not-covered": "参保信息更正以后，" + _AGAIN + _CALL,
+}
+
+
+def next_step(view: ClaimView, phone: str) -> str:
+    """What the citizen can do after a refusal, by its reason; nothing is said of the bill that
+    the reason does not tell."""
+    codes = [reason.code for reason in view.refusals]
+    found = next((_NEXT[code] for code in codes if code in _NEXT), "请打电话 {phone} 问清楚。")
+    return found.format(phone=phone)
 
 
 def status_of(view: ClaimView) -> Status:

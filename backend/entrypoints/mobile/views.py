@@ -30,7 +30,13 @@ from backend.entrypoints.mobile.session import (
     safe_target,
     services,
 )
-from backend.service_layer.claims.claimable import Claimable, estimate, list_claimable
+from backend.service_layer.claims.claimable import (
+    UNREADABLE,
+    Claimable,
+    estimate,
+    list_claimable,
+    report_unreadable,
+)
 from backend.service_layer.claims.ports import BillHeldError
 from backend.service_layer.claims.read import ClaimView, view_all, view_claim, view_submission
 from backend.service_layer.claims.records import StoredBill
@@ -57,6 +63,12 @@ def _day(value: Any) -> str:
     return texts.day(value) if value.year == this_year else texts.full_day(value)
 
 
+@blueprint.app_template_filter("if_announced")
+def _if_announced(value: Any) -> str:
+    """What follows a due date: a mark while the holidays of its year are not announced."""
+    return "" if services().calendar.is_announced(value.year) else texts.PROVISIONAL
+
+
 @blueprint.app_template_filter("full_day")
 def _full_day(value: Any) -> str:
     return texts.full_day(value)
@@ -80,6 +92,7 @@ def _page_facts() -> dict[str, Any]:
         "phone": PHONE,
         "status_of": texts.status_of,
         "chip_of": texts.chip_of,
+        "next_step": texts.next_step,
         "is_logged_in": "person_id" in g,
         "clocks": services().settings,
     }
@@ -146,6 +159,7 @@ def home() -> str:
         chosen = [entry.bill for entry in found.offered[:MAX_BILLS]]
         amounts, problem = _estimate(work, person, chosen)
         recent = [view for view in view_all(work, g.person_id) if not view.claim.is_closed][:3]
+    report_unreadable(deps, found)
     return render_template(
         "m/home.html",
         person=person,
@@ -156,6 +170,7 @@ def home() -> str:
         problem=problem,
         promised_on=_promised_on(),
         recent=recent,
+        damaged=[entry for entry in found.withheld if entry.reason.code == UNREADABLE],
     )
 
 
@@ -185,7 +200,9 @@ def estimate_ticked() -> Response:
     with deps.work(write=False) as work:
         person = work.people.get(g.person_id)
         bills = _ticked(list_claimable(deps, work, person))
-        amounts, _ = _estimate(work, person, bills)
+        amounts, problem = _estimate(work, person, bills)
+    if problem:  # the script keeps what it shows, and the next page says what is wrong
+        return make_response(jsonify(problem=problem), 503)
     return jsonify(
         total=texts.yuan(sum(eob.paid_fen for eob in amounts.values())),
         bills={key: texts.yuan(eob.paid_fen) for key, eob in amounts.items()},
@@ -291,6 +308,7 @@ def submission(submission_id: str) -> Response:
         person=person,
         heading=texts.submission_heading(is_moving, [view.claim.state for view in views]),
         is_moving=is_moving,
+        has_total=all(view.explanation or view.is_refused for view in views),
         total_fen=sum(view.paid_fen for view in views if not view.is_refused),
         is_decided=all(view.is_decided or view.claim.is_closed for view in views),
     )
@@ -343,6 +361,7 @@ def missing() -> str:
     deps = services()
     with deps.work(write=False) as work:
         found = list_claimable(deps, work, work.people.get(g.person_id))
+    report_unreadable(deps, found)
     return render_template("m/missing.html", withheld=found.withheld)
 
 

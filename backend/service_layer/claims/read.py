@@ -62,6 +62,11 @@ class ClaimView:
         return int(self.explanation["paid_fen"]) if self.explanation else 0
 
     @property
+    def has_amount(self) -> bool:
+        """Whether an amount may be shown: there is one, and it is not that of a refused claim."""
+        return bool(self.explanation) and not self.is_refused
+
+    @property
     def is_refused(self) -> bool:
         return self.claim.state in (ClaimState.REFUSED, ClaimState.RELEASING)
 
@@ -117,7 +122,7 @@ def _view(work: ClaimWork, claim: Claim) -> ClaimView:
         bill=work.claims.bill_of_version(claim.version_id),
         stages=stages,
         pends=tuple(work.claims.pends_of(claim.id)),
-        explanation=json.loads(text),
+        explanation=_readable(text),
         is_decided=decision is not None,
         decision=decision,
         payout=payout,
@@ -125,6 +130,17 @@ def _view(work: ClaimWork, claim: Claim) -> ClaimView:
         steps=tuple(_steps(work, claim, submission, decision, answer)),
         refusals=_refusals(stages, decision),
     )
+
+
+def _readable(text: str) -> dict[str, Any]:
+    """The stored explanation; empty when it was changed so that it is none, never an error: one
+    damaged claim must not hide the person's others."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    needed = ("paid_fen", "summary", "lines")
+    return found if isinstance(found, dict) and all(name in found for name in needed) else {}
 
 
 def _refusals(stages: tuple[StageRow, ...], decision: Decision | None) -> tuple[Reason, ...]:
