@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import click
@@ -25,8 +26,15 @@ def command(claim: str, output: Path) -> None:
 
     number = claim.replace(" ", "")
     bundle = export_claim(build_services(), number, policy_text)
-    output.write_text(json.dumps(bundle, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(bundle, ensure_ascii=False, indent=1) + "\n"
+    # The bundle opens a person's bill: a new file is for its owner. Path.open takes no opener.
+    with open(output, "w", encoding="utf-8", opener=_private) as file:
+        file.write(text)
     click.echo(f"已导出 {number} -> {output} / exported")
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def policy_text(policy_hash: bytes) -> str | None:

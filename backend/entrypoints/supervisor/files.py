@@ -57,9 +57,12 @@ class VarFolder:
         return self.path / "sample" / "logins.json"
 
     def prepare(self) -> None:
-        """Create the folders and, once, the secrets (files of mode 0600)."""
+        """Create the folders and, once, the secrets (files of mode 0600).
+
+        The database holds names and identity numbers: a new folder is closed to other users.
+        """
         for folder in (self.path, self.logs):
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.secrets_path.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name in SECRET_NAMES:
             path = self.secrets_path / name

@@ -148,7 +148,8 @@ def test_secrets_are_made_once_and_private(scene: Scene) -> None:
     first = path.read_text()
     assert re.fullmatch(r"[0-9a-f]{64}\n", first)
     assert path.stat().st_mode & 0o777 == 0o600
-    assert scene.var.secrets_path.stat().st_mode & 0o777 == 0o700
+    for folder in (scene.var.path, scene.var.logs, scene.var.secrets_path):
+        assert folder.stat().st_mode & 0o777 == 0o700
     scene.var.prepare()
     assert path.read_text() == first
     values = {item.read_text() for item in scene.var.secrets_path.iterdir()}
