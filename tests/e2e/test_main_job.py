@@ -56,6 +56,22 @@ SAMPLED_CHARACTERS = 300
 SHOWN = ("240.00", "70.00", "144.25", "8,148.00")
 SHOWN_TOTAL = "8,602.25"
 
+# (charged, paid) of each line by hand: a bill's payment over its lines' in-scope amounts, the fen
+# that is left to the largest remainder. 240.00 over 600.00 and 180.00 is 184.615 and 55.385.
+LINES = (
+    (("600.00", "184.62"), ("200.00", "55.38"), ("50.00", "0.00")),
+    (("40.00", "28.00"), ("60.00", "42.00")),
+    (("150.50", "90.30"), ("99.90", "53.95")),  # 144.25 over 150.50 and 89.91
+    (("6,000.00", "4,656.00"), ("5,000.00", "3,492.00"), ("1,000.00", "0.00")),
+)
+_LINE = re.compile(
+    r'<dt>\d+\. [^<]+</dt><dd class="num">([^<]+)</dd></div>(.*?)'
+    r'<dd class="strong">报销</dd><dd class="num strong">([^<]+)</dd>',
+    re.DOTALL,
+)
+_CUT = re.compile(r'<dd>[^<]+</dd><dd class="num">([^<]+)</dd>')
+_TOTAL = re.compile(r'<dt>合计报销</dt><dd class="num">([^<]+)</dd>')
+
 
 # --- one touch ------------------------------------------------------------------------------------
 
@@ -94,13 +110,30 @@ def test_ledger_holds_what_was_paid(touched: Touched) -> None:
 
 
 def test_each_line_of_a_claim_is_explained_to_the_fen(touched: Touched) -> None:
-    page = touched.closed
-    link = next(link for link in page.links if "/m/claims/" in link)
-    claim = touched.citizen.visitor.get(link)
-    assert "模拟银行" in claim.text
-    lines = touched.citizen.visitor.get(link + "/lines")
-    assert lines.status == 200
-    assert "合计报销" in lines.text
+    links = [link for link in touched.closed.links if "/m/claims/" in link]
+    assert len(links) == len(LINES)
+    for link, expected, total in zip(links, LINES, SHOWN, strict=True):
+        claim = touched.citizen.visitor.get(link)
+        assert "模拟银行" in claim.text
+        page = touched.citizen.visitor.get(link + "/lines")
+        assert page.status == 200
+        found = [
+            (_fen(submitted), [_fen(cut) for cut in _CUT.findall(body)], _fen(paid))
+            for submitted, body, paid in _LINE.findall(page.html)
+        ]
+        for submitted, cuts, paid in found:
+            assert submitted + sum(cuts) == paid, page.text
+            assert all(cut < 0 for cut in cuts), page.text  # no layer 2 on these bills
+        assert [(submitted, paid) for submitted, _, paid in found] == [
+            (_fen(submitted), _fen(paid)) for submitted, paid in expected
+        ]
+        (shown,) = _TOTAL.findall(page.html)
+        assert shown == total
+        assert sum(paid for _, _, paid in found) == _fen(total)
+
+
+def _fen(shown: str) -> int:
+    return int(shown.replace(",", "").replace("\u2212", "-").replace(".", ""))
 
 
 def test_sending_the_form_again_gives_the_same_submission(touched: Touched) -> None:
