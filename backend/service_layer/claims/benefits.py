@@ -244,11 +244,14 @@ def recalculate_year(deps: ClaimServices, work: ClaimWork, dropped: Claim) -> No
         decision = work.decisions.latest(other.id)
         if decision is not None and decision.outcome == "refused":
             continue
-        bill = work.claims.bill_of_version(other.version_id)
         try:
+            bill = work.claims.bill_of_version(other.version_id)
             eob, _, _, _ = adjudicate_claim(deps, work, other, bill)
-        except DomainError:
-            continue  # its own step, or the next calculation of the year, says so
+        except (DomainError, *DAMAGE) as error:
+            # Damage of one claim must not keep another from being refused.
+            what = getattr(error, "code", type(error).__name__)
+            work.alarms.raise_alarm("claim-step-failed", other.id, f"year totals: {what}")
+            continue
         if decision is None:
             store_calculation(deps, work, other.id, eob)
             continue

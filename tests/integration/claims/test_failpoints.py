@@ -46,7 +46,14 @@ def test_there_are_at_least_eight_points() -> None:
     assert len(POINTS) >= 8
 
 
-@pytest.mark.parametrize("point", POINTS)
+# Two points in the quick suite; the slow one takes them all, and the whole system at each again.
+QUICK = ("claims.decided", "claims.settle-enqueued")
+
+
+@pytest.mark.parametrize(
+    "point",
+    [pytest.param(p, marks=() if p in QUICK else pytest.mark.slow) for p in POINTS],
+)
 def test_killed_at(tmp_path: Path, point: str) -> None:
     world = World.make(tmp_path)
     person = world.person()

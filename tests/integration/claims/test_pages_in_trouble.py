@@ -180,6 +180,7 @@ def test_a_bill_that_another_payer_holds_is_not_called_free(
     page = read(client, f"/m/claims/{claim.id}")
     assert "没有被占用" not in page
     assert "由另一笔申请占用" in page and "回首页就能再选" in page
+    assert "钱是怎么算的" not in page  # nothing was worked out that counts
 
 
 def test_a_refusal_by_decision_says_that_the_bill_is_free(

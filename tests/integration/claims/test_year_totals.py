@@ -177,3 +177,19 @@ def test_a_refusal_of_what_is_not_covered_changes_nothing_of_the_year(world: Wor
     world.run()
     assert decided(world, late).paid_fen == 12_000
     assert changed(world) == []
+
+
+def test_a_damaged_later_claim_does_not_keep_an_earlier_one_from_being_refused(
+    world: World,
+) -> None:
+    early, late = overpaid(world, world.person())
+    world.sql(
+        "UPDATE invoice_version SET header = '{}' WHERE id = :version", version=late.version_id
+    )
+    refuse_pended(world.services, early.number, "复核员甲", "不是本人")
+    world.run()
+    assert world.claim(early.id).state is ClaimState.REFUSED
+    with world.services.engine.begin() as connection:
+        row = connection.execute(sa.select(tables.alarm)).one()
+    assert (row.code, row.subject) == ("claim-step-failed", late.id)
+    assert row.detail == "year totals: malformed-record"
