@@ -32,6 +32,9 @@ class Services:
     settings: Settings
     clock: Clock
     ids: IdSource
+    #: How long one read of a ledger node may take. The web answers people: a node that hangs is
+    #: soon said to be unavailable, and does not hold the threads that serve everybody else.
+    ledger_timeout_seconds: float = 10
 
     @cached_property
     def engine(self) -> sa.Engine:
@@ -60,7 +63,11 @@ class Services:
 
         settings = self.settings
         return LedgerClient(
-            settings.rpc_urls, self._deployment, settings.finality_blocks, settings.fee_mode
+            settings.rpc_urls,
+            self._deployment,
+            settings.finality_blocks,
+            settings.fee_mode,
+            self.ledger_timeout_seconds,
         )
 
     def _deployment(self) -> Deployment | None:

@@ -8,14 +8,11 @@ import hmac
 from collections.abc import Sequence
 from typing import Any, Final
 
-from werkzeug.security import generate_password_hash
-
+from backend.adapters.passwords import hash_password
 from backend.bootstrap import Services
 from backend.service_layer.claims.records import Login, Person
 from scripts.sample_data.citizens import Citizen
 
-# The passwords guard invented people; thirty of them should not cost a second each.
-_HASHING: Final = "pbkdf2:sha256:1000"
 _COVER_YEARS: Final = 5
 
 
@@ -34,7 +31,7 @@ def register_citizens(
                     Login(
                         id=services.ids.new_id("log"),
                         username=citizen.username,
-                        password_hash=generate_password_hash(password, method=_HASHING),
+                        password_hash=hash_password(password),
                         role="citizen",
                         person_id=person.id,
                         is_sample=True,
