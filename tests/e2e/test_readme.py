@@ -17,6 +17,8 @@ from tests.e2e.auditor import VERIFIED, Auditor
 from tests.e2e.processes import ROOT, wait_for
 from tests.e2e.system import System
 
+pytestmark = pytest.mark.slow  # a system of its own
+
 FIRST_LINE = "H=var/sample/hospitals/H33080200001"
 
 

@@ -130,6 +130,7 @@ def test_stop_and_start_again_keeps_all_state(tmp_path: Path, starts: list[Up]) 
     assert not is_listening(second.web)
 
 
+@pytest.mark.slow
 def test_lan_mode_shows_how_a_phone_comes_in(tmp_path: Path, starts: list[Up]) -> None:
     up = Up(tmp_path, "--no-sample", "--lan")
     starts.append(up)

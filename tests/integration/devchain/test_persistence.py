@@ -275,6 +275,7 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+@pytest.mark.slow
 def test_speed(tmp_path: Path, start_command: StartCommand) -> None:
     """eth-tester alone takes 22 ms a transaction; the HTTP and the disk must not add to it."""
     running = start_command(tmp_path / "ledger", "-q", "-d")

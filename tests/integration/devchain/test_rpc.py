@@ -270,6 +270,7 @@ def test_interval_mining(open_ledger: OpenLedger) -> None:
     assert receipt["status"] == 1
 
 
+@pytest.mark.slow
 def test_logs_over_300_blocks(ledger: Ledger) -> None:
     address = ledger.deploy_probe()
     for nonce in range(1, 301):

@@ -82,7 +82,9 @@ def test_old_python_is_refused_with_a_plain_message(tmp_path: Path) -> None:
         ("def test_a(): pass\n", True, 0),
     ],
 )
-@pytest.mark.parametrize("workers", [[], ["-n", "1"]])
+@pytest.mark.parametrize(
+    "workers", [[], pytest.param(["-n", "1"], marks=pytest.mark.slow)], ids=["alone", "xdist"]
+)
 def test_fail_on_skip(
     tmp_path: Path, body: str, flag: bool, status: int, workers: list[str]
 ) -> None:
