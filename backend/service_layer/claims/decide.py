@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from backend.domain.claim import ClaimState
-from backend.domain.explanation import ExplanationOfBenefits
+from backend.domain.decision_record import refusal_reason, refuse
+from backend.domain.explanation import DecisionContext, ExplanationOfBenefits, Outcome
 from backend.domain.person import History, PersonSnapshot
 from backend.domain.policy import PolicyPack
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
@@ -20,62 +21,26 @@ Adjudicated = tuple[ExplanationOfBenefits, PersonSnapshot, History, PolicyPack]
 
 
 def decision_record(
-    eob: ExplanationOfBenefits, claim: Claim, bill: StoredBill, version: int, outcome: str
+    eob: ExplanationOfBenefits, claim: Claim, bill: StoredBill, version: int
 ) -> dict[str, Any]:
     """The explanation of benefits as it is committed (verifier/SPEC.md B3)."""
-    record = {
-        "format": "yichu-eob-1",
-        "invoice_fingerprint": bill.fingerprint.hex(),
-        "payer_number": claim.payer_number,
-        "lodge_counter": claim.lodge_counter or 0,
-        "decision_version": version,
-        "outcome": outcome,
-        **eob.body(),
-    }
-    return refuse_record(record) if outcome == "refused" else record
-
-
-def refuse_record(record: dict[str, Any]) -> dict[str, Any]:
-    """The record with nothing paid: each line's paid part becomes one adjustment *refused*."""
-    lines = []
-    for line in record["lines"]:
-        cut = {
-            "group": "OTHER",
-            "code": "refused",
-            "amount_fen": line["paid_fen"],
-            "rule_id": "refused",
-            "basis_zh": "整笔申请不予报销",
-            "basis_en": "the whole claim is refused",
-        }
-        adjustments = [*line["adjustments"], cut] if line["paid_fen"] else line["adjustments"]
-        lines.append(
-            {**line, "paid_fen": 0, "pool_fen": 0, "layer2_fen": 0, "adjustments": adjustments}
+    return eob.to_record(
+        DecisionContext(
+            invoice_fingerprint=bill.fingerprint,
+            claim_number=claim.number,
+            payer_number=claim.payer_number,
+            lodge_counter=claim.lodge_counter or 0,
+            decision_version=version,
         )
-    total = record["medfee_sumamt_fen"]
-    refused = record["paid_fen"]
-    summary = list(record["summary"])
-    if refused:
-        row = {
-            "code": "refused",
-            "label_zh": "不予报销",
-            "label_en": "Refused",
-            "amount_fen": -refused,
-            "basis_zh": "整笔申请不予报销",
-            "basis_en": "the whole claim is refused",
-        }
-        summary = [*summary[:-1], row, {**summary[-1], "amount_fen": 0}]
-    return {
-        **record,
-        "paid_fen": 0,
-        "hifp_pay_fen": 0,
-        "hifmi_pay_fen": 0,
-        "hifob_pay_fen": 0,
-        "fund_pay_sumamt_fen": 0,
-        "psn_cash_pay_fen": total,
-        "psn_part_amt_fen": total,
-        "lines": lines,
-        "summary": summary,
-    }
+    )
+
+
+def _decided(eob: ExplanationOfBenefits, outcome: str, reason: str) -> ExplanationOfBenefits:
+    """What was adjudicated, or the same bill refused as a whole by a person."""
+    if outcome != Outcome.REFUSED or eob.outcome is Outcome.REFUSED:
+        return eob
+    why = refusal_reason("reviewer-refused", f"整笔申请不予报销：{reason}", "refused on review")
+    return refuse(eob, why)
 
 
 def store_decision(
@@ -92,7 +57,7 @@ def store_decision(
     eob, snapshot, history, _ = adjudicated
     bill = work.claims.bill_of_version(claim.version_id)
     version = claim.decision_version + 1
-    record = decision_record(eob, claim, bill, version, outcome)
+    record = decision_record(_decided(eob, outcome, reason), claim, bill, version)
     secret = deps.ids.new_secret()
     decision_id = deps.ids.new_id("dec")
     decision = Decision(

@@ -9,7 +9,6 @@ import pytest
 
 from backend.domain.claim import StageOutcome
 from backend.domain.ledger import SlotState
-from backend.service_layer.claims.decide import refuse_record
 from backend.service_layer.claims.records import StoredBill, StoredLeaf
 from backend.service_layer.claims.screening import (
     LedgerReading,
@@ -144,22 +143,3 @@ def test_data_flow_waits_until_the_batch_is_final(batched: bool, final: bool) ->
     result = data_flow(BILL, batched, final)
     assert (result.outcome, result.waiting_for) == (StageOutcome.WAITING, "anchor")
     assert data_flow(BILL, True, True).outcome is StageOutcome.PASSED
-
-
-def test_a_refused_record_pays_nothing_and_still_balances() -> None:
-    cut = {"group": "PATIENT", "code": "personal-ratio", "amount_fen": 40}
-    record = {
-        "paid_fen": 60, "medfee_sumamt_fen": 100,
-        "lines": [{"submitted_fen": 100, "paid_fen": 60, "pool_fen": 60, "adjustments": [cut]}],
-        "summary": [
-            {"code": "total", "amount_fen": 100},
-            {"code": "personal-ratio", "amount_fen": -40},
-            {"code": "paid", "amount_fen": 60},
-        ],
-    }  # fmt: skip
-    refused = refuse_record(record)
-    (line,) = refused["lines"]
-    assert (refused["paid_fen"], line["paid_fen"]) == (0, 0)
-    assert sum(entry["amount_fen"] for entry in line["adjustments"]) == 100
-    assert [row["amount_fen"] for row in refused["summary"]] == [100, -40, -60, 0]
-    assert record["lines"][0]["paid_fen"] == 60
