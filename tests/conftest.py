@@ -12,6 +12,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.chromium import browser, shots
+
+__all__ = ["browser", "shots"]
+
 _TESTS = Path(__file__).parent
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 

@@ -1,4 +1,4 @@
-"""Headless Chromium against a real web server; without Chromium the tests say why they skip."""
+"""The web on a world whose ledger and worker move when the test says so."""
 
 from __future__ import annotations
 
@@ -6,24 +6,12 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from werkzeug.serving import make_server
 
 from backend.entrypoints.web import create_app
 from tests.integration.claims.world import World
-
-CHROMIUM = Path("/usr/bin/chromium")
-ARTIFACTS = Path(__file__).parents[2] / "artifacts" / "screens"
-_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @dataclass
@@ -44,21 +32,3 @@ def site(tmp_path: Path) -> Iterator[Site]:
     server.shutdown()
     thread.join(timeout=10)
     server.server_close()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    if not CHROMIUM.exists():
-        pytest.skip("no Chromium at /usr/bin/chromium (apt-get install chromium fonts-noto-cjk)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=str(CHROMIUM), args=_ARGUMENTS)
-        yield running
-        running.close()
-
-
-@pytest.fixture
-def shots() -> Path:
-    ARTIFACTS.mkdir(parents=True, exist_ok=True)
-    return ARTIFACTS
