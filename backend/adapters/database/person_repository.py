@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from backend.adapters.database.tables import login, person
+from backend.adapters.database.tables import ended_login, login, person
 from backend.domain.errors import NotFoundError
 from backend.service_layer.claims.records import Login, Person
 
@@ -60,6 +60,21 @@ class PersonRepository:
     def get_login(self, login_id: str) -> Login | None:
         row = self._connection.execute(sa.select(login).where(login.c.id == login_id)).first()
         return None if row is None else Login(**row._mapping)
+
+    def end_login(self, nonce_hash: bytes, now: dt.datetime, kept: dt.timedelta) -> None:
+        """Refuse this login from now on; ends older than ``kept`` are forgotten, since their
+        cookies have run out by themselves."""
+        self._connection.execute(
+            ended_login.delete().where(
+                sa.or_(ended_login.c.ended_at < now - kept, ended_login.c.nonce_hash == nonce_hash)
+            )
+        )
+        self._connection.execute(ended_login.insert().values(nonce_hash=nonce_hash, ended_at=now))
+
+    def is_ended(self, nonce_hash: bytes) -> bool:
+        """Whether this login was ended by a logout."""
+        found = sa.select(ended_login.c.ended_at).where(ended_login.c.nonce_hash == nonce_hash)
+        return self._connection.execute(found).first() is not None
 
     def sample_logins(self) -> list[tuple[str, str]]:
         """(username, person's name) of the sample citizens, for the development login page."""

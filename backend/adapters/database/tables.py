@@ -108,6 +108,14 @@ login = sa.Table(
     column("is_sample", sa.Boolean, INTERNAL),
 )
 
+# A login's cookie is signed and kept by the browser; ended ones are refused by their nonce.
+ended_login = sa.Table(
+    "ended_login",
+    metadata,
+    column("nonce_hash", _HASH, INTERNAL, primary_key=True),
+    column("ended_at", _AT, INTERNAL),
+)
+
 # --- invoices ---------------------------------------------------------------------------------
 
 invoice = sa.Table(

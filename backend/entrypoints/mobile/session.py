@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import hashlib
 import re
 import secrets
 import time
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from backend.bootstrap import Services
 
 IDLE_SECONDS = 30 * 60
+LIFE_SECONDS = 12 * 60 * 60
 #: A page under /m with its query; no control character reaches a header.
 _OWN_PAGE = re.compile(r"/m(?:[/?][^\x00-\x20\x7f-\x9f\\]*)?")
 _LOGINS = RateLimit(count=20, seconds=60)
@@ -37,11 +40,13 @@ def authenticate() -> Any:
     """The check behind AccessRule.CITIZEN: sets ``g.person_id`` or leads to the login."""
     person_id = session.get("person")
     seen = session.get("seen", 0)
-    if not person_id or time.time() - seen > IDLE_SECONDS:
+    now = time.time()
+    is_old = now - seen > IDLE_SECONDS or now - session.get("began", 0) > LIFE_SECONDS
+    if not person_id or is_old or _is_ended():
         session.clear()
         target = request.full_path.rstrip("?") if request.method == "GET" else url_for("m.home")
         return redirect(url_for("m.login", next=target))
-    session["seen"] = int(time.time())
+    session["seen"] = int(now)
     g.person_id = person_id
     return None
 
@@ -67,11 +72,26 @@ def log_in(username: str, password: str, code: str) -> None:
     session.permanent = True
     session["person"] = login.person_id
     session["seen"] = int(time.time())
-    session["nonce"] = secrets.token_hex(8)
+    session["began"] = session["seen"]
+    session["nonce"] = secrets.token_hex(16)
 
 
 def log_out() -> None:
+    """End this login for good: a copy of its cookie is refused from now on."""
+    with services().work() as work:
+        kept = dt.timedelta(seconds=2 * LIFE_SECONDS)
+        work.people.end_login(_nonce_hash(), services().clock.now(), kept)
+        work.commit()
     session.clear()
+
+
+def _is_ended() -> bool:
+    with services().work(write=False) as work:
+        return work.people.is_ended(_nonce_hash())
+
+
+def _nonce_hash() -> bytes:
+    return hashlib.sha256(str(session.get("nonce", "")).encode()).digest()
 
 
 def safe_target(target: str | None) -> str:
