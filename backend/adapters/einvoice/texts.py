@@ -14,9 +14,11 @@ _DECIMAL: Final = re.compile(r"(-?)([0-9]{1,14})(?:\.([0-9]{1,8}))?", re.ASCII)
 _DATE: Final = re.compile(r"([0-9]{4})-?([0-9]{2})-?([0-9]{2})", re.ASCII)
 _TIME: Final = re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2}", re.ASCII)
 _DIGEST: Final = re.compile(r"[0-9a-fA-F]{64}", re.ASCII)
-#: C0, C1 and lone surrogates; tab and line breaks inside a remark are allowed.
+#: C0, C1 and lone surrogates; tab and line breaks inside a remark are allowed. Nor what cannot be
+#: seen or turns the reading direction: two texts that look alike must not be two contents.
 _BAD_CHARACTER: Final = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]"
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff"
+    r"\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
 )
 
 _PLACES: Final = {Form.FEN: 2, Form.LINE_AMOUNT: 4, Form.QUANTITY: 4, Form.PRICE: 6}
