@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 from backend.domain.claim import ClaimState
 from backend.domain.errors import ConflictError
@@ -31,6 +30,7 @@ from backend.service_layer.ports import (
     LedgerReader,
     Outbox,
     SecretBox,
+    Transaction,
 )
 
 IDENTITY_PURPOSE = "payer-id"
@@ -118,7 +118,7 @@ class ClaimAlarms(Alarms, Protocol):
         ...
 
 
-class ClaimWork(Protocol):
+class ClaimWork(Transaction, Protocol):
     """One database transaction with the repositories that claims use."""
 
     @property
@@ -135,16 +135,6 @@ class ClaimWork(Protocol):
     def batches(self) -> Batches: ...
     @property
     def alarms(self) -> ClaimAlarms: ...
-
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-    def commit(self) -> None: ...
-    def rollback(self) -> None: ...
 
 
 class ClaimSettings(Protocol):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 from backend.domain.errors import ConflictError
 from backend.domain.ledger import IntentKind, LeafPosition, LedgerIntent
@@ -22,6 +21,7 @@ from backend.service_layer.ports import (
     LedgerReader,
     Outbox,
     SecretBox,
+    Transaction,
 )
 
 PAYER_ID_PURPOSE = "payer-id"
@@ -93,7 +93,7 @@ class IntakeBatches(Protocol):
     def unbatched_versions(self, institution_code: str, limit: int = 1_024) -> Sequence[str]: ...
 
 
-class IntakeWork(Protocol):
+class IntakeWork(Transaction, Protocol):
     """One database transaction with the repositories that intake uses."""
 
     @property
@@ -108,16 +108,6 @@ class IntakeWork(Protocol):
     def batches(self) -> IntakeBatches: ...
     @property
     def alarms(self) -> Alarms: ...
-
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-    def commit(self) -> None: ...
-    def rollback(self) -> None: ...
 
 
 class Catalogue(Protocol):
