@@ -39,7 +39,8 @@ def client(world: World) -> FlaskClient:
     person = world.person()
     found: FlaskClient = create_app(world.services).test_client()
     with found.session_transaction(base_url=BASE) as session:
-        session.update(person=person.id, seen=int(time.time()))
+        now = int(time.time())
+        session.update(person=person.id, seen=now, began=now)
     return found
 
 
