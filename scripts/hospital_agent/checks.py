@@ -118,7 +118,7 @@ def head_of_anchor(offer: Mapping[str, Any], pinned: Pinned) -> tuple[int, bytes
 
 def _own_leaf(row: Mapping[str, Any], pinned: Pinned, store: AgentStore) -> BatchLeaf:
     """The leaf of one row of an offered batch, made from our own document."""
-    document = store.of_version(str(row["id"]), int(row["version"]))
+    document = _sent_as(row, store)
     if document is None or (document.code, document.number) != (
         row["EinvoiceCode"],
         row["EinvoiceNumber"],
@@ -132,6 +132,20 @@ def _own_leaf(row: Mapping[str, Any], pinned: Pinned, store: AgentStore) -> Batc
         invoice_key=bytes.fromhex(row["invoice_key"]),
         second_key=bytes.fromhex(row["second_key"]),
     )
+
+
+def _sent_as(row: Mapping[str, Any], store: AgentStore) -> OwnDocument | None:
+    """Our document of this version. An upload whose answer never reached us (the agent was
+    stopped, the line broke) is stored there and unacknowledged here: where it is the only such
+    document of its number, this row is its acknowledgement. The root, made from our own
+    fingerprint, shows whether that is true."""
+    invoice_id, version = str(row["id"]), int(row["version"])
+    document = store.of_version(invoice_id, version)
+    if document is not None:
+        return document
+    number = (str(row["EinvoiceCode"]), str(row["EinvoiceNumber"]))
+    unanswered = [sent for sent in store.of_number(*number) if sent.invoice_id is None]
+    return unanswered[0] if len(unanswered) == 1 else None
 
 
 def _leaf(

@@ -270,6 +270,32 @@ def test_a_leaf_of_another_agent_is_not_signed(
         agent.sign_next()
 
 
+def test_a_bill_whose_answer_was_lost_is_still_ours_to_sign(
+    house: House, agent: HospitalAgent, sample: Invoice
+) -> None:
+    """The agent was killed between sending a bill and keeping the answer."""
+    upload(agent, sample)
+    agent.store._write("UPDATE document SET invoice_id = NULL, version = NULL", [])
+    agent.store._write("DELETE FROM pair", [])
+    house.form_batches()
+    offer_all(house, IntentKind.ANCHOR)
+
+    assert agent.sign_next() is not None
+
+
+def test_another_secret_under_a_number_of_ours_is_not_signed(
+    house: House, agent: HospitalAgent, sample: Invoice
+) -> None:
+    """Our own upload never arrived, and somebody else's with our key did."""
+    house.post(sample)
+    agent._commit(sample)
+    house.form_batches()
+    offer_all(house, IntentKind.ANCHOR)
+
+    with pytest.raises(OfferRefusedError, match="root"):
+        agent.sign_next()
+
+
 def test_a_void_that_nobody_asked_for_is_not_signed(
     house: House, agent: HospitalAgent, sample: Invoice
 ) -> None:
