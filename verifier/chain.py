@@ -24,6 +24,7 @@ OUTCOME_DONE: Final = 0
 RELEASE_REASON_REFUSED: Final = 1
 FLAG_VOID: Final = 2
 FLAG_REVERSED: Final = 4
+FLAG_ON_PAPER: Final = 8
 
 #: Most questions that one search for events may ask: a node may limit the range of one.
 MAX_LOG_QUESTIONS: Final = 4096

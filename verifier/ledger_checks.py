@@ -39,6 +39,7 @@ def check_chain_identity(case: Case) -> None:
     for name, contract in (
         ("registry", trust.registry),
         ("invoice ledger", trust.invoice_ledger),
+        *(("retired invoice ledger", contract) for contract in trust.predecessors),
     ):
         code_hash = ledger.code_hash(contract.address)
         if code_hash != contract.code_hash:
@@ -207,8 +208,10 @@ def _final(case: Case, ledger: LedgerReader, place: EventPlace) -> None:
 
 
 def _events(case: Case, receipt: Receipt, signature: str) -> list[Log]:
-    address, first = case.trust.invoice_ledger.address, chain.topic(signature)
-    return [log for log in receipt.logs if log.address == address and log.topics[:1] == (first,)]
+    """Events of the trusted ledger or, from before it took over, of one that it succeeds."""
+    trusted = {case.trust.invoice_ledger.address, *(one.address for one in case.trust.predecessors)}
+    first = (chain.topic(signature),)
+    return [log for log in receipt.logs if log.address in trusted and log.topics[:1] == first]
 
 
 def _claim_events(case: Case, receipt: Receipt, signature: str) -> list[tuple[Detail, Log]]:

@@ -12,6 +12,7 @@ from verifier.reading import ObjectReader, parse_hex
 FORMAT: Final = "yichu-trust-1"
 MAX_BYTES: Final = 4 * 1024 * 1024
 MAX_CONFIRMATIONS: Final = 1000
+MAX_PREDECESSORS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +37,15 @@ class TrustedRoot:
     """A parsed trust file.
 
     ``institutions`` is None when the file lists none; then the ledger's registry decides.
-    ``network_key`` is kept out of ``repr``.
+    ``predecessors`` are retired ledgers whose events still count; the invoice ledger answers for
+    their slots and batches. ``network_key`` is kept out of ``repr``.
     """
 
     chain_id: int
     genesis_hash: bytes
     registry: TrustedContract
     invoice_ledger: TrustedContract
+    predecessors: tuple[TrustedContract, ...]
     confirmations: int
     institutions: dict[int, TrustedInstitution] | None
     network_key: bytes | None = field(repr=False)
@@ -59,7 +62,10 @@ def parse_trust(data: bytes) -> TrustedRoot:
     )
     reader.choice("format", (FORMAT,))
     contracts = ObjectReader(
-        reader.value("contracts"), "trust.contracts", ("registry", "invoice_ledger")
+        reader.value("contracts"),
+        "trust.contracts",
+        ("registry", "invoice_ledger"),
+        ("predecessors",),
     )
     finality = ObjectReader(reader.value("finality"), "trust.finality", ("kind", "confirmations"))
     finality.choice("kind", ("node",))
@@ -68,8 +74,9 @@ def parse_trust(data: bytes) -> TrustedRoot:
     return TrustedRoot(
         chain_id=reader.integer("chain_id", 1),
         genesis_hash=_hex(reader, "genesis_hash", 32),
-        registry=_contract(contracts, "registry"),
-        invoice_ledger=_contract(contracts, "invoice_ledger"),
+        registry=_named_contract(contracts, "registry"),
+        invoice_ledger=_named_contract(contracts, "invoice_ledger"),
+        predecessors=_predecessors(contracts) if contracts.has("predecessors") else (),
         confirmations=finality.integer("confirmations", 1, MAX_CONFIRMATIONS),
         institutions=_institutions(reader) if reader.has("institutions") else None,
         network_key=_hex(reader, "network_key", 32) if reader.has("network_key") else None,
@@ -87,10 +94,20 @@ def _hex(reader: ObjectReader, name: str, size: int) -> bytes:
     return parse_hex(value, size, reader.place(name))
 
 
-def _contract(contracts: ObjectReader, name: str) -> TrustedContract:
-    reader = ObjectReader(
-        contracts.value(name), contracts.place(name), ("address", "code_hash", "deployment_block")
-    )
+def _predecessors(contracts: ObjectReader) -> tuple[TrustedContract, ...]:
+    where = contracts.place("predecessors")
+    value = contracts.value("predecessors")
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_PREDECESSORS:
+        raise MalformedError(f"{where} is not an array of 1 to {MAX_PREDECESSORS} contracts")
+    return tuple(_contract(entry, f"{where}[{place}]") for place, entry in enumerate(value))
+
+
+def _named_contract(contracts: ObjectReader, name: str) -> TrustedContract:
+    return _contract(contracts.value(name), contracts.place(name))
+
+
+def _contract(value: ParsedValue, where: str) -> TrustedContract:
+    reader = ObjectReader(value, where, ("address", "code_hash", "deployment_block"))
     return TrustedContract(
         address=_hex(reader, "address", 20),
         code_hash=_hex(reader, "code_hash", 32),

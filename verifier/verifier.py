@@ -186,4 +186,6 @@ def _notes(case: Case, ledger: LedgerReader) -> tuple[tuple[str, str], ...]:
         notes.append(("该票据现已作废", "the bill is void by now"))
     if slot.flags & chain.FLAG_REVERSED:
         notes.append(("该票据现已冲红", "the bill is reversed by now"))
+    if slot.flags & chain.FLAG_ON_PAPER:
+        notes.append(("该票据现已换开纸质票据", "the bill is exchanged for a paper bill by now"))
     return tuple(notes)

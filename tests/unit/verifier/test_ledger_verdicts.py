@@ -386,6 +386,53 @@ def test_other_events_of_the_same_transaction_do_no_harm() -> None:
     assert verify(node).verdict is Verdict.VERIFIED
 
 
+# successors ----------------------------------------------------------------------------------
+
+RETIRED = "0x" + "22" * 20
+
+
+def succeeded() -> tuple[SimulatedNode, dict[str, Any]]:
+    """The story told by a ledger that has since been retired; its successor answers for it."""
+    node, trust = STORY.node(), STORY.trust()
+    for receipt in node.receipts.values():
+        for log in receipt["logs"]:
+            if log["address"] == node.ledger:
+                log["address"] = RETIRED
+    node.code[RETIRED] = "0x6004"
+    trust["contracts"]["predecessors"] = [
+        {
+            "address": RETIRED[2:],
+            "code_hash": node.code_hash(bytes.fromhex(RETIRED[2:])),
+            "deployment_block": 1,
+        }
+    ]
+    return node, trust
+
+
+def test_events_of_a_trusted_predecessor_count() -> None:
+    node, trust = succeeded()
+    assert verify(node, trust=trust).verdict is Verdict.VERIFIED
+
+
+def test_events_of_a_ledger_that_nobody_trusts_refute() -> None:
+    node, _ = succeeded()
+    assert ended(verify(node), Status.FAIL) == [13, 15, 16]
+
+
+def test_predecessor_with_other_code_is_not_the_trusted_chain() -> None:
+    node, trust = succeeded()
+    node.code[RETIRED] = "0x6005"
+    report = verify(node, trust=trust)
+    assert report.verdict is Verdict.UNDECIDED
+    assert "the code of the retired invoice ledger is not the trusted code" in reason(report, 12)
+
+
+def test_a_predecessor_does_not_answer_for_its_successors_slots() -> None:
+    node, trust = succeeded()
+    node.slots.clear()
+    assert ended(verify(node, trust=trust), Status.FAIL) == [18]
+
+
 # custody -------------------------------------------------------------------------------------
 
 
@@ -454,8 +501,10 @@ def test_search_for_events_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 # notes ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("flag", "words"), [(2, "void"), (4, "reversed")])
-def test_bill_voided_or_reversed_since_is_said_and_does_not_refute(flag: int, words: str) -> None:
+@pytest.mark.parametrize(("flag", "words"), [(2, "void"), (4, "reversed"), (8, "paper")])
+def test_bill_voided_reversed_or_on_paper_since_is_said_and_does_not_refute(
+    flag: int, words: str
+) -> None:
     node = STORY.node()
     node.slots[STORY.key] |= flag << 184
     report = verify(node)
