@@ -9,7 +9,12 @@ pragma solidity 0.8.37;
 /// @dev Roles are OpenZeppelin access-control roles held by separate keys: the default admin (handed
 /// over with a delay), `REGISTRAR_ROLE`, `POLICY_PUBLISHER_ROLE` and `PAUSER_ROLE`. A call without
 /// its role reverts with OpenZeppelin's `AccessControlUnauthorizedAccount(account, role)`.
-/// Limits: institutions 1..65535, payers 1..64, dates are Unix seconds in 32 bits.
+/// Limits: institutions 1..65535, payers 1..64, 32 quarantined ranges an institution, 255 generations
+/// of the ledger; dates are Unix seconds in 32 bits.
+///
+/// Generations. The first invoice ledger on a registry is generation 1. A successor is another
+/// invoice ledger on the same registry that names its predecessor. One generation is in force at a
+/// time, by the clock alone: a ledger of any other generation refuses every change of state.
 interface IRegistry {
     /// @notice What a payer is. The class of a number never changes.
     enum PayerClass {
@@ -48,6 +53,7 @@ interface IRegistry {
     /// @param graceSeconds how long after `agreementUntil` anchoring stays open
     /// @param custody who holds the anchoring key
     /// @param suspended true while the registrar has suspended it
+    /// @param quarantines how many ranges of its batches are quarantined
     struct Institution {
         bytes16 code;
         uint32 agreementFrom;
@@ -55,6 +61,13 @@ interface IRegistry {
         uint32 graceSeconds;
         Custody custody;
         bool suspended;
+        uint8 quarantines;
+    }
+
+    /// @notice The batches `from` to `to` of an institution's sequence, both included.
+    struct Range {
+        uint32 from;
+        uint32 to;
     }
 
     /// @param class class of the payer; `None` when the number is not registered
@@ -73,16 +86,25 @@ interface IRegistry {
         bool active;
     }
 
-    /// @notice All that the ledger needs to know of a payer's call, in one read.
-    /// @param payer number of the active account's payer; 0 when it has none
-    /// @param suspended whether that payer is suspended
-    /// @param basicPayers bit `n - 1` is set when payer n is a basic insurer
+    /// @notice All that the ledger needs to know of a call of a payer, of an institution or of
+    /// anyone, in one read.
+    /// @param payer number of the active account's payer; 0 when it acts for none
+    /// @param institution number of the active account's institution; 0 when it acts for none
+    /// @param suspended whether that payer or institution is suspended
     /// @param paused whether intake is paused
-    struct PayerContext {
+    /// @param hasQuarantines whether any batch of any institution is quarantined
+    /// @param generation the generation of the ledger that is in force now
+    /// @param unpausedAt when intake was last opened again; 0: never
+    /// @param basicPayers bit `n - 1` is set when payer n is a basic insurer
+    struct CallerContext {
         uint8 payer;
+        uint16 institution;
         bool suspended;
-        uint64 basicPayers;
         bool paused;
+        bool hasQuarantines;
+        uint8 generation;
+        uint32 unpausedAt;
+        uint64 basicPayers;
     }
 
     event InstitutionRegistered(
@@ -108,6 +130,15 @@ interface IRegistry {
     event PolicyPublished(bytes32 indexed policyHash, uint32 effectiveFrom, address publisher);
     event Paused(address account);
     event Unpaused(address account);
+    /// @param reason digest of the registrar's written reason
+    event BatchesQuarantined(
+        uint16 indexed institution, uint32 from, uint32 to, bytes32 reason
+    );
+    event QuarantineLifted(uint16 indexed institution, uint32 from, uint32 to);
+    /// @notice From `effectiveAt` on, `generation` is in force and `successor` is its ledger.
+    event LedgerRetirementAnnounced(
+        uint8 indexed generation, address indexed successor, uint32 effectiveAt
+    );
 
     /// @notice The address is zero, or acts or once acted for a number.
     error RegistryAccountTaken(address account);
@@ -121,12 +152,21 @@ interface IRegistry {
     error RegistryPayerUnknown(uint8 payer);
     /// @notice The agreement ends before it begins, or the custody mode or payer class is `None`.
     error RegistryTermsInvalid();
-    /// @notice 64 payers or 65,535 institutions are registered.
+    /// @notice 64 payers or 65,535 institutions are registered, 32 ranges of the institution are
+    /// quarantined, or 255 generations were announced.
     error RegistryFull();
     /// @notice A policy is published once and stays: its hash is zero or published already.
     error RegistryPolicyInvalid(bytes32 policyHash);
     /// @notice The registry is paused (for `pause`) or not paused (for `unpause`).
     error RegistryPauseUnchanged(bool paused);
+    /// @notice The range is empty, begins before batch 1, or is quarantined already (for
+    /// `quarantine`); it is not exactly a quarantined range (for `lift`).
+    error RegistryRangeInvalid(uint16 institution, uint32 from, uint32 to);
+    /// @notice A retirement is announced and not in force yet; it cannot be changed.
+    error RegistryRetirementPending(address successor, uint32 effectiveAt);
+    /// @notice The address is no ledger of the next generation on this registry that succeeds the
+    /// ledger in force.
+    error RegistrySuccessorInvalid(address successor);
 
     /// @notice Registers an institution under the next free number, with its first account.
     /// @dev Registrar only. Emits `InstitutionRegistered`, `AccountAdded`. Reverts with
@@ -153,7 +193,7 @@ interface IRegistry {
     ) external;
 
     /// @notice Suspends an institution or lifts its suspension. A suspended one cannot anchor,
-    /// supersede, void or reverse; its anchored bills stay claimable.
+    /// supersede, void, reverse, exchange or return; its anchored bills stay claimable.
     /// @dev Registrar only. Emits `InstitutionSuspensionChanged`; reverts with
     /// `RegistryInstitutionUnknown`.
     function suspendInstitution(uint16 institution, bool suspended) external;
@@ -195,6 +235,28 @@ interface IRegistry {
     /// @dev Pauser only. Emits `Unpaused`; reverts with `RegistryPauseUnchanged`.
     function unpause() external;
 
+    /// @notice Quarantines batches of an institution. They cannot be lodged, settled, renewed,
+    /// supplemented, exchanged for paper or superseded to; a claim open there can only be released or
+    /// expire; superseding to a leaf outside stays open. Batches that are not anchored yet may be
+    /// named. Ranges may overlap.
+    /// @dev Registrar only. Emits `BatchesQuarantined`. Reverts with `RegistryInstitutionUnknown`,
+    /// `RegistryRangeInvalid`, `RegistryFull`.
+    /// @param reason digest of the written reason
+    function quarantine(uint16 institution, uint32 from, uint32 to, bytes32 reason) external;
+
+    /// @notice Lifts a quarantine, named exactly as it was set.
+    /// @dev Registrar only. Emits `QuarantineLifted`. Reverts with `RegistryInstitutionUnknown`,
+    /// `RegistryRangeInvalid`.
+    function lift(uint16 institution, uint32 from, uint32 to) external;
+
+    /// @notice Announces the end of the ledger in force and its successor. After `retirementDelay`
+    /// seconds the next generation is in force by time alone; nobody can stop or hasten it.
+    /// @dev Default admin only. Emits `LedgerRetirementAnnounced`. Reverts with
+    /// `RegistryRetirementPending`, `RegistryFull`, `RegistrySuccessorInvalid`: the successor must
+    /// answer with this registry, the next generation, and as its predecessor a ledger on this registry
+    /// of the generation in force, from the second retirement on the very ledger in force.
+    function retireLedger(address successor) external;
+
     /// @notice An institution's record; `RegistryInstitutionUnknown` when there is none.
     function institution(uint16 number) external view returns (Institution memory);
 
@@ -207,17 +269,22 @@ interface IRegistry {
     /// @notice The institution for which an account acts now, zero when there is none.
     function institutionOf(address account) external view returns (uint16);
 
-    /// @notice As `institutionOf`, and whether a suspension or the pause bars it now.
-    function issuerContext(address account)
-        external
-        view
-        returns (uint16 institution, bool suspended, bool paused);
-
-    /// @notice As `institutionOf`, with the reason for which it may not anchor at this time.
+    /// @notice As `institutionOf`, with the reason for which it may not anchor at this time, and the
+    /// generation of the ledger that is in force.
     function anchorContext(address account)
         external
         view
-        returns (uint16 institution, AnchorBar bar);
+        returns (uint16 institution, AnchorBar bar, uint8 generation);
+
+    /// @notice The code of an institution, zero when there is none, and whether this batch of it is
+    /// quarantined now.
+    function batchContext(uint16 institution, uint32 sequence)
+        external
+        view
+        returns (bytes16 code, bool quarantined);
+
+    /// @notice The quarantined ranges of an institution, in no order.
+    function quarantines(uint16 institution) external view returns (Range[] memory);
 
     /// @notice A payer's record; `RegistryPayerUnknown` when there is none.
     function payer(uint8 number) external view returns (Payer memory);
@@ -225,8 +292,8 @@ interface IRegistry {
     /// @notice The payer for which an account acts now, zero when there is none.
     function payerOf(address account) external view returns (uint8);
 
-    /// @notice What the ledger must know of a payer's call.
-    function payerContext(address account) external view returns (PayerContext memory);
+    /// @notice What the ledger must know of a call.
+    function callerContext(address account) external view returns (CallerContext memory);
 
     /// @notice Whether the account holds the registrar role now.
     function isRegistrar(address account) external view returns (bool);
@@ -246,4 +313,17 @@ interface IRegistry {
 
     /// @notice How many institutions and payers are registered.
     function counts() external view returns (uint16 institutions, uint8 payers);
+
+    /// @notice Seconds between the announcement of a retirement and its effect; never changes.
+    function retirementDelay() external view returns (uint32);
+
+    /// @notice The generation of the ledger that is in force now; the first is 1.
+    function generationInForce() external view returns (uint8);
+
+    /// @notice The announced retirement that has not had its effect yet, else zeros.
+    function pendingRetirement() external view returns (address successor, uint32 effectiveAt);
+
+    /// @notice The ledger announced for a generation, zero when none was. Generation 1 was never
+    /// announced.
+    function announcedLedger(uint8 generation) external view returns (address);
 }
