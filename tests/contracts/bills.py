@@ -50,6 +50,13 @@ class Outcome(IntEnum):
     BAD_PROOF = 26
     QUARANTINED = 27
     BAD_FLAGS = 28
+    RETIRED = 29
+    NOT_SETTLED = 30
+    BAD_AMOUNT = 31
+    BAD_VERSION = 32
+    NUMBER_USED = 33
+    PAPER_KEY_BOUND = 34
+    IS_PAPER = 35
 
 
 class Call(IntEnum):
@@ -64,9 +71,13 @@ class Call(IntEnum):
     VOID = 7
     REVERSE = 8
     RULE = 9
+    SUPPLEMENT = 10
+    RECOVER = 11
+    EXCHANGE = 12
+    RETURN = 13
 
 
-PINNED, VOID, REVERSED, ON_PAPER, IS_PAPER, ALIAS = 1, 2, 4, 8, 16, 32
+PINNED, VOID, REVERSED, ON_PAPER, IS_PAPER, ALIAS, MOVED = 1, 2, 4, 8, 16, 32, 64
 
 
 def digest(text: str) -> bytes:
