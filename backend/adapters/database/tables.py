@@ -285,6 +285,20 @@ chain_cursor = sa.Table(
     column("block_at", _AT, PUBLIC),
 )
 
+# What a restored database could not adopt from the ledger: open until a person or a later
+# upload has dealt with it.
+reconciliation_case = sa.Table(
+    "reconciliation_case",
+    metadata,
+    column("id", sa.String(120), INTERNAL, primary_key=True),  # kind and what it is about
+    column("kind", _CODE, INTERNAL),
+    column("detail", sa.Text, INTERNAL),  # JSON: what the ledger says
+    column("found_at", _AT, INTERNAL),
+    column("resolved_at", _AT, INTERNAL, null=True),
+    column("resolved_by", sa.String(60), INTERNAL, null=True),
+    column("resolution", sa.Text, SENSITIVE, null=True),
+)
+
 deployment = sa.Table(
     "deployment",
     metadata,
