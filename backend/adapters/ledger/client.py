@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
-from eth_abi.exceptions import EncodingError
+from eth_abi.exceptions import DecodingError, EncodingError
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from backend.adapters.ledger.codec import decode_result, describe_revert, encode_call, event_topic
 from backend.adapters.ledger.events import ANCHOR_BARS, to_event
-from backend.adapters.ledger.rpc import JSONRPC, Endpoint, RPCError
+from backend.adapters.ledger.log_windows import LogWindow
+from backend.adapters.ledger.rpc import JSONRPC, Endpoint, RPCError, WrongNetworkError
 from backend.adapters.ledger.transactions import encode_intents
 from backend.contracts import ContractName
 from backend.domain.ledger import IntentKind, SlotState
@@ -27,7 +29,6 @@ from backend.service_layer.anchoring.model import (
 from backend.service_layer.ports import BlockStamp, LedgerUnavailableError
 from verifier.errors import MalformedError
 
-LOG_RANGE_MAX: Final = 1_000  # Besu's default limit (reference T20)
 _FEE_MODES: Final = ("legacy-zero", "eip1559-zero", "market")
 
 
@@ -51,7 +52,7 @@ class LedgerClient:
         self._deployment: Deployment | None = None
         self._finality_blocks = finality_blocks
         self._fee_mode = fee_mode
-        self._log_range = LOG_RANGE_MAX
+        self._window = LogWindow()
         self.rpc = JSONRPC(urls, timeout_seconds)
         self.rpc.identify = self._identify
 
@@ -69,40 +70,48 @@ class LedgerClient:
     def _identify(self, endpoint: Endpoint) -> None:
         """Raise unless an endpoint is on the deployment's network with its code (T14)."""
         expected = self.deployment()
-        chain_id, genesis, registry_code, ledger_code = endpoint.post(
-            [
-                ("eth_chainId", []),
-                ("eth_getBlockByNumber", ["0x0", False]),
-                ("eth_getCode", [expected.registry, "latest"]),
-                ("eth_getCode", [expected.invoice_ledger, "latest"]),
-            ]
-        )
-        actual = (
-            int(chain_id, 16),
-            _unhex((genesis or {}).get("hash", "0x")),
-            keccak(_unhex(registry_code)),
-            keccak(_unhex(ledger_code)),
-        )
-        wanted = (
-            expected.chain_id,
-            expected.genesis_hash,
-            expected.registry_code_hash,
-            expected.invoice_ledger_code_hash,
-        )
-        for name, want, have in zip(
-            ("chain id", "genesis", "registry code", "ledger code"), wanted, actual, strict=True
-        ):
-            if want != have:
-                raise LedgerUnavailableError(
-                    "账本节点属于另一个网络，请检查 YICHU_RPC_URLS",
-                    f"the node {endpoint.url} is on another network ({name} differs); "
-                    "check YICHU_RPC_URLS",
-                )
+        place = hex(expected.block_number)
+        try:
+            chain_id, genesis, registry_code, ledger_code, height, logs = endpoint.post(
+                [
+                    ("eth_chainId", []),
+                    ("eth_getBlockByNumber", ["0x0", False]),
+                    ("eth_getCode", [expected.registry, "latest"]),
+                    ("eth_getCode", [expected.invoice_ledger, "latest"]),
+                    ("eth_blockNumber", []),
+                    (
+                        "eth_getLogs",
+                        [{"address": expected.registry, "fromBlock": place, "toBlock": place}],
+                    ),
+                ]
+            )
+        except RPCError as error:
+            raise endpoint.failed(f"it does not say who it is: {error.message}") from error
+        with _reading():
+            pairs = (
+                ("chain id", expected.chain_id, _quantity(chain_id)),
+                ("genesis", expected.genesis_hash, _unhex((genesis or {}).get("hash", "0x"))),
+                ("registry code", expected.registry_code_hash, keccak(_unhex(registry_code))),
+                ("ledger code", expected.invoice_ledger_code_hash, keccak(_unhex(ledger_code))),
+                # The registry's constructor emits events: they are in the deployment block.
+                ("deployment block", True, bool(logs)),
+            )
+            head = _quantity(height)
+        differing = [name for name, want, have in pairs if want != have]
+        if differing[:1] not in ([], ["chain id"], ["genesis"]) and head < expected.block_number:
+            raise endpoint.failed(f"it is still at block {head}, before the contracts")
+        if differing:
+            raise WrongNetworkError(
+                "账本节点属于另一个网络，请检查 YICHU_RPC_URLS",
+                f"the node {endpoint.label} is on another network ({differing[0]} differs); "
+                "check YICHU_RPC_URLS",
+            )
 
     # --- LedgerReader -------------------------------------------------------------------------
 
     def head(self) -> BlockStamp:
-        stamp = _stamp(self.rpc.call("eth_getBlockByNumber", "latest", False))
+        with _reading():
+            stamp = _stamp(self.rpc.call("eth_getBlockByNumber", "latest", False))
         if stamp is None:
             raise LedgerUnavailableError("账本没有最新区块", "the node has no latest block")
         return stamp
@@ -123,76 +132,86 @@ class LedgerClient:
     # --- LedgerNode ---------------------------------------------------------------------------
 
     def block(self, number: int) -> BlockStamp | None:
-        return _stamp(self.rpc.call("eth_getBlockByNumber", hex(number), False))
+        with _reading():
+            return _stamp(self.rpc.call("eth_getBlockByNumber", hex(number), False))
+
+    def blocks(self, numbers: Sequence[int]) -> Sequence[BlockStamp | None]:
+        """Several blocks of one node, in the order of ``numbers``."""
+        found = self.rpc.batch([("eth_getBlockByNumber", [hex(n), False]) for n in numbers])
+        with _reading():
+            return [_stamp(block) for block in found]
 
     def events(self, first: int, last: int) -> Sequence[LedgerEvent]:
-        """Events of the invoice ledger in blocks ``first`` to ``last``, both included.
+        """Events of the invoice ledger in blocks ``first`` to ``last``, both included. A node
+        that gives one twice (T19) is corrected here."""
+        logs = self._logs(first, last)
+        found = {(event.block_hash, event.log_index): event for event in logs}
+        return list(found.values())
 
-        The window adapts: it is halved when a node refuses it, and grows again slowly.
-        """
-        found: list[LedgerEvent] = []
+    def _logs(
+        self, first: int, last: int, topics: Sequence[str | None] = ()
+    ) -> Iterator[LedgerEvent]:
+        """Events by windows that adapt to what the node allows (T20)."""
+        query = {"address": self.deployment().invoice_ledger, "topics": list(topics)}
         while first <= last:
-            until = min(last, first + self._log_range - 1)
-            query = {
-                "address": self.deployment().invoice_ledger,
-                "fromBlock": hex(first),
-                "toBlock": hex(until),
-            }
+            until = min(last, first + self._window.blocks - 1)
             try:
-                logs = self.rpc.call("eth_getLogs", query)
+                logs = self.rpc.call(
+                    "eth_getLogs", query | {"fromBlock": hex(first), "toBlock": hex(until)}
+                )
             except RPCError as error:
-                if self._log_range == 1:
+                # A narrow remainder that is refused says the same of every wider window.
+                self._window.blocks = until - first + 1
+                if not self._window.refused():
                     raise LedgerUnavailableError(
                         "节点不提供事件日志", f"the node refuses event logs: {error.message}"
                     ) from error
-                self._log_range = max(1, self._log_range // 2)
                 continue
-            found += [event for event in map(to_event, logs) if event is not None]
-            self._log_range = min(LOG_RANGE_MAX, self._log_range + 1)
+            with _reading():
+                yield from [event for event in map(to_event, logs) if event is not None]
+            if until - first + 1 == self._window.blocks:
+                self._window.answered()
             first = until + 1
-        return found
 
     def first_settlement(self, invoice_key: bytes, payer: int) -> LedgerEvent | None:
         """The event by which this payer settled the bill."""
-        deployment = self.deployment()
-        query = {
-            "address": deployment.invoice_ledger,
-            "fromBlock": hex(deployment.block_number),
-            "toBlock": "latest",
-            "topics": [
-                "0x" + event_topic("InvoiceLedger", "Settled").hex(),
-                "0x" + invoice_key.hex(),
-            ],
-        }
-        for log in self.rpc.call("eth_getLogs", query):
-            event = to_event(log)
-            if event is not None and event.values["payer"] == payer:
+        topics = (
+            "0x" + event_topic("InvoiceLedger", "Settled").hex(),
+            "0x" + invoice_key.hex(),
+        )
+        for event in self._logs(self.deployment().block_number, self.head().number, topics):
+            if event.values["payer"] == payer:
                 return event
         return None
 
     def receipt(self, tx_hash: bytes) -> Receipt | None:
         found = self.rpc.call("eth_getTransactionReceipt", "0x" + tx_hash.hex())
-        if found is None or found.get("blockHash") is None:
+        if found is None:
             return None
-        ledger = self.deployment().invoice_ledger
-        logs = [log for log in found["logs"] if to_checksum_address(log["address"]) == ledger]
-        return Receipt(
-            tx_hash=tx_hash,
-            block_number=int(found["blockNumber"], 16),
-            block_hash=_unhex(found["blockHash"]),
-            succeeded=int(found["status"], 16) == 1,
-            gas_used=int(found["gasUsed"], 16),
-            events=tuple(event for event in map(to_event, logs) if event is not None),
-        )
+        with _reading():
+            if found["blockHash"] is None:
+                return None
+            ledger = self.deployment().invoice_ledger
+            logs = [log for log in found["logs"] if to_checksum_address(log["address"]) == ledger]
+            events = [event for event in map(to_event, logs) if event is not None]
+            return Receipt(
+                tx_hash=tx_hash,
+                block_number=_quantity(found["blockNumber"]),
+                block_hash=_unhex(found["blockHash"]),
+                succeeded=_quantity(found["status"]) == 1,
+                gas_used=_quantity(found["gasUsed"]),
+                events=tuple({event.log_index: event for event in events}.values()),
+            )
 
     def knows(self, tx_hash: bytes) -> bool:
         """Whether a node has the transaction, in its pool or in a block."""
-        return self.rpc.call("eth_getTransactionByHash", "0x" + tx_hash.hex()) is not None
+        return self.rpc.is_known_anywhere(tx_hash)
 
     def transaction_count(self, account: str, block_number: int | None = None) -> int:
         """The account's next nonce in a block (the latest); the pool does not count (T4)."""
         block = "latest" if block_number is None else hex(block_number)
-        return int(self.rpc.call("eth_getTransactionCount", account, block), 16)
+        with _reading():
+            return _quantity(self.rpc.call("eth_getTransactionCount", account, block))
 
     def is_intake_paused(self) -> bool:
         return bool(self._read("Registry", "pauseState")[0])
@@ -237,18 +256,23 @@ class LedgerClient:
             return Fees(gas_price=0)
         if self._fee_mode == "eip1559-zero":
             return Fees(max_fee_per_gas=0, max_priority_fee_per_gas=0)
-        head = rpc.call("eth_getBlockByNumber", "latest", False)
-        if head.get("baseFeePerGas") is None:  # a chain before London (T23)
-            return Fees(gas_price=int(rpc.call("eth_gasPrice"), 16))
-        tip = int(rpc.call("eth_maxPriorityFeePerGas"), 16)
-        return Fees(
-            max_fee_per_gas=2 * int(head["baseFeePerGas"], 16) + tip, max_priority_fee_per_gas=tip
-        )
+        with _reading():
+            head = rpc.call("eth_getBlockByNumber", "latest", False)
+            if head.get("baseFeePerGas") is None:  # a chain before London (T23)
+                return Fees(gas_price=_quantity(rpc.call("eth_gasPrice")))
+            tip = _quantity(rpc.call("eth_maxPriorityFeePerGas"))
+            most = 2 * _quantity(head["baseFeePerGas"]) + tip
+            return Fees(max_fee_per_gas=most, max_priority_fee_per_gas=tip)
 
     def send(self, raw: bytes) -> str:
         """Hand the bytes to every node (T13); refusals are a hint, empty when a node took them."""
         taken, refusals = self.rpc.send_to_all(raw)
         return "" if taken else "; ".join(refusals)
+
+    def troubles(self) -> Mapping[str, str]:
+        """What is wrong with which node, by its address; a node that failed is asked again."""
+        self.rpc.probe_all()
+        return self.rpc.troubles()
 
     def close(self) -> None:
         self.rpc.close()
@@ -271,14 +295,31 @@ class LedgerClient:
             raise CallRefusedError(describe_revert(_unhex(error.data)), error.data) from error
         if not answer:  # a node without the state answers nothing, which proves nothing (T21)
             raise LedgerUnavailableError("账本节点没有该状态", "the node has no state to read")
-        return decode_result(contract, name, answer)
+        with _reading():
+            return decode_result(contract, name, answer)
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """An answer of the wrong form, a null among them, is no answer: nothing follows from it."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, DecodingError) as error:
+        raise LedgerUnavailableError(
+            "账本节点的应答无法读取",
+            f"the answer of the ledger node cannot be read ({type(error).__name__})",
+        ) from error
 
 
 def _stamp(block: Mapping[str, Any] | None) -> BlockStamp | None:
     if block is None:
         return None
-    at = dt.datetime.fromtimestamp(int(block["timestamp"], 16), dt.UTC)
-    return BlockStamp(int(block["number"], 16), _unhex(block["hash"]), at)
+    at = dt.datetime.fromtimestamp(_quantity(block["timestamp"]), dt.UTC)
+    return BlockStamp(_quantity(block["number"]), _unhex(block["hash"]), at)
+
+
+def _quantity(text: str) -> int:
+    return int(text, 16)
 
 
 def _unhex(text: str) -> bytes:
