@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from backend.adapters.database.payer_repository import PayerRepository
     from backend.adapters.database.payout_repository import PayoutRepository
     from backend.adapters.database.person_repository import PersonRepository
+    from backend.adapters.database.reconciliation_repository import ReconciliationRepository
     from backend.adapters.database.transaction_repository import TransactionRepository
 
 
@@ -159,3 +160,9 @@ class SqlUnitOfWork:
         from backend.adapters.database.person_repository import PersonRepository
 
         return PersonRepository(self.connection, self._clock)
+
+    @cached_property
+    def reconciliation(self) -> ReconciliationRepository:
+        from backend.adapters.database.reconciliation_repository import ReconciliationRepository
+
+        return ReconciliationRepository(self.connection, self._clock)

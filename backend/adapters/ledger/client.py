@@ -15,7 +15,7 @@ from backend.adapters.ledger.codec import decode_result, describe_revert, encode
 from backend.adapters.ledger.events import ANCHOR_BARS, to_event
 from backend.adapters.ledger.log_windows import LogWindow
 from backend.adapters.ledger.rpc import JSONRPC, Endpoint, RPCError, WrongNetworkError
-from backend.adapters.ledger.transactions import encode_intents
+from backend.adapters.ledger.transactions import encode_intents, from_rpc
 from backend.contracts import ContractName
 from backend.domain.ledger import IntentKind, SlotState
 from backend.service_layer.anchoring.model import (
@@ -24,6 +24,7 @@ from backend.service_layer.anchoring.model import (
     Deployment,
     Fees,
     LedgerEvent,
+    MinedTransaction,
     Receipt,
 )
 from backend.service_layer.ports import BlockStamp, LedgerUnavailableError
@@ -202,6 +203,11 @@ class LedgerClient:
                 gas_used=_quantity(found["gasUsed"]),
                 events=tuple({event.log_index: event for event in events}.values()),
             )
+
+    def transaction(self, tx_hash: bytes) -> MinedTransaction | None:
+        """Sender and fields of a transaction, None when no node has it."""
+        fields = self.rpc.call("eth_getTransactionByHash", "0x" + tx_hash.hex())
+        return None if fields is None else from_rpc(fields, self.deployment().chain_id)
 
     def knows(self, tx_hash: bytes) -> bool:
         """Whether a node has the transaction, in its pool or in a block."""

@@ -21,7 +21,12 @@ from hexbytes import HexBytes
 
 from backend.adapters.ledger.codec import encode_call
 from backend.domain.ledger import IntentKind, LeafPosition
-from backend.service_layer.anchoring.model import Call, SignedTransaction, UnsignedTransaction
+from backend.service_layer.anchoring.model import (
+    Call,
+    MinedTransaction,
+    SignedTransaction,
+    UnsignedTransaction,
+)
 from backend.service_layer.anchoring.signing_offers import RawTransactionRefusedError
 from verifier.commitment.batch import BatchLeaf
 
@@ -296,3 +301,27 @@ def _number(data: bytes) -> int:
     if data[:1] == b"\x00":
         raise ValueError("a number has leading zeros")
     return int.from_bytes(data, "big")
+
+
+def from_rpc(fields: Mapping[str, Any], chain_id: int) -> MinedTransaction:
+    """A transaction as ``eth_getTransactionByHash`` answers it; what a node leaves out of a
+    legacy transaction (chain id) is the network's."""
+
+    def number(name: str) -> int | None:
+        return None if fields.get(name) is None else int(fields[name], 16)
+
+    tip = number("maxPriorityFeePerGas")
+    return MinedTransaction(
+        sender=to_checksum_address(fields["from"]),
+        unsigned=UnsignedTransaction(
+            chain_id=number("chainId") or chain_id,
+            nonce=int(fields["nonce"], 16),
+            to=to_checksum_address(fields["to"]) if fields.get("to") else "",
+            data=bytes.fromhex(fields["input"][2:]),
+            gas=int(fields["gas"], 16),
+            value=int(fields["value"], 16),
+            gas_price=number("gasPrice") if tip is None else None,
+            max_fee_per_gas=None if tip is None else number("maxFeePerGas"),
+            max_priority_fee_per_gas=tip,
+        ),
+    )

@@ -54,6 +54,7 @@ class Purpose(StrEnum):
     CALL = "call"
     FILL = "fill"  # a no-op transfer to oneself, so that no nonce stays open
     ADMIN = "admin"  # registry calls of the set-up commands
+    ADOPTED = "adopted"  # found on the chain by `yichu reconcile`; its bytes are not kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,3 +186,47 @@ class Deployment:
     invoice_ledger: str
     invoice_ledger_code_hash: bytes
     block_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """Who this database is on the ledger: accounts whose nonces it hands out, its payer, and its
+    institutions by number as (code, sequence of the last batch known here)."""
+
+    accounts: tuple[str, ...]
+    payer_number: int
+    institutions: Mapping[int, tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBatch:
+    """A batch as far as the ledger tells it: everything but its leaves."""
+
+    id: str
+    institution_code: str
+    sequence: int
+    previous_head: bytes
+    root: bytes
+    size: int
+    head: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What could not be adopted, and what a person decided about it."""
+
+    id: str
+    kind: str
+    detail: dict[str, Any]
+    found_at: dt.datetime
+    resolved_at: dt.datetime | None
+    resolved_by: str | None
+    resolution: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MinedTransaction:
+    """A transaction as a node returns it, without its signature."""
+
+    sender: str
+    unsigned: UnsignedTransaction

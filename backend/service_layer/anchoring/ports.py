@@ -10,10 +10,14 @@ from typing import Any, Protocol
 from backend.domain.ledger import IntentKind, IntentState, LedgerIntent
 from backend.service_layer.anchoring.model import (
     Call,
+    Case,
     Deployment,
     Fees,
+    KnownBatch,
     Lease,
     LedgerEvent,
+    MinedTransaction,
+    Parties,
     Purpose,
     Receipt,
     SignedTransaction,
@@ -123,6 +127,42 @@ class Disputes(Protocol):
         ...
 
 
+class Reconciliation(Protocol):
+    def parties(self, payer_number: int) -> Parties: ...
+
+    def batch_at(self, institution_code: str, sequence: int) -> KnownBatch | None: ...
+
+    def add_batch(self, known: KnownBatch) -> None:
+        """Store a batch of which only what the ledger says is known."""
+        ...
+
+    def batches_without_leaves(self) -> Sequence[KnownBatch]: ...
+
+    def add_leaves(self, batch_id: str, leaves: Sequence[tuple[bytes, str]]) -> None: ...
+
+    def unbatched(self, institution_code: str, limit: int) -> Sequence[str]: ...
+
+    def custody_of(self, institution_code: str) -> str: ...
+
+    def live_claims_on_key(self, invoice_key: bytes) -> Sequence[str]: ...
+
+    def put_case(self, case_id: str, kind: str, detail: dict[str, Any]) -> None:
+        """Open a case, or renew what an open one says; a resolved one stays resolved."""
+        ...
+
+    def case(self, case_id: str) -> Case | None: ...
+
+    def open_cases(self) -> Sequence[Case]: ...
+
+    def resolve_case(self, case_id: str, by: str, resolution: str) -> bool: ...
+
+
+class AlarmBoard(Alarms, Protocol):
+    def clear(self, code: str, subject: str) -> None:
+        """Close an alarm whose condition has ended."""
+        ...
+
+
 class AnchoringWork(Protocol):
     @property
     def outbox(self) -> AnchoringOutbox: ...
@@ -134,10 +174,13 @@ class AnchoringWork(Protocol):
     def disputes(self) -> Disputes: ...
 
     @property
-    def alarms(self) -> Alarms: ...
+    def alarms(self) -> AlarmBoard: ...
 
     @property
     def accounts(self) -> Accounts: ...
+
+    @property
+    def reconciliation(self) -> Reconciliation: ...
 
     @property
     def transactions(self) -> Transactions: ...
@@ -169,6 +212,8 @@ class LedgerNode(Protocol):
     def first_settlement(self, invoice_key: bytes, payer: int) -> LedgerEvent | None: ...
 
     def receipt(self, tx_hash: bytes) -> Receipt | None: ...
+
+    def transaction(self, tx_hash: bytes) -> MinedTransaction | None: ...
 
     def knows(self, tx_hash: bytes) -> bool:
         """Whether a node has the transaction, in its pool or in a block."""
@@ -213,6 +258,7 @@ class Decoder(Protocol):
 
 __all__ = [
     "Accounts",
+    "AlarmBoard",
     "AnchoringBatches",
     "AnchoringOutbox",
     "AnchoringWork",
@@ -225,6 +271,7 @@ __all__ = [
     "IdSource",
     "LedgerNode",
     "Purpose",
+    "Reconciliation",
     "Signer",
     "Transactions",
     "WorkFactory",
