@@ -29,6 +29,10 @@ class Settings:
     keystore_dir: Path
     fee_mode: str  # legacy-zero | eip1559-zero | market
     finality_blocks: int  # confirmations, the including block counts as the first
+    probe_blocks: int  # blocks within which a start-up no-op must be mined; 0: no probe
+    stall_seconds: int  # no block for so long while transactions wait is an alarm
+    stall_blocks: int  # so many blocks without an account's waiting nonce is an alarm
+    max_fee_gwei: int  # the most that is offered for a gas at a market price
     payer_number: int  # this agency's payer number
     region: str  # selects policy packs, e.g. 330800
     promise_working_days: int
@@ -86,6 +90,10 @@ class Settings:
             keystore_dir=Path(env.get("YICHU_KEYSTORES", str(var_dir / "keystores"))),
             fee_mode=fee_mode,
             finality_blocks=_whole(env, "YICHU_FINALITY_BLOCKS", 1, 1, 10_000),
+            probe_blocks=_whole(env, "YICHU_PROBE_BLOCKS", 10, 0, 10_000),
+            stall_seconds=_whole(env, "YICHU_STALL_SECONDS", 60, 1, 86_400),
+            stall_blocks=_whole(env, "YICHU_STALL_BLOCKS", 20, 1, 100_000),
+            max_fee_gwei=_whole(env, "YICHU_MAX_FEE_GWEI", 200, 1, 1_000_000),
             payer_number=_whole(env, "YICHU_PAYER_NUMBER", 1, 1, 64),
             region=env.get("YICHU_REGION", "330800"),
             promise_working_days=_whole(env, "YICHU_PROMISE_WORKING_DAYS", 5, 1, 60),

@@ -17,17 +17,25 @@ from typing import Final
 
 from backend.adapters.ledger.network import anchoring_of
 from backend.bootstrap import Services
+from backend.service_layer.anchoring.audit import AuditPlace, audit_final
 from backend.service_layer.anchoring.dependencies import Anchoring
 from backend.service_layer.anchoring.follow import follow
+from backend.service_layer.anchoring.gaps import fill_gaps
 from backend.service_layer.anchoring.model import LeaseHeldError
 from backend.service_layer.anchoring.offer import make_offers
+from backend.service_layer.anchoring.probe import InclusionProbe, probe
 from backend.service_layer.anchoring.reconcile import advance_finality, settle_nonces
+from backend.service_layer.anchoring.replacement import replace_stuck
 from backend.service_layer.anchoring.send import send_queued
+from backend.service_layer.anchoring.watch import Watch, watch
 from backend.service_layer.ports import LedgerUnavailableError
 
 LEASE_NAME: Final = "worker"
 LEASE_SECONDS: Final = 10
 PAUSE_SECONDS: Final = 0.2
+WATCH_SECONDS: Final = 1.0
+AUDIT_SECONDS: Final = 5.0
+PROBE_KEY: Final = "probe"  # a keystore whose account may do nothing on the ledger
 BACK_OFF_SECONDS_MAX: Final = 30.0
 _logger = logging.getLogger(__name__)
 
@@ -51,14 +59,27 @@ def build_steps(services: Services, deps: Anchoring) -> list[Step]:
     from backend.service_layer.claims.advance import advance_claims
     from backend.service_layer.intake.form_batches import form_batches
 
+    settings = services.settings
+    start = InclusionProbe(lambda: services.keystores.create(PROBE_KEY), settings.probe_blocks)
+    seen = Watch(settings.stall_seconds, settings.stall_blocks)
+    place = AuditPlace()
+
+    def when_open(step: Callable[[Anchoring], int]) -> Callable[[], int]:
+        return lambda: step(deps) if start.lets_work_through else 0
+
     return [
-        Step("form-batches", lambda: form_batches(services), services.settings.batch_seconds),
-        Step("offer", lambda: make_offers(deps)),
-        Step("send", lambda: send_queued(deps)),
+        Step("form-batches", lambda: form_batches(services), settings.batch_seconds),
+        Step("probe", lambda: probe(deps, start)),
+        Step("offer", when_open(make_offers)),
+        Step("send", when_open(send_queued)),
         Step("settle-nonces", lambda: settle_nonces(deps)),
+        Step("gaps", lambda: fill_gaps(deps), WATCH_SECONDS),
+        Step("replace", lambda: replace_stuck(deps), WATCH_SECONDS),
         Step("follow", lambda: follow(deps)),
         Step("finality", lambda: advance_finality(deps)),
         Step("claims", lambda: advance_claims(services)),
+        Step("watch", lambda: watch(deps, seen), WATCH_SECONDS),
+        Step("audit", lambda: audit_final(deps, place), AUDIT_SECONDS),
     ]
 
 

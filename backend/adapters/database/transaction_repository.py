@@ -112,6 +112,16 @@ class TransactionRepository:
         ).scalar_one()
         return int(count)
 
+    def final_after(self, transaction_id: str, limit: int) -> Sequence[TransactionRecord]:
+        """Final transactions in the order of their ids, after one of them ("": the first)."""
+        rows = self._connection.execute(
+            sa.select(table)
+            .where(table.c.id > transaction_id, table.c.state == str(TransactionState.FINAL))
+            .order_by(table.c.id)
+            .limit(limit)
+        )
+        return [_to_record(row._mapping) for row in rows]
+
     def _select(self, *conditions: sa.ColumnElement[bool]) -> list[TransactionRecord]:
         statement = sa.select(table).where(*conditions)
         ordered = statement.order_by(table.c.account, table.c.nonce, table.c.created_at, table.c.id)

@@ -57,6 +57,7 @@ def anchoring_of(services: Services, owner: str) -> Anchoring:
         clock=services.clock,
         ids=services.ids,
         owner=owner,
+        fee_wei_max=services.settings.max_fee_gwei * 10**9,
     )
 
 

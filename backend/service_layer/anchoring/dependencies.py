@@ -28,6 +28,10 @@ class Anchoring:
     resend_seconds: float = 2
     sends_before_fill: int = 30
     pending_max: int = 64
+    #: At a market price: how long a transaction waits before its fee is compared with today's.
+    replace_seconds: float = 30
+    #: The most that a replacement may offer, in wei a gas.
+    fee_wei_max: int = 200 * 10**9
     #: Earliest next try of intents that were refused before sending, by intent id.
     retry_at: dict[str, float] = field(default_factory=dict)
 

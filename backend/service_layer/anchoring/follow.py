@@ -26,6 +26,8 @@ def follow(deps: Anchoring) -> int:
     with deps.work(write=False) as work:
         cursor = work.chain.cursor()
     if cursor is not None and not _is_on_chain(deps, cursor):
+        if head.number < cursor.number and _is_followed(deps, head):
+            return 0  # the node lags on our own chain: what it lacks is unknown, not gone
         cursor = _reorganised(deps, cursor)
     first = deps.node.deployment().block_number if cursor is None else cursor.number + 1
     if first > head.number:
@@ -49,6 +51,13 @@ def follow(deps: Anchoring) -> int:
 def _is_on_chain(deps: Anchoring, stamp: BlockStamp) -> bool:
     block = deps.node.block(stamp.number)
     return block is not None and block.hash == stamp.hash
+
+
+def _is_followed(deps: Anchoring, head: BlockStamp) -> bool:
+    """Whether the newest followed block at or below a node's head is on the node's chain."""
+    with deps.work(write=False) as work:
+        known = work.chain.stamps_below(head.number + 1, 1)
+    return bool(known) and _is_on_chain(deps, known[0])
 
 
 def _note_mined(deps: Anchoring, tx_hash: bytes) -> None:

@@ -53,6 +53,7 @@ class TransactionState(StrEnum):
 class Purpose(StrEnum):
     CALL = "call"
     FILL = "fill"  # a no-op transfer to oneself, so that no nonce stays open
+    PROBE = "probe"  # a no-op at the start, which shows that the network takes our transactions
     ADMIN = "admin"  # registry calls of the set-up commands
     ADOPTED = "adopted"  # found on the chain by `yichu reconcile`; its bytes are not kept
 

@@ -97,6 +97,10 @@ class Transactions(Protocol):
 
     def pending_count(self, account: str) -> int: ...
 
+    def final_after(self, transaction_id: str, limit: int) -> Sequence[TransactionRecord]:
+        """Final transactions in the order of their ids, after one of them ("": the first)."""
+        ...
+
 
 class Chain(Protocol):
     def deployment(self) -> Deployment | None: ...
@@ -157,10 +161,20 @@ class Reconciliation(Protocol):
     def resolve_case(self, case_id: str, by: str, resolution: str) -> bool: ...
 
 
+class OpenAlarm(Protocol):
+    @property
+    def code(self) -> str: ...
+
+    @property
+    def subject(self) -> str: ...
+
+
 class AlarmBoard(Alarms, Protocol):
     def clear(self, code: str, subject: str) -> None:
         """Close an alarm whose condition has ended."""
         ...
+
+    def open_alarms(self) -> Sequence[OpenAlarm]: ...
 
 
 class AnchoringWork(Protocol):
@@ -207,6 +221,8 @@ class LedgerNode(Protocol):
 
     def block(self, number: int) -> BlockStamp | None: ...
 
+    def blocks(self, numbers: Sequence[int]) -> Sequence[BlockStamp | None]: ...
+
     def events(self, first: int, last: int) -> Sequence[LedgerEvent]: ...
 
     def first_settlement(self, invoice_key: bytes, payer: int) -> LedgerEvent | None: ...
@@ -238,6 +254,10 @@ class LedgerNode(Protocol):
         ...
 
     def fees(self) -> Fees: ...
+
+    def troubles(self) -> Mapping[str, str]:
+        """What is wrong with which node, by its address; empty when all answer."""
+        ...
 
     def send(self, raw: bytes) -> str:
         """Hand bytes to every node; returns the refusals, empty when a node took them.

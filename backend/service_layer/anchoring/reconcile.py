@@ -42,6 +42,8 @@ def settle_nonces(deps: Anchoring) -> int:
     mined."""
     with deps.work(write=False) as work:
         records = work.transactions.in_states(TransactionState.SIGNED, TransactionState.SENT)
+    # By nonce, then by age: what was replaced is looked up, and its newest candidate sent again.
+    newest = {(record.account, record.nonce): record.id for record in records}
     counts: dict[str, int] = {}
     found = 0
     for record in records:
@@ -49,7 +51,7 @@ def settle_nonces(deps: Anchoring) -> int:
             counts[record.account] = deps.node.transaction_count(record.account)
         if record.nonce < counts[record.account]:
             found += _look_up(deps, record)
-        else:
+        elif newest[record.account, record.nonce] == record.id:
             _send_again(deps, record, is_next=record.nonce == counts[record.account])
     return found
 
@@ -162,11 +164,13 @@ def advance_finality(deps: Anchoring) -> int:
         records = work.transactions.in_states(TransactionState.MINED)
     if not records:
         return 0
-    final = deps.node.final_number()
+    final, head = deps.node.final_number(), deps.node.head().number
     closed = 0
     for record in records:
         assert record.tx_hash is not None and record.block_number is not None
         receipt = deps.node.receipt(record.tx_hash)
+        if receipt is None and head < record.block_number:
+            continue  # a node that lags does not have the block yet
         if receipt is None or receipt.block_hash != record.block_hash:
             _leave_block(deps, record)
         elif receipt.block_number <= final:
