@@ -2,6 +2,8 @@
 
 One loop, one step after the other, each in its own transactions: it can be killed anywhere and
 started again. One worker at a time holds the lease ``worker``; another one waits as a standby.
+Whoever takes the lease first compares chain and database, and refuses to go on when the chain is
+ahead: the database was restored from a backup.
 """
 
 from __future__ import annotations
@@ -18,10 +20,11 @@ from typing import Final
 from backend.adapters.ledger.network import anchoring_of
 from backend.bootstrap import Services
 from backend.service_layer.anchoring.audit import AuditPlace, audit_final
+from backend.service_layer.anchoring.behind import DatabaseBehindChainError, refuse_if_behind
 from backend.service_layer.anchoring.dependencies import Anchoring
 from backend.service_layer.anchoring.follow import follow
 from backend.service_layer.anchoring.gaps import fill_gaps
-from backend.service_layer.anchoring.model import LeaseHeldError
+from backend.service_layer.anchoring.model import Lease, LeaseHeldError
 from backend.service_layer.anchoring.offer import make_offers
 from backend.service_layer.anchoring.probe import InclusionProbe, probe
 from backend.service_layer.anchoring.reconcile import advance_finality, settle_nonces
@@ -97,27 +100,56 @@ class Worker:
         self.deps = anchoring_of(services, owner_name(services))
         self._steps = build_steps(services, self.deps)
         self._is_standby = False
+        #: Fencing token of the lease under which chain and database were last compared.
+        self._compared: int | None = None
 
     def run(self) -> None:
-        """The loop. SIGTERM and SIGINT set ``stop``: the current step ends, then the loop."""
-        while not self.stop.is_set():
-            moved = self.run_once()
-            if not moved:
-                self.stop.wait(PAUSE_SECONDS)
-        self._release()
+        """The loop. SIGTERM and SIGINT set ``stop``: the current step ends, then the loop.
+
+        Raises DatabaseBehindChainError when the chain is ahead of the database."""
+        try:
+            while not self.stop.is_set():
+                moved = self.run_once()
+                if not moved:
+                    self.stop.wait(PAUSE_SECONDS)
+        finally:
+            self._release()
 
     def run_once(self) -> int:
-        """Every due step once, if this worker holds the lease; returns how much moved."""
-        if not self._hold_lease():
+        """Every due step once, if this worker holds the lease; returns how much moved.
+
+        Until a node has answered, so that chain and database could be compared, nothing is
+        batched or sent; claims only say that they wait."""
+        lease = self._hold_lease()
+        if lease is None:
             self.stop.wait(1)
             return 0
+        is_compared = self._compare(lease)
         moved = 0
         for step in self._steps:
             if self.stop.is_set():
                 break
-            if step.is_due():
+            if step.is_due() and (is_compared or step.name == "claims"):
                 moved += self._run(step)
         return moved
+
+    def _compare(self, lease: Lease) -> bool:
+        """Whether the chain is known to be no further than the database; asked once a lease."""
+        if self._compared == lease.fencing_token:
+            return True
+        from backend.service_layer.claims.holds import show_held_payouts
+
+        try:
+            refuse_if_behind(self.deps, self._services.settings.payer_number)
+        except LedgerUnavailableError as error:
+            _logger.warning("the ledger is not compared yet: %s", error.en)
+            return False
+        except DatabaseBehindChainError:
+            show_held_payouts(self._services)
+            raise
+        show_held_payouts(self._services)
+        self._compared = lease.fencing_token
+        return True
 
     def _run(self, step: Step) -> int:
         try:
@@ -140,33 +172,38 @@ class Worker:
         pause = min(BACK_OFF_SECONDS_MAX, PAUSE_SECONDS * 2**step.failures)
         step.next_at = time.monotonic() + pause
 
-    def _hold_lease(self) -> bool:
+    def _hold_lease(self) -> Lease | None:
         try:
-            self._acquire()
+            lease = acquire_worker_lease(self._services, self.deps.owner)
         except LeaseHeldError:
             if not self._is_standby:
                 _logger.warning("another worker is at work; this one waits as a standby")
             self._is_standby = True
-            return False
+            return None
         if self._is_standby:
             _logger.warning("this worker has taken over")
         self._is_standby = False
-        return True
-
-    def _acquire(self) -> None:
-        with self._services.work() as work:
-            holder = work.accounts.holder(LEASE_NAME)
-            if holder != self.deps.owner and _is_dead_neighbour(holder):
-                # It was killed on this machine: no need to wait until its leases run out.
-                work.accounts.release_all(holder)
-            work.accounts.acquire(LEASE_NAME, self.deps.owner, LEASE_SECONDS)
-            work.commit()
+        return lease
 
     def _release(self) -> None:
         """Let the next worker start at once instead of when our leases run out."""
         with self._services.work() as work:
             work.accounts.release_all(self.deps.owner)
             work.commit()
+
+
+def acquire_worker_lease(
+    services: Services, owner: str, seconds: float = LEASE_SECONDS
+) -> Lease:
+    """Take or renew the worker's lease; raises LeaseHeldError while another one is at work."""
+    with services.work() as work:
+        holder = work.accounts.holder(LEASE_NAME)
+        if holder != owner and _is_dead_neighbour(holder):
+            # It was killed on this machine: no need to wait until its leases run out.
+            work.accounts.release_all(holder)
+        lease = work.accounts.acquire(LEASE_NAME, owner, seconds)
+        work.commit()
+    return lease
 
 
 def _is_dead_neighbour(owner: str) -> bool:

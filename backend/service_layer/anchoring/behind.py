@@ -79,7 +79,9 @@ def compare(deps: Anchoring, payer_number: int) -> Comparison:
     return Comparison(tuple(found), first, head)
 
 
-def _followed(deps: Anchoring, cursor: BlockStamp | None) -> tuple[list[Finding], BlockStamp | None]:
+def _followed(
+    deps: Anchoring, cursor: BlockStamp | None
+) -> tuple[list[Finding], BlockStamp | None]:
     """The newest followed block that is still on the chain, and a finding if it is not the
     newest of all."""
     if cursor is None or _is_on_chain(deps, cursor):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from backend.domain.claim import ClaimState, StageOutcome
 from backend.domain.ledger import IntentKind, IntentState, LedgerIntent, SlotState
-from backend.service_layer.claims import screening
+from backend.service_layer.claims import holds, screening
 from backend.service_layer.claims.benefits import recalculate_year
+from backend.service_layer.claims.holds import are_payouts_held
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Decision, Payout, StageResult
 from backend.service_layer.claims.screen_step import (
@@ -182,10 +183,13 @@ def read_settlement(deps: ClaimServices, claim: Claim) -> bool:
 def instruct_payout(deps: ClaimServices, claim: Claim) -> bool:
     """settled -> paying: the slot is read again, then the instruction is written, once."""
     with deps.work(write=False) as work:
+        is_held = are_payouts_held(work)
         bill = work.claims.bill_of_version(claim.version_id)
         decision = work.decisions.latest(claim.id)
         person = work.people.get(claim.person_id)
     assert decision is not None, "a settled claim has a decision"
+    if is_held:
+        return wait_for(deps, claim, holds.WAITING)
     slot = deps.ledger.slot(bill.invoice_key)
     is_payable = slot.has_settled(claim.payer_number) and not slot.flags & (
         SlotState.VOID | SlotState.REVERSED
@@ -232,8 +236,11 @@ def ask_bank(deps: ClaimServices, claim: Claim) -> bool:
     with deps.work(write=False) as work:
         payout = work.payouts.of_claim(claim.id)
         answered = payout is not None and work.payouts.answer_of(payout.id) is not None
+        is_held = are_payouts_held(work)
     if payout is None or answered:
         return False
+    if is_held:
+        return wait_for(deps, claim, holds.WAITING)
     answer = deps.bank.pay(payout, deps.clock.now())
     if answer is None:
         return False

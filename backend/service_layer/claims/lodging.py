@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any, Final
 
 from backend.domain.claim import ClaimState, Stage, StageOutcome
 from backend.domain.explanation import ExplanationOfBenefits
-from backend.domain.ledger import IntentKind, IntentState, LedgerIntent
+from backend.domain.ledger import IntentKind, IntentState, LedgerIntent, SlotState
 from backend.service_layer.claims import screening
 from backend.service_layer.claims.benefits import (
     adjudicate_claim,
@@ -60,11 +61,16 @@ def enqueue_lodge(deps: ClaimServices, claim: Claim) -> bool:
     if claim.waiting_for == "ledger-refused" and now - claim.updated_at < RETRY_AFTER:
         return False
     head = deps.ledger.head()
-    counter = deps.ledger.slot(bill.invoice_key).lodge_counter + 1
+    slot = deps.ledger.slot(bill.invoice_key)
+    counter = slot.lodge_counter + 1
     with deps.work() as work:
         work.people.lock(claim.person_id)
         if work.claims.get(claim.id, lock=True).state is not claim.state:
             return False
+        if _is_lodged(claim, slot, tries):
+            work.claims.update(claim.id, claim.state, now, state=ClaimState.LODGING)
+            work.commit()
+            return True
         # The bill may have changed since it was screened; it is not locked by reading it.
         stop = screening.standing(work.claims.bill_of_version(claim.version_id))
         if stop is not None:
@@ -101,6 +107,17 @@ def enqueue_lodge(deps: ClaimServices, claim: Claim) -> bool:
         work.commit()
     reach("claims.lodge-enqueued")
     return True
+
+
+def _is_lodged(claim: Claim, slot: SlotState, tries: Sequence[LedgerIntent]) -> bool:
+    """Whether the claim holds its lock already: one that was adopted from the chain."""
+    return (slot.open_payer, slot.lodge_counter) == (
+        claim.payer_number,
+        claim.lodge_counter,
+    ) and any(
+        intent.is_final and intent.took_effect and intent.payload["counter"] == slot.lodge_counter
+        for intent in tries
+    )
 
 
 def _hold_lodge(deps: ClaimServices, work: ClaimWork, claim: Claim, result: StageResult) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from backend.domain.claim import ClaimState
@@ -115,6 +115,10 @@ class People(Protocol):
 class ClaimAlarms(Alarms, Protocol):
     def clear(self, code: str, subject: str) -> None:
         """Close an alarm whose condition has ended."""
+        ...
+
+    def open_counts(self) -> Mapping[str, int]:
+        """How many alarms of each code are open."""
         ...
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from backend.domain.claim import ClaimState, Stage, StageOutcome
 from backend.domain.errors import DomainError
+from backend.domain.ledger import IntentKind
 from backend.service_layer.claims import screening
 from backend.service_layer.claims.benefits import (
     StoredBillUnreadableError,
@@ -273,9 +274,18 @@ def raise_pends(
 def refuse_unlodged(
     deps: ClaimServices, work: ClaimWork, claim: Claim, result: StageResult
 ) -> None:
-    """An exact fact refuses a claim that holds nothing on the ledger: it leaves its submission."""
+    """An exact fact refuses a claim that holds nothing on the ledger: it leaves its submission.
+
+    A claim whose lock was adopted from the chain before it was screened gives that back first.
+    """
+    from backend.service_layer.claims.closing import enqueue_release, release_reason
+
     if any(reason.code == MISMATCH for reason in result.reasons):
         raise_mismatch(work, claim, result)
+    lodges = work.outbox.of_subject(claim.id, IntentKind.LODGE)
+    if any(intent.is_final and intent.took_effect for intent in lodges):
+        enqueue_release(deps, work, claim, release_reason(result), None)
+        return
     close_refused(deps, work, claim)
 
 
