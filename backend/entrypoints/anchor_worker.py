@@ -192,9 +192,7 @@ class Worker:
             work.commit()
 
 
-def acquire_worker_lease(
-    services: Services, owner: str, seconds: float = LEASE_SECONDS
-) -> Lease:
+def acquire_worker_lease(services: Services, owner: str, seconds: float = LEASE_SECONDS) -> Lease:
     """Take or renew the worker's lease; raises LeaseHeldError while another one is at work."""
     with services.work() as work:
         holder = work.accounts.holder(LEASE_NAME)

@@ -21,6 +21,7 @@ _COMMANDS = {
     "export": "Export the evidence bundle of a claim.",
     "hospital": "Register institutions and issue API keys.",
     "policy": "Check policy packs and run an adjudication offline.",
+    "reconcile": "Adopt what the chain knows into a database restored from a backup.",
     "review": "List pended claims; approve or refuse one.",
     "serve": "Run the web processes (gunicorn).",
     "up": "Start the embedded system: ledger, database, worker, web.",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
@@ -99,7 +99,7 @@ def _adopt_transaction(
             gas_used=receipt.gas_used,
         )
         lines = [
-            _adopt_event(deps, work, parties, adopters, event, intent, stamp.at)
+            _adopt_event(deps, work, event, intent, parties=parties, adopters=adopters, at=stamp.at)
             for event, intent in zip(events, intents, strict=True)
         ]
         finish(work, record, succeeded=receipt.succeeded)
@@ -163,10 +163,11 @@ def _is_same_call(event: LedgerEvent, intent: LedgerIntent) -> bool:
 def _adopt_event(
     deps: Anchoring,
     work: AnchoringWork,
-    parties: Parties,
-    adopters: Adopters,
     event: LedgerEvent,
     intent: LedgerIntent | None,
+    *,
+    parties: Parties,
+    adopters: Adopters,
     at: dt.datetime,
 ) -> Line:
     if intent is not None:
@@ -290,7 +291,7 @@ def adopt_nonces(deps: Anchoring, parties: Parties) -> list[Line]:
         with deps.work() as work:
             work.accounts.confirm(lease, deps.lease_seconds)
             work.accounts.set_nonce(account, here, there, lease.fencing_token)
-            work.accounts.release(replace(lease))
+            work.accounts.release(lease)
             work.commit()
         lines.append(Line("adopted", f"nonce {account}", f"{here or 0} -> {there}"))
     return lines

@@ -57,9 +57,7 @@ _UNSETTLED: Final = (
 _BYTES: Final = ("decision_fingerprint", "policy_hash")
 
 
-def adopt_claim_event(
-    deps: ClaimServices, work: Any, event: LedgerEvent, at: dt.datetime
-) -> Line:
+def adopt_claim_event(deps: ClaimServices, work: Any, event: LedgerEvent, at: dt.datetime) -> Line:
     """Bring the claim of an event to the state that the event shows, or keep a case."""
     if event.call == "expire":
         return Line("agrees", describe(event), "the lock is read from the ledger")
@@ -322,7 +320,7 @@ def _retry(deps: ClaimServices, case: Case) -> Line:
     events = [_from_json(entry) for entry in case.detail["events"]]
     key, counter = bytes.fromhex(case.detail["key"]), case.detail["counter"]
     slot = deps.ledger.slot(key)
-    what = f"claim {case.detail['key'][:16]}/{counter}"
+    what = case.id
     with deps.work() as transaction:
         work: Any = transaction
         if case.kind == LOST_CLAIM and _claim_of(work, events[0][0]) is not None:
@@ -348,7 +346,7 @@ def _standing(case: Case, slot: SlotState) -> str:
         entry["values"]["value"] for entry in case.detail["events"] if entry["call"] == "settle"
     ]
     if settled:
-        return f"{case.kind}: settled with {settled[-1]} fen; find the payment in the bank's statement"
+        return f"{case.kind}: settled with {settled[-1]} fen; look for it in the bank's statement"
     if slot.open_payer and slot.lodge_counter == case.detail["counter"]:
         return f"{case.kind}: our lock is open and no claim here holds it"
     return f"{case.kind}: the lock has ended"
@@ -419,9 +417,7 @@ def _to_json(event: LedgerEvent, at: dt.datetime) -> dict[str, Any]:
 
 
 def _from_json(entry: Mapping[str, Any]) -> tuple[LedgerEvent, dt.datetime]:
-    values = {
-        k: bytes.fromhex(v) if k in _BYTES else v for k, v in dict(entry["values"]).items()
-    }
+    values = {k: bytes.fromhex(v) if k in _BYTES else v for k, v in dict(entry["values"]).items()}
     event = LedgerEvent(
         call=entry["call"],
         outcome=entry["outcome"],

@@ -64,7 +64,7 @@ def _board(work: Any) -> Any:
 
 
 def _find(deps: IntakeServices, work: Any, batch: KnownBatch) -> Line:
-    what = f"leaves {batch.institution_code}/{batch.sequence}"
+    what = leaves_case(batch)
     listed = f"bills 0 to {batch.size - 1} are not here: let the institution upload them again"
     case = _board(work).case(leaves_case(batch))
     if case is not None and case.resolved_at is not None:

@@ -1,0 +1,105 @@
+"""``yichu reconcile``: what chain and database agree on, what is adopted, what needs a person.
+
+Everything here can be repeated, and be stopped anywhere: what was adopted once is known by its
+transaction hash. Nothing is signed or sent.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, Protocol
+
+from backend.service_layer.anchoring.adopt import Adopters, Line, adopt_chain, adopt_nonces
+from backend.service_layer.anchoring.behind import BEHIND, SUBJECT, Comparison, compare
+from backend.service_layer.anchoring.dependencies import Anchoring
+from backend.service_layer.anchoring.follow import follow
+from backend.service_layer.anchoring.reconcile import advance_finality
+from backend.service_layer.claims.adopt import adopt_claim_event, retry_cases
+from backend.service_layer.claims.holds import show_held_payouts
+from backend.service_layer.claims.ports import ClaimServices
+from backend.service_layer.intake.adopt import adopt_bill_event, find_lost_leaves
+from backend.service_layer.intake.ports import IntakeServices
+
+FINAL_SECONDS: Final = 60.0
+_PAUSE_SECONDS: Final = 0.2
+_TRIED_AGAIN: Final = frozenset({"leaves-lost", "claim-lost", "settlement-differs"})
+
+
+class Services(ClaimServices, IntakeServices, Protocol):
+    """What claims and intake need; one object gives both."""
+
+    def work(self, *, write: bool = True) -> Any: ...
+
+    @property
+    def settings(self) -> Any: ...
+
+
+def look(deps: Anchoring, services: Services) -> list[Line]:
+    """Compare only: what differs, and which cases are open."""
+    comparison = compare(deps, services.settings.payer_number)
+    lines = _differences(comparison)
+    lines += _open_cases(services, frozenset())
+    return lines or [_agreement(comparison)]
+
+
+def reconcile(deps: Anchoring, services: Services, keep_lease: Callable[[], object]) -> list[Line]:
+    """Adopt what the chain knows; ``keep_lease`` is called between the steps.
+
+    The alarm that holds payouts is closed only when nothing is ahead any more.
+    """
+    payer = services.settings.payer_number
+    comparison = compare(deps, payer)
+    last = _wait_until_final(deps, comparison.head.number, keep_lease)
+    with deps.work(write=False) as work:
+        parties = work.reconciliation.parties(payer)
+    adopters = Adopters(partial(adopt_claim_event, services), adopt_bill_event)
+    lines = adopt_chain(deps, parties, adopters, comparison.first_block, last)
+    keep_lease()
+    lines += adopt_nonces(deps, parties)
+    while follow(deps):
+        keep_lease()
+    advance_finality(deps)
+    lines += find_lost_leaves(services)
+    keep_lease()
+    lines += retry_cases(services)
+    lines += _open_cases(services, _TRIED_AGAIN)
+    after = compare(deps, payer)
+    lines += _differences(after)
+    if not after.is_ahead:
+        with deps.work() as work:
+            work.alarms.clear(BEHIND, SUBJECT)
+            work.commit()
+    show_held_payouts(services)
+    return lines or [_agreement(after)]
+
+
+def _wait_until_final(deps: Anchoring, head: int, keep_lease: Callable[[], object]) -> int:
+    """Wait for what was on the chain at the start; returns the newest final block up to it."""
+    deadline = time.monotonic() + FINAL_SECONDS
+    while (final := deps.node.final_number()) < head and time.monotonic() < deadline:
+        keep_lease()
+        time.sleep(_PAUSE_SECONDS)
+    return min(final, head)
+
+
+def _differences(comparison: Comparison) -> list[Line]:
+    return [
+        Line(
+            "ahead" if finding.is_ahead else "case",
+            f"{finding.kind} {finding.subject}",
+            f"database {finding.here}, chain {finding.there}",
+        )
+        for finding in comparison.findings
+    ]
+
+
+def _open_cases(services: Services, without: frozenset[str]) -> list[Line]:
+    with services.work(write=False) as work:
+        cases = work.reconciliation.open_cases()
+    return [Line("case", case.id, case.kind) for case in cases if case.kind not in without]
+
+
+def _agreement(comparison: Comparison) -> Line:
+    return Line("agrees", f"chain up to block {comparison.head.number}", "nothing is unknown here")
