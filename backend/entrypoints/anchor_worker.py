@@ -45,11 +45,15 @@ _logger = logging.getLogger(__name__)
 
 @dataclass
 class Step:
-    """One part of the loop. ``every_seconds`` is its cadence, ``failures`` count in a row."""
+    """One part of the loop. ``every_seconds`` is its cadence, ``failures`` count in a row.
+
+    A run that moved ``full_pass`` or more has left something undone: it is due again at once.
+    """
 
     name: str
     run: Callable[[], int]
     every_seconds: float = 0
+    full_pass: int | None = None
     next_at: float = 0
     failures: int = 0
 
@@ -60,7 +64,7 @@ class Step:
 def build_steps(services: Services, deps: Anchoring) -> list[Step]:
     """The steps in their order; claims read the outcomes that the follower has just written."""
     from backend.service_layer.claims.advance import advance_claims
-    from backend.service_layer.intake.form_batches import form_batches
+    from backend.service_layer.intake.form_batches import BATCHES_A_PASS, form_batches
 
     settings = services.settings
     start = InclusionProbe(lambda: services.keystores.create(PROBE_KEY), settings.probe_blocks)
@@ -70,8 +74,11 @@ def build_steps(services: Services, deps: Anchoring) -> list[Step]:
     def when_open(step: Callable[[Anchoring], int]) -> Callable[[], int]:
         return lambda: step(deps) if start.lets_work_through else 0
 
+    def form() -> int:
+        return form_batches(services, settings.batch_seconds)
+
     return [
-        Step("form-batches", lambda: form_batches(services), settings.batch_seconds),
+        Step("form-batches", form, settings.batch_seconds, BATCHES_A_PASS),
         Step("probe", lambda: probe(deps, start)),
         Step("offer", when_open(make_offers)),
         Step("send", when_open(send_queued)),
@@ -164,7 +171,8 @@ class Worker:
             _logger.exception("step %s failed", step.name)
             return 0
         step.failures = 0
-        step.next_at = time.monotonic() + step.every_seconds
+        has_more = step.full_pass is not None and moved >= step.full_pass
+        step.next_at = time.monotonic() + (0 if has_more else step.every_seconds)
         return moved
 
     def _back_off(self, step: Step) -> None:

@@ -16,9 +16,11 @@ from backend.adapters.database.tables import (
     invoice,
     invoice_version,
     ledger_intent,
+    unbatched_version,
 )
 from backend.domain.errors import NotFoundError
 from backend.domain.ledger import IntentKind, LeafPosition, LedgerIntent
+from backend.service_layer.intake.records import InvoiceState, UnbatchedVersion
 from backend.service_layer.ports import Clock
 from verifier.commitment import merkle
 
@@ -100,26 +102,40 @@ class BatchRepository:
         )
         return [(leaf, version_id) for leaf, version_id in rows]
 
-    def unbatched_versions(self, institution_code: str, limit: int = 1_024) -> list[str]:
-        """Ids of invoice versions that are in no batch, oldest upload first.
+    def unbatched(self, institution_code: str, limit: int = 1_024) -> list[UnbatchedVersion]:
+        """Versions that are in no batch, oldest upload first (the ids are sortable by time).
 
         A version that was replaced or whose bill was voided before it was in any batch is left
         out: it was never anchored and never will be.
         """
+        # Neither header nor document is read: they make up nearly all of a stored bill.
         rows = self._connection.execute(
-            sa.select(invoice_version.c.id)
-            .join(invoice, invoice.c.id == invoice_version.c.invoice_id)
-            .outerjoin(batch_leaf, batch_leaf.c.version_id == invoice_version.c.id)
-            .where(
-                invoice.c.institution_code == institution_code,
-                batch_leaf.c.version_id.is_(None),
-                invoice_version.c.version == invoice.c.current_version,
-                invoice.c.state != "void",
+            sa.select(
+                invoice_version.c.id,
+                invoice_version.c.invoice_id,
+                invoice_version.c.version,
+                invoice.c.kind,
+                invoice.c.state,
+                invoice.c.original_id,
+                invoice.c.key_version,
+                invoice.c.invoice_key,
+                invoice.c.second_key,
+                invoice_version.c.fingerprint,
+                invoice_version.c.total_fen,
+                invoice_version.c.borne_fen,
             )
-            .order_by(invoice_version.c.uploaded_at, invoice_version.c.id)
+            .select_from(unbatched_version)
+            .join(invoice_version, invoice_version.c.id == unbatched_version.c.version_id)
+            .join(invoice, invoice.c.id == invoice_version.c.invoice_id)
+            .where(
+                unbatched_version.c.institution_code == institution_code,
+                invoice_version.c.version == invoice.c.current_version,
+                invoice.c.state != str(InvoiceState.VOID),
+            )
+            .order_by(unbatched_version.c.version_id)
             .limit(limit)
         )
-        return [version_id for (version_id,) in rows]
+        return [UnbatchedVersion(**row._mapping) for row in rows]
 
     def position_of(self, version_id: str) -> LeafPosition | None:
         """Where an invoice version's leaf stands, or None while it is in no batch."""

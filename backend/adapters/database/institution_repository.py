@@ -11,10 +11,10 @@ import sqlalchemy as sa
 
 from backend.adapters.database.tables import (
     api_key,
-    batch_leaf,
     institution,
     invoice,
     invoice_version,
+    unbatched_version,
 )
 from backend.domain.errors import NotFoundError
 from backend.service_layer.intake.records import Institution
@@ -60,24 +60,35 @@ class InstitutionRepository:
         return [Institution(**row._mapping) for row in rows]
 
     def with_unbatched(self) -> Sequence[str]:
-        """Codes of registered institutions with a current version that is in no batch."""
-        rows = self._connection.execute(
-            sa.select(institution.c.code)
-            .join(invoice, invoice.c.institution_code == institution.c.code)
-            .join(
-                invoice_version,
-                (invoice_version.c.invoice_id == invoice.c.id)
-                & (invoice_version.c.version == invoice.c.current_version),
-            )
-            .outerjoin(batch_leaf, batch_leaf.c.version_id == invoice_version.c.id)
+        """Codes of registered institutions with a current version that is in no batch, the one
+        that has waited longest first."""
+        # One look at an index an institution, however many bills are stored or waiting.
+        oldest = (
+            sa.select(unbatched_version.c.version_id)
+            .join(invoice_version, invoice_version.c.id == unbatched_version.c.version_id)
+            .join(invoice, invoice.c.id == invoice_version.c.invoice_id)
             .where(
-                batch_leaf.c.version_id.is_(None),
+                unbatched_version.c.institution_code == institution.c.code,
+                invoice_version.c.version == invoice.c.current_version,
                 invoice.c.state != "void",
+            )
+            .order_by(unbatched_version.c.version_id)
+            .limit(1)
+            .correlate(institution)
+            .scalar_subquery()
+        )
+        waiting = (
+            sa.select(institution.c.code, oldest.label("oldest"))
+            .where(
                 institution.c.ledger_number.is_not(None),
                 institution.c.ledger_account.is_not(None),
             )
-            .distinct()
-            .order_by(institution.c.code)
+            .subquery()
+        )
+        rows = self._connection.execute(
+            sa.select(waiting.c.code)
+            .where(waiting.c.oldest.is_not(None))
+            .order_by(waiting.c.oldest, waiting.c.code)
         )
         return [code for (code,) in rows]
 

@@ -90,8 +90,8 @@ class ReconciliationRepository:
         )
 
     def unbatched(self, institution_code: str, limit: int) -> Sequence[str]:
-        """Ids of versions that are in no batch, voided and replaced ones too, oldest first: they
-        may have been anchored before they were voided or replaced."""
+        """Ids of versions that are in no batch, voided and replaced ones too, in the order in
+        which batches take them: they may have been anchored before they were voided or replaced."""
         rows = self._connection.execute(
             sa.select(invoice_version.c.id)
             .join(invoice, invoice.c.id == invoice_version.c.invoice_id)
@@ -100,7 +100,7 @@ class ReconciliationRepository:
                 invoice.c.institution_code == institution_code,
                 batch_leaf.c.version_id.is_(None),
             )
-            .order_by(invoice_version.c.uploaded_at, invoice_version.c.id)
+            .order_by(invoice_version.c.id)
             .limit(limit)
         )
         return list(rows.scalars())

@@ -159,6 +159,27 @@ invoice_version = sa.Table(
     sa.UniqueConstraint("invoice_id", "version"),
 )
 
+# Kept by triggers (migration 0005): what a batch is formed of, found without reading every bill.
+unbatched_version = sa.Table(
+    "unbatched_version",
+    metadata,
+    column(
+        "institution_code",
+        sa.String(16),
+        INTERNAL,
+        sa.ForeignKey("institution.code"),
+        primary_key=True,
+    ),
+    column(
+        "version_id",
+        _ID,
+        INTERNAL,
+        sa.ForeignKey("invoice_version.id"),
+        primary_key=True,
+        unique=True,
+    ),
+)
+
 expense_line = sa.Table(
     "expense_line",
     metadata,

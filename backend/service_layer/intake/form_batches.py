@@ -6,6 +6,8 @@ reverse are enqueued here, as soon as the leaves that they name stand in batches
 
 from __future__ import annotations
 
+from typing import Final, Protocol
+
 from backend.domain.ledger import IntentKind, IntentState, LedgerIntent
 from backend.service_layer.intake.disputes import finish_rulings
 from backend.service_layer.intake.intents import enqueue
@@ -22,18 +24,27 @@ from backend.service_layer.intake.reversal import enqueue_reverse
 from verifier.commitment import merkle
 from verifier.commitment.batch import MAX_BATCH, BatchLeaf, RecordKind, batch_head
 
+#: So that a backlog never holds up what the worker does besides for more than about a second.
+BATCHES_A_PASS: Final = 8
 _DONE = (IntentState.MINED, IntentState.FINAL)
 
 
-def form_batches(deps: IntakeServices) -> int:
-    """Form at most one batch an institution; returns how many were formed."""
+def form_batches(deps: IntakeServices, cadence_seconds: float = 0) -> int:
+    """Form at most one batch an institution, BATCHES_A_PASS in all; returns how many were formed.
+
+    As many as that means that more may be waiting: call again at once. An institution whose last
+    batch is younger than half the cadence gets another one only when it is full: few bills in a
+    batch cost gas, and tell an observer when they were uploaded.
+    """
     formed = 0
     with deps.work(write=False) as work:
         waiting = work.institutions.with_unbatched()
         has_disputes = bool(work.disputes.unsettled())
     for code in waiting:
+        if formed == BATCHES_A_PASS:
+            break
         with deps.work() as work:
-            if _form_batch(deps, work, code):
+            if _form_batch(deps, work, code, cadence_seconds):
                 work.commit()
                 formed += 1
     if has_disputes:
@@ -43,7 +54,7 @@ def form_batches(deps: IntakeServices) -> int:
     return formed
 
 
-def _form_batch(deps: IntakeServices, work: IntakeWork, code: str) -> bool:
+def _form_batch(deps: IntakeServices, work: IntakeWork, code: str, cadence_seconds: float) -> bool:
     institution = work.institutions.get(code)
     if institution.ledger_number is None or institution.ledger_account is None:
         return False
@@ -51,33 +62,63 @@ def _form_batch(deps: IntakeServices, work: IntakeWork, code: str) -> bool:
     # A self-custody key is offered one batch at a time, so that its agent signs in order.
     if institution.is_self_custody and last is not None and not _is_anchored(work, last.id):
         return False
-    version_ids = work.batches.unbatched_versions(code, MAX_BATCH)
-    if not version_ids:
+    versions = work.batches.unbatched(code, MAX_BATCH)
+    if not versions:
         return False
-    members = []
-    for version_id in version_ids:
-        version = work.invoices.version_by_id(version_id)
-        bill = work.invoices.get(version.invoice_id)
-        members.append((leaf_of(institution, bill, version), bill, version))
+    is_early = last is not None and (
+        0 <= (deps.clock.now() - last.created_at).total_seconds() < cadence_seconds / 2
+    )
+    if is_early and len(versions) < MAX_BATCH:
+        return False
     # Ordering by leaf hash shuffles: the hash depends on each bill's secret fingerprint, so the
     # order tells an observer nothing about when a bill was uploaded.
-    members.sort(key=lambda member: member[0].hash())
-    leaves = [leaf for leaf, _, _ in members]
-    record = _batch(deps, institution, last, [leaf.hash() for leaf in leaves])
-    ids = [version.id for _, _, version in members]
-    work.batches.add(record, list(zip((leaf.encode() for leaf in leaves), ids, strict=True)))
+    encoded = [(_leaf(code, version, version).encode(), version.id) for version in versions]
+    members = sorted((merkle.leaf_hash(leaf), leaf, version_id) for leaf, version_id in encoded)
+    record = _batch(deps, institution, last, [leaf_hash for leaf_hash, _, _ in members])
+    work.batches.add(record, [(leaf, version_id) for _, leaf, version_id in members])
     work.outbox.add(_anchor_intent(deps, institution, record))
-    for _, bill, version in members:
-        _enqueue_followers(deps, work, bill, version)
+    for version in versions:
+        is_linked = version.original_id is not None or version.state == InvoiceState.REVERSED
+        if version.version > 1 or is_linked:
+            bill = work.invoices.get(version.invoice_id)
+            enqueue_followers(deps, work, bill, work.invoices.version_by_id(version.id))
     return True
+
+
+class _BillKeys(Protocol):
+    """What a leaf says of the bill."""
+
+    @property
+    def kind(self) -> int: ...
+    @property
+    def key_version(self) -> int: ...
+    @property
+    def invoice_key(self) -> bytes: ...
+    @property
+    def second_key(self) -> bytes: ...
+
+
+class _Content(Protocol):
+    """What a leaf says of the version."""
+
+    @property
+    def fingerprint(self) -> bytes: ...
+    @property
+    def total_fen(self) -> int: ...
+    @property
+    def borne_fen(self) -> int: ...
 
 
 def leaf_of(institution: Institution, bill: StoredInvoice, version: StoredVersion) -> BatchLeaf:
     """The batch leaf of a version. A red bill's signed amounts stay inside its fingerprint."""
+    return _leaf(institution.code, bill, version)
+
+
+def _leaf(code: str, bill: _BillKeys, version: _Content) -> BatchLeaf:
     kind = RecordKind(bill.kind)
     is_red = kind is RecordKind.RED
     return BatchLeaf(
-        institution_code=institution.code,
+        institution_code=code,
         kind=kind,
         key_version=bill.key_version,
         invoice_key=bill.invoice_key,
@@ -135,7 +176,7 @@ def _is_anchored(work: IntakeWork, batch_id: str) -> bool:
     return intent is not None and intent.state in _DONE
 
 
-def _enqueue_followers(
+def enqueue_followers(
     deps: IntakeServices, work: IntakeWork, bill: StoredInvoice, version: StoredVersion
 ) -> None:
     """What the ledger must hear now that this version has a leaf."""

@@ -13,6 +13,7 @@ from backend.service_layer.intake.records import (
     Institution,
     StoredInvoice,
     StoredVersion,
+    UnbatchedVersion,
 )
 from backend.service_layer.ports import (
     Alarms,
@@ -38,7 +39,9 @@ class AlreadyStoredError(ConflictError):
 class Institutions(Protocol):
     def get(self, code: str) -> Institution: ...
     def find(self, code: str) -> Institution | None: ...
-    def with_unbatched(self) -> Sequence[str]: ...
+    def with_unbatched(self) -> Sequence[str]:
+        """Codes of institutions of which a batch can be formed, longest waiting first."""
+        ...
 
 
 class Invoices(Protocol):
@@ -90,7 +93,9 @@ class IntakeBatches(Protocol):
     def anchor_of(self, version_id: str) -> LedgerIntent | None: ...
     def last(self, institution_code: str) -> Any: ...
     def add(self, record: Any, leaves: Sequence[tuple[bytes, str]]) -> None: ...
-    def unbatched_versions(self, institution_code: str, limit: int = 1_024) -> Sequence[str]: ...
+    def unbatched(self, institution_code: str, limit: int = 1_024) -> Sequence[UnbatchedVersion]:
+        """Versions that are in no batch and will be, oldest upload first."""
+        ...
 
 
 class IntakeWork(Transaction, Protocol):

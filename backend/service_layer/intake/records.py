@@ -95,6 +95,24 @@ class StoredVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class UnbatchedVersion:
+    """What a batch is formed of: a version that is in none, with what its leaf says of its bill."""
+
+    id: str
+    invoice_id: str
+    version: int
+    kind: int
+    state: str
+    original_id: str | None
+    key_version: int
+    invoice_key: bytes
+    second_key: bytes
+    fingerprint: bytes
+    total_fen: int
+    borne_fen: int
+
+
+@dataclass(frozen=True, slots=True)
 class Dispute:
     """The same number from more than one institution; no such bill is lodged until it is ruled."""
 

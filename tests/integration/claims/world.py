@@ -315,7 +315,7 @@ class World:
     def anchor(self) -> None:
         """Form one batch of everything that is in none, and make its anchor final."""
         with self.services.work() as work:
-            versions = work.batches.unbatched_versions(HOSPITAL)
+            versions = [version.id for version in work.batches.unbatched(HOSPITAL)]
             bills = [work.claims.bill_of_version(version) for version in versions]
             last = work.batches.last(HOSPITAL)
             previous = bytes(32) if last is None else last.head
