@@ -101,6 +101,10 @@ class Keystores:
             )
         return sign(unsigned, self._open(role, account))
 
+    def open_key(self, role: str) -> bytes:
+        """The private key of a role; raises KeystoreError when it does not open."""
+        return self._open(role, self.account_of(role))
+
     def _open(self, role: str, account: str) -> bytes:
         with self._lock:
             if account not in self._keys:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import signal
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -10,55 +14,22 @@ from typing import Any
 import click
 
 from backend.entrypoints.devchain.errors import LedgerStartError
+from backend.entrypoints.devchain.ganache_options import (
+    GanacheCommand,
+    Number,
+    StartTime,
+    foreign_options,
+)
 from backend.entrypoints.devchain.options import (
+    DEFAULT_CALL_GAS,
     DEFAULT_HOST,
     DEFAULT_PORT,
+    DEFAULT_PRICE_BUMP,
+    DEFAULT_TRANSACTION_GAS,
     WEI_PER_ETHER,
     ChainOptions,
     RunOptions,
 )
-
-_REFUSED = {
-    "--fork": "forking a live network",
-    "--unlock": "unlocking addresses without their keys",
-    "--allow-unlimited-contract-size": "contracts over the limit of EIP-170",
-    "--vm-errors-on-rpc-response": "errors in place of hashes of failed transactions",
-}
-
-
-def _refuse(ctx: click.Context, param: click.Parameter, value: Any) -> None:
-    if value:
-        name = param.opts[0]
-        raise click.UsageError(f"{name}: 不提供 / not offered here ({_REFUSED[name]}).", ctx=ctx)
-
-
-def _refused_options(command: Any) -> Any:
-    """ganache's options that have no counterpart: known by name, refused with the reason."""
-    names = {
-        "--fork": ("--fork", "--fork.url", "-f"),
-        "--unlock": ("--unlock", "--wallet.unlockedAccounts", "-u"),
-        "--allow-unlimited-contract-size": (
-            "--allow-unlimited-contract-size",
-            "--allowUnlimitedContractSize",
-            "--chain.allowUnlimitedContractSize",
-        ),
-        "--vm-errors-on-rpc-response": (
-            "--vm-errors-on-rpc-response",
-            "--chain.vmErrorsOnRPCResponse",
-        ),
-    }
-    for index, (name, spellings) in enumerate(names.items()):
-        flag = index >= 2
-        command = click.option(
-            *spellings,
-            f"refused_{index}",
-            hidden=True,
-            expose_value=False,
-            callback=_refuse,
-            is_flag=flag,
-            help=_REFUSED[name],
-        )(command)
-    return command
 
 
 def _account(text: str) -> tuple[bytes, int]:
@@ -76,7 +47,7 @@ def _account(text: str) -> tuple[bytes, int]:
     return raw, balance
 
 
-@click.command()
+@click.command(cls=GanacheCommand)
 @click.option(
     "--host",
     "-h",
@@ -103,7 +74,7 @@ def _account(text: str) -> tuple[bytes, int]:
     "--total-accounts",
     "--wallet.totalAccounts",
     "accounts",
-    type=int,
+    type=Number(),
     help="Accounts to make.  [10]",
 )
 @click.option(
@@ -112,7 +83,7 @@ def _account(text: str) -> tuple[bytes, int]:
     "--defaultBalanceEther",
     "--wallet.defaultBalance",
     "balance",
-    type=int,
+    type=Number(),
     help="Ether of each.  [1000]",
 )
 @click.option(
@@ -154,7 +125,12 @@ def _account(text: str) -> tuple[bytes, int]:
     help="Do not sign for the accounts (eth_sendTransaction is refused).",
 )
 @click.option(
-    "--chain-id", "--chainId", "--chain.chainId", "chain_id", type=int, help="Chain id.  [1337]"
+    "--chain-id",
+    "--chainId",
+    "--chain.chainId",
+    "chain_id",
+    type=Number(),
+    help="Chain id.  [1337]",
 )
 @click.option(
     "--network-id",
@@ -162,7 +138,7 @@ def _account(text: str) -> tuple[bytes, int]:
     "--networkId",
     "--chain.networkId",
     "network_id",
-    type=int,
+    type=Number(),
     help="Network id.  [time of creation, in ms]",
 )
 @click.option(
@@ -170,8 +146,8 @@ def _account(text: str) -> tuple[bytes, int]:
     "-k",
     "--chain.hardfork",
     "hardfork",
-    help="Rules: istanbul, muirGlacier, berlin, london, arrowGlacier, grayGlacier, "
-    "merge, shanghai.  [berlin]",
+    help="Rules: byzantium, constantinople, petersburg, istanbul, muirGlacier, berlin, london, "
+    "arrowGlacier, grayGlacier, merge, shanghai.  [berlin]",
 )
 @click.option(
     "--gas-limit",
@@ -179,7 +155,7 @@ def _account(text: str) -> tuple[bytes, int]:
     "--gasLimit",
     "--miner.blockGasLimit",
     "gas_limit",
-    type=int,
+    type=Number(),
     help="Gas of a block.  [30000000]",
 )
 @click.option(
@@ -188,7 +164,7 @@ def _account(text: str) -> tuple[bytes, int]:
     "--gasPrice",
     "--miner.defaultGasPrice",
     "gas_price",
-    type=click.IntRange(0),
+    type=Number(),
     default=0,
     show_default=True,
     help="Price in wei that eth_gasPrice proposes.",
@@ -209,8 +185,8 @@ def _account(text: str) -> tuple[bytes, int]:
     "-t",
     "--chain.time",
     "genesis_time",
-    type=click.IntRange(1),
-    help="Time of the first block in Unix seconds.  [now]",
+    type=StartTime(),
+    help="Time of the first block: an ISO date, or milliseconds since 1970.  [now]",
 )
 @click.option(
     "--db",
@@ -222,7 +198,56 @@ def _account(text: str) -> tuple[bytes, int]:
     help="Folder to keep the ledger in; without it, it is gone at the end.",
 )
 @click.option("--quiet", "-q", "--logging.quiet", "quiet", is_flag=True, help="Print nothing.")
-@_refused_options
+@click.option(
+    "--verbose", "-v", "--logging.verbose", "verbose", is_flag=True, help="Print every request."
+)
+@click.option(
+    "--logging.file",
+    "log_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Append what is printed to this file instead.",
+)
+@click.option(
+    "--unlock",
+    "-u",
+    "--wallet.unlockedAccounts",
+    "unlocked",
+    multiple=True,
+    help="With --lock: sign for this account all the same; an index or an address, repeatable.",
+)
+@click.option(
+    "--acctKeys",
+    "--account_keys_path",
+    "--wallet.accountKeysPath",
+    "keys_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write addresses and private keys to this file (JSON, for tests).",
+)
+@click.option(
+    "--miner.defaultTransactionGasLimit",
+    "default_gas",
+    type=Number(),
+    default=DEFAULT_TRANSACTION_GAS,
+    show_default=True,
+    help="Gas of an eth_sendTransaction that names none.",
+)
+@click.option(
+    "--miner.callGasLimit",
+    "call_gas",
+    type=Number(),
+    default=DEFAULT_CALL_GAS,
+    show_default=True,
+    help="Gas of an eth_call that names none.",
+)
+@click.option(
+    "--miner.priceBump",
+    "price_bump",
+    type=Number(),
+    default=DEFAULT_PRICE_BUMP,
+    show_default=True,
+    help="By how many percent a replacement must pay more.",
+)
+@foreign_options
 def command(  # noqa: PLR0917  # click passes every option by name
     host: str,
     port: int,
@@ -242,16 +267,23 @@ def command(  # noqa: PLR0917  # click passes every option by name
     genesis_time: int | None,
     folder: Path | None,
     quiet: bool,
+    verbose: bool,
+    log_file: Path | None,
+    unlocked: tuple[str, ...],
+    keys_file: Path | None,
+    default_gas: int,
+    call_gas: int,
+    price_bump: int,
 ) -> None:
     """Run the development ledger: eth-tester behind JSON-RPC, with ganache's options.
 
     Fork, chain id, accounts, blocks and snapshots are kept in the --db folder; the next start
     goes on with the same chain and refuses options that contradict it. A block is on disk before
-    its transaction is answered.
+    its transaction is answered. Private keys are kept in encrypted keystores in that folder; the
+    password is YICHU_KEYSTORE_PASSWORD or the folder's file keystore_password.
 
-    Errors: refusals are code -32000 with geth's texts (nonce too low, already known, invalid
-    chain id, insufficient funds ...); a revert is ganache 7's: code -32000, "VM Exception while
-    processing transaction: revert ...", the revert data in hex in error.data.
+    ganache's other options are accepted where they change nothing, else refused with the reason.
+    docs/dev-ledger.md lists all of them, and where the answers differ from ganache's and anvil's.
     """
     # py-evm takes most of a second to import; --help need not wait for it.
     from backend.entrypoints.devchain.engine import Engine
@@ -272,17 +304,32 @@ def command(  # noqa: PLR0917  # click passes every option by name
         genesis_time=genesis_time,
         private_keys=tuple(_account(text) for text in named),
     )
-    engine = Engine(folder, options, RunOptions(gas_price, block_time, locked))
+    run = RunOptions(
+        gas_price=gas_price,
+        block_seconds=block_time,
+        locked=locked,
+        default_gas=default_gas,
+        call_gas=call_gas,
+        price_bump=price_bump,
+        verbose=verbose and not quiet,
+    )
+    engine = Engine(folder, options, run)
     try:
+        engine.unlock(unlocked)
         server = LedgerServer(engine, host, port)
     except LedgerStartError:
         engine.close()
         raise
     _stop_on_signals(server)
-    if not quiet:
-        _print_start(engine, folder, host, server.server_address[1])
-    server.serve()
-    engine.close()
+    with contextlib.ExitStack() as stack:
+        if log_file is not None:
+            stack.enter_context(contextlib.redirect_stdout(stack.enter_context(log_file.open("a"))))
+        if keys_file is not None:
+            _write_keys(engine, keys_file)
+        if not quiet:
+            _print_start(engine, folder, host, server.server_address[1])
+        server.serve()
+        engine.close()
 
 
 def _stop_on_signals(server: Any) -> None:
@@ -294,21 +341,46 @@ def _stop_on_signals(server: Any) -> None:
     signal.signal(signal.SIGINT, stop)
 
 
+def _write_keys(engine: Any, path: Path) -> None:
+    """ganache's ``--wallet.accountKeysPath``: addresses and private keys, for whoever asks."""
+    keys = {
+        "0x" + who.hex(): "0x" + engine.wallet.key(who).hex() for who in engine.wallet.addresses
+    }
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        json.dump({"addresses": {who: who for who in keys}, "private_keys": keys}, file)
+
+
 def _print_start(engine: Any, folder: Path | None, host: str, port: int) -> None:
+    """What ganache prints, in its form, since scripts read it. Keys and phrase only of a ledger
+    that was made now: of a stored one they stay in the keystores."""
     from eth_utils import to_checksum_address
 
     settings = engine.settings
     click.echo("Yichu development ledger / 开发链 (eth-tester)\n")
     if engine.created:
-        click.echo("Accounts / 账户")
-        for index, (address, key) in enumerate(engine.accounts):
-            state = engine.head_state()
+        state = engine.head_state()
+        click.echo("Available Accounts\n==================")
+        for index, address in enumerate(engine.wallet.addresses):
             ether = state.get_balance(address) // WEI_PER_ETHER
-            click.echo(f"({index}) {to_checksum_address(address)} ({ether} ETH)  0x{key.hex()}")
-        click.echo(f"Mnemonic / 助记词: {settings.mnemonic}\n")
+            click.echo(f"({index}) {to_checksum_address(address)} ({ether} ETH)")
+        click.echo("\nPrivate Keys\n==================")
+        for index, address in enumerate(engine.wallet.addresses):
+            click.echo(f"({index}) 0x{engine.wallet.key(address).hex()}")
+        click.echo("\nHD Wallet\n==================")
+        click.echo(f"Mnemonic:      {engine.mnemonic}")
+        click.echo("Base HD Path:  m/44'/60'/0'/0/{account_index}\n")
     head = engine.chain.get_canonical_head().block_number
     kept = str(folder) if folder else "memory / 内存"
-    click.echo(
-        f"Chain id {settings.chain_id}, hardfork {settings.hardfork}, block {head}, state in {kept}"
-    )
+    click.echo(f"Chain\n==================\nHardfork: {settings.hardfork}")
+    click.echo(f"Id:       {settings.chain_id}\n\nBlock {head}, state in {kept}\n")
     click.echo(f"RPC Listening on {host}:{port}")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """``yichu-devchain``: the command under one word, for tools that take ganache-cli's path."""
+    from backend.entrypoints.cli.main import main as run
+
+    sys.argv.insert(1, "devchain")
+    run()

@@ -1,20 +1,24 @@
 """The unlocked accounts of the development ledger.
 
 Derivation is BIP-39 / BIP-44 with ganache's path ``m/44'/60'/0'/0/i``, so ``--deterministic``
-gives the accounts that every ganache user knows (the first is 0x90F8bf6A...).
+gives the accounts that every ganache user knows (the first is 0x90F8bf6A...). The keys of a ledger
+on disk are kept in encrypted keystores beside it, never in its database; the phrase is not kept.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
+from pathlib import Path
 
 from eth_account.hdaccount import Mnemonic
 from eth_keys import keys
 from eth_tester.backends.pyevm.main import get_account_keys_from_mnemonic
 from eth_utils import ValidationError
 
-from backend.entrypoints.devchain.errors import LedgerStartError
+from backend.adapters.ledger.keystores import SCRYPT_CHEAP, KeystoreError, Keystores
+from backend.entrypoints.devchain.errors import LedgerStartError, refused
 
 #: The mnemonic of ``ganache --deterministic`` (ganache 7, wallet options).
 DETERMINISTIC_MNEMONIC = (
@@ -22,6 +26,8 @@ DETERMINISTIC_MNEMONIC = (
 )
 HD_PATH = "m/44'/60'/0'/0"
 MAX_ACCOUNTS = 100
+KEYSTORES = "keystores"
+PASSWORD_FILE = "keystore_password"  # noqa: S105 - a file's name
 
 
 def choose_mnemonic(mnemonic: str | None, deterministic: bool, seed: str | None) -> str:
@@ -65,3 +71,59 @@ def derive_accounts(mnemonic: str, count: int) -> list[tuple[bytes, bytes]]:
 def account_from_private_key(private_key: bytes) -> tuple[bytes, bytes]:
     """(address, private key) of a key that the user names himself."""
     return keys.PrivateKey(private_key).public_key.to_canonical_address(), private_key
+
+
+class Wallet:
+    """The accounts of one ledger, in order, and their keys: in memory, or in keystores that are
+    opened at first use."""
+
+    def __init__(
+        self, addresses: list[bytes], keys_at_hand: dict[bytes, bytes], stores: Keystores | None
+    ) -> None:
+        self.addresses = tuple(addresses)
+        self._keys = keys_at_hand
+        self._stores = stores
+
+    @classmethod
+    def create(cls, folder: Path | None, pairs: list[tuple[bytes, bytes]]) -> Wallet:
+        """The wallet of a new ledger: a keystore an account, unless it is in memory only."""
+        stores = None if folder is None else _keystores(folder)
+        if folder is not None and stores is not None:
+            # Left by a start that was cut off before there was a ledger: other keys.
+            for stale in (folder / KEYSTORES).glob("*.json"):
+                stale.unlink()
+            for position, (_, key) in enumerate(pairs):
+                stores.create(f"account-{position}", key)
+        return cls([address for address, _ in pairs], dict(pairs), stores)
+
+    @classmethod
+    def open(cls, folder: Path, addresses: list[bytes]) -> Wallet:
+        """The wallet of a stored ledger."""
+        return cls(addresses, {}, _keystores(folder))
+
+    def key(self, address: bytes) -> bytes | None:
+        """The private key of an account, ``None`` of a stranger's.
+
+        Raises :class:`RpcError` when its keystore is missing or does not open.
+        """
+        if address not in self._keys and address in self.addresses and self._stores is not None:
+            try:
+                self._keys[address] = self._stores.open_key(
+                    f"account-{self.addresses.index(address)}"
+                )
+            except KeystoreError as error:
+                raise refused(error.en) from error
+        return self._keys.get(address)
+
+
+def _keystores(folder: Path) -> Keystores:
+    """The keystores of a ledger. Their password is YICHU_KEYSTORE_PASSWORD, else that of the file
+    ``keystore_password`` in the folder, which is made when it is missing."""
+    password = os.environ.get("YICHU_KEYSTORE_PASSWORD", "")
+    path = folder / PASSWORD_FILE
+    if not password and not path.is_file():
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(24) + "\n")
+    # Cheap to open: these accounts hold the money of a development ledger.
+    return Keystores(folder / KEYSTORES, password or path.read_text("ascii").strip(), SCRYPT_CHEAP)

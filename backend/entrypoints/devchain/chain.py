@@ -15,7 +15,6 @@ from eth.constants import GENESIS_PARENT_HASH
 from eth.db.atomic import AtomicDB
 from eth.db.schema import SchemaV1
 from eth.rlp.sedes import chain_gaps
-from eth_keys import keys
 from eth_tester.backends.pyevm.main import (
     PyEVMBackend,
     get_default_genesis_params,
@@ -32,10 +31,11 @@ from backend.entrypoints.devchain.store import SqliteStore
 class StoredBackend(PyEVMBackend):  # type: ignore[misc]  # eth-tester is not typed
     """eth-tester's backend over a chain that somebody else opened."""
 
-    def __init__(self, chain: Any, private_keys: list[bytes]) -> None:
-        # Not calling super(): it would build a genesis of its own.
+    def __init__(self, chain: Any) -> None:
+        # Not calling super(): it would build a genesis of its own. It signs nothing: keys stay
+        # in the wallet.
         self.chain = chain
-        self.account_keys = tuple(keys.PrivateKey(key) for key in private_keys)
+        self.account_keys = ()
 
 
 def chain_class(settings: ChainSettings) -> Any:
@@ -48,10 +48,10 @@ def chain_class(settings: ChainSettings) -> Any:
 
 
 def create_genesis(
-    store: SqliteStore, settings: ChainSettings, options: ChainOptions
+    store: SqliteStore, settings: ChainSettings, options: ChainOptions, mnemonic: str
 ) -> list[tuple[bytes, bytes]]:
-    """Write block 0 and the accounts; return (address, private key) of each account."""
-    accounts = derive_accounts(settings.mnemonic, settings.accounts)
+    """Write block 0 and the addresses; return (address, private key) of each account."""
+    accounts = derive_accounts(mnemonic, settings.accounts)
     balances = {address: settings.balance_ether * WEI_PER_ETHER for address, _ in accounts}
     if options.private_keys:
         named = [(*account_from_private_key(key), wei) for key, wei in options.private_keys]
@@ -69,16 +69,13 @@ def create_genesis(
         overrides |= {"difficulty": 1, "nonce": bytes(8), "mix_hash": bytes(32)}
     params = get_default_genesis_params(overrides=overrides)
     chain_class(settings).from_genesis(AtomicDB(store), params, state)
-    store.set_account_keys(accounts)
+    store.set_addresses([address for address, _ in accounts])
     return accounts
 
 
-def open_backend(
-    store: SqliteStore, settings: ChainSettings, accounts: list[tuple[bytes, bytes]]
-) -> StoredBackend:
+def open_backend(store: SqliteStore, settings: ChainSettings) -> StoredBackend:
     """eth-tester's backend on the stored chain."""
-    chain = chain_class(settings)(AtomicDB(store))
-    return StoredBackend(chain, [key for _, key in accounts])
+    return StoredBackend(chain_class(settings)(AtomicDB(store)))
 
 
 def rewind(chain: Any, target: BlockHeaderAPI) -> None:

@@ -8,7 +8,6 @@ import rlp
 from eth._utils.address import generate_contract_address
 from eth.abc import BlockHeaderAPI, SignedTransactionAPI
 from eth_typing import Address
-from eth_utils import to_checksum_address
 
 from backend.entrypoints.devchain import reads
 from backend.entrypoints.devchain.engine import Engine
@@ -51,7 +50,7 @@ def block(engine: Engine, header: BlockHeaderAPI, full: bool) -> Json:
         "transactionsRoot": data(header.transaction_root),
         "stateRoot": data(header.state_root),
         "receiptsRoot": data(header.receipt_root),
-        "miner": to_checksum_address(header.coinbase),
+        "miner": data(header.coinbase),
         "difficulty": quantity(header.difficulty),
         "totalDifficulty": quantity(reads.total_difficulty(engine, header)),
         "extraData": data(header.extra_data),
@@ -87,8 +86,8 @@ def transaction(
         "blockHash": None if header is None else data(header.hash),
         "blockNumber": None if header is None else quantity(header.block_number),
         "transactionIndex": None if index is None else quantity(index),
-        "from": to_checksum_address(reads.sender_of(engine, item)),
-        "to": to_checksum_address(item.to) if item.to else None,
+        "from": data(reads.sender_of(engine, item)),
+        "to": data(item.to) if item.to else None,
         "value": quantity(item.value),
         "gas": quantity(item.gas),
         "gasPrice": quantity(_effective_price(item, header)),
@@ -97,12 +96,14 @@ def transaction(
         "r": quantity(item.r),
         "s": quantity(item.s),
     }
+    if header is not None:
+        answer["blockTimestamp"] = quantity(header.timestamp)
     if chain_id is not None:
         answer["chainId"] = quantity(chain_id)
     if kind:
         answer["yParity"] = answer["v"]
         answer["accessList"] = [
-            {"address": to_checksum_address(who), "storageKeys": [word(key) for key in keys]}
+            {"address": data(who), "storageKeys": [word(key) for key in keys]}
             for who, keys in item.access_list
         ]
     if kind == 2:
@@ -135,8 +136,8 @@ def receipt(mined: reads.MinedTransaction) -> Json:
         "transactionIndex": quantity(mined.index),
         "blockHash": data(mined.header.hash),
         "blockNumber": quantity(mined.header.block_number),
-        "from": to_checksum_address(mined.sender),
-        "to": to_checksum_address(item.to) if item.to else None,
+        "from": data(mined.sender),
+        "to": data(item.to) if item.to else None,
         "cumulativeGasUsed": quantity(mined.receipt.gas_used),
         "gasUsed": quantity(mined.gas_used),
         "effectiveGasPrice": quantity(_effective_price(item, mined.header)),
@@ -151,11 +152,12 @@ def receipt(mined: reads.MinedTransaction) -> Json:
 def log(found: reads.FoundLog) -> Json:
     """A log."""
     return {
-        "address": to_checksum_address(found.address),
+        "address": data(found.address),
         "topics": [data(topic) for topic in found.topics],
         "data": data(found.data),
         "blockHash": data(found.header.hash),
         "blockNumber": quantity(found.header.block_number),
+        "blockTimestamp": quantity(found.header.timestamp),
         "transactionHash": data(found.transaction_hash),
         "transactionIndex": quantity(found.transaction_index),
         "logIndex": quantity(found.log_index),
@@ -166,7 +168,7 @@ def log(found: reads.FoundLog) -> Json:
 def proof(address: bytes, found: reads.AccountProof) -> Json:
     """EIP-1186."""
     return {
-        "address": to_checksum_address(address),
+        "address": data(address),
         "accountProof": [data(node) for node in found.nodes],
         "balance": quantity(found.account.balance),
         "codeHash": data(found.account.code_hash),
@@ -180,7 +182,7 @@ def proof(address: bytes, found: reads.AccountProof) -> Json:
 
 
 def _contract_address(sender: bytes, nonce: int) -> str:
-    return str(to_checksum_address(generate_contract_address(Address(sender), nonce)))
+    return data(generate_contract_address(Address(sender), nonce))
 
 
 def _effective_price(item: SignedTransactionAPI, header: BlockHeaderAPI | None) -> int:

@@ -10,17 +10,21 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from eth.abc import BlockHeaderAPI, SignedTransactionAPI
 from eth_utils import ValidationError
 
+from backend.entrypoints.devchain.accounts import Wallet, choose_mnemonic
 from backend.entrypoints.devchain.chain import create_genesis, open_backend, rewind
 from backend.entrypoints.devchain.errors import LedgerStartError, RpcError, refused
+from backend.entrypoints.devchain.filter_book import FilterBook
 from backend.entrypoints.devchain.options import (
+    FORMAT_WITH_KEYS,
     ChainOptions,
     ChainSettings,
     RunOptions,
@@ -60,24 +64,68 @@ class Engine:
         try:
             stored = load_settings(self.store)
             if stored is None:
-                stored = new_settings(options)
-                with self.store.transaction():
-                    create_genesis(self.store, stored, options)
-                    save_settings(self.store, stored)
-                self.created = True
+                stored = self._create(folder, options)
             else:
-                check_against(stored, options, folder)
-                self.created = False
+                self._reopen(folder, stored, options)
         except LedgerStartError:
             self.store.close()
             raise
         self.settings: ChainSettings = stored
-        self.accounts = self.store.account_keys()
         self.backend: Any = None
         self._open()
-        self.pool = Pool(self.store, stored.chain_id)
+        self.pool = Pool(self.store, stored.chain_id, self.run.price_bump)
+        #: Hashes of the transactions that this run has taken, for filters.
+        self.received: list[bytes] = []
+        self.filters = FilterBook()
         self.epoch = int(self.store.setting("epoch") or "0")
         self.time_offset = int(self.store.setting("time_offset") or "0")
+
+    def _create(self, folder: Path | None, options: ChainOptions) -> ChainSettings:
+        """A new ledger: keystores first, then everything else in one transaction."""
+        settings = new_settings(options)
+        #: The phrase of a ledger that was made in this run, to be shown once; it is not kept.
+        self.mnemonic = choose_mnemonic(options.mnemonic, options.deterministic, options.seed)
+        with self.store.transaction():
+            pairs = create_genesis(self.store, settings, options, self.mnemonic)
+            save_settings(self.store, settings)
+            if options.genesis_time is not None:
+                # As with ganache, the clock goes on from there.
+                offset = options.genesis_time - int(time.time())
+                self.store.set_setting("time_offset", str(offset))
+            self.wallet = Wallet.create(folder, pairs)
+        self.created = True
+        return settings
+
+    def _reopen(self, folder: Path | None, stored: ChainSettings, options: ChainOptions) -> None:
+        assert folder is not None, "what is in memory is always new"
+        addresses = self.store.addresses()
+        if self.store.setting("format") == FORMAT_WITH_KEYS:
+            keys = self.store.keys_of_format_1()
+            Wallet.create(folder, list(zip(addresses, keys, strict=True)))
+            self.store.forget_keys_of_format_1()
+        check_against(stored, addresses[0] if addresses else None, options, folder)
+        self.wallet = Wallet.open(folder, addresses)
+        self.mnemonic = ""
+        self.created = False
+
+    def unlock(self, named: Sequence[str]) -> None:
+        """Unlock accounts by index or address (ganache's ``--unlock``) though the run is locked.
+
+        Raises :class:`LedgerStartError` for an account whose key is not here.
+        """
+        found: set[bytes] = set()
+        for text in named:
+            if text.isascii() and text.isdigit() and int(text) < len(self.wallet.addresses):
+                found.add(self.wallet.addresses[int(text)])
+                continue
+            matching = [a for a in self.wallet.addresses if "0x" + a.hex() == text.lower()]
+            if not matching:
+                raise LedgerStartError(
+                    f"--unlock {text}:账本没有这个账户的密钥,不能代其签名。",
+                    f"--unlock {text}: unlocking addresses without their keys is not offered here.",
+                )
+            found.add(matching[0])
+        self.run = replace(self.run, unlocked=frozenset(found))
 
     def close(self) -> None:
         """Close the store; nothing is pending, since every call commits before it returns."""
@@ -90,7 +138,7 @@ class Engine:
         return self.backend.chain
 
     def _open(self) -> None:
-        self.backend = open_backend(self.store, self.settings, self.accounts)
+        self.backend = open_backend(self.store, self.settings)
 
     @contextmanager
     def _change(self) -> Iterator[None]:
@@ -118,6 +166,7 @@ class Engine:
         with self._change():
             transaction = self.pool.decode(self.chain, raw)
             self.pool.admit(self, transaction, raw)
+            self.received.append(bytes(transaction.hash))
             if self.mining and not self.run.block_seconds:
                 self._mine_ready_of(transaction.sender)
             return bytes(transaction.hash)
@@ -181,14 +230,15 @@ class Engine:
 
     def mine(self, blocks: int = 1, timestamp: int | None = None) -> None:
         """Mine ``blocks`` blocks now, the first of them with everything that waits in turn."""
-        if not 1 <= blocks <= MAX_BLOCKS_A_CALL:
-            raise refused(f"blocks must be between 1 and {MAX_BLOCKS_A_CALL}, got {blocks}")
+        if not 0 <= blocks <= MAX_BLOCKS_A_CALL:
+            raise refused(f"blocks must be between 0 and {MAX_BLOCKS_A_CALL}, got {blocks}")
         with self._change():
             if timestamp is not None:
                 if timestamp < self.chain.get_canonical_head().timestamp:
                     raise refused("timestamp is before that of the latest block")
                 self._set_offset(timestamp - int(time.time()))
-            self._mine_waiting()
+            if blocks:
+                self._mine_waiting()
             for _ in range(blocks - 1):
                 self._mine_block([])
 
@@ -234,10 +284,11 @@ class Engine:
 
     def increase_time(self, seconds: int) -> int:
         """Move the clock on; returns the whole offset in seconds."""
-        if not 0 <= seconds <= 10**10:
-            raise refused("seconds must be between 0 and 10000000000")
+        if seconds > 10**10:
+            raise refused("seconds must be at most 10000000000")
         with self._change():
-            self._set_offset(self.time_offset + seconds)
+            # As with ganache, a negative step is no step: the clock of a chain only goes on.
+            self._set_offset(self.time_offset + max(0, seconds))
             return self.time_offset
 
     def set_time(self, timestamp: int) -> int:
@@ -276,6 +327,6 @@ class Engine:
 
     def private_key_of(self, address: bytes) -> bytes | None:
         """The key of an unlocked account, or ``None``."""
-        if self.run.locked:
+        if self.run.locked and address not in self.run.unlocked:
             return None
-        return dict(self.accounts).get(address)
+        return self.wallet.key(address)

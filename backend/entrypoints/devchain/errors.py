@@ -1,9 +1,9 @@
 """Refusals of the development ledger.
 
 ``LedgerStartError`` stops the start with one plain message. ``RpcError`` becomes the ``error``
-member of a JSON-RPC answer; its texts follow geth where clients are known to look at them
-(``nonce too low``, ``already known``, ``invalid chain id``), and ganache 7 for a revert
-(code -32000, data in hex), as docs name it in ``yichu devchain --help``.
+member of a JSON-RPC answer. Codes are anvil's (EIP-1474, and geth's 3 for a revert); texts are
+geth's where clients are known to look at them (``nonce too low``, ``already known``, ``invalid
+chain id``). docs/dev-ledger.md lists where the three differ.
 """
 
 from __future__ import annotations
@@ -16,7 +16,11 @@ METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
 SERVER_ERROR = -32000
+RESOURCE_NOT_FOUND = -32001
+TRANSACTION_REJECTED = -32003
 LIMIT_EXCEEDED = -32005
+#: geth's code of a revert, with the revert data in ``error.data``.
+EXECUTION_REVERTED = 3
 
 
 class LedgerStartError(DomainError):
@@ -46,5 +50,10 @@ def invalid_params(message: str) -> RpcError:
 
 
 def refused(message: str) -> RpcError:
-    """A refusal with the catch-all server code -32000, which geth and ganache use."""
+    """A refusal with the catch-all server code -32000."""
     return RpcError(SERVER_ERROR, message)
+
+
+def rejected(message: str) -> RpcError:
+    """A transaction that is not taken: code -32003 (EIP-1474)."""
+    return RpcError(TRANSACTION_REJECTED, message)

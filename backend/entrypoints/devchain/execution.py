@@ -14,10 +14,13 @@ from eth_abi.exceptions import DecodingError
 from eth_utils import ValidationError
 
 from backend.entrypoints.devchain.engine import Engine
-from backend.entrypoints.devchain.errors import SERVER_ERROR, RpcError, refused
+from backend.entrypoints.devchain.errors import (
+    EXECUTION_REVERTED,
+    INTERNAL_ERROR,
+    RpcError,
+    rejected,
+)
 
-#: ganache 7's gas for an ``eth_call`` that names none (miner.callGasLimit).
-CALL_GAS = 50_000_000
 _ERROR_STRING = bytes.fromhex("08c379a0")  # Error(string)
 
 
@@ -35,7 +38,7 @@ class Message:
 
 def call(engine: Engine, message: Message, header: BlockHeaderAPI) -> bytes:
     """The output of a message on the state after ``header``; a revert is a refusal with data."""
-    computation = _execute(engine, message, header, message.gas or CALL_GAS)
+    computation = _execute(engine, message, header, message.gas or engine.run.call_gas)
     _raise_if_failed(computation)
     return bytes(computation.output)
 
@@ -82,12 +85,16 @@ def _execute(engine: Engine, message: Message, header: BlockHeaderAPI, gas: int)
     )
     transaction: Any = SpoofTransaction(unsigned, from_=message.sender)
     if gas < transaction.intrinsic_gas:
-        raise refused(f"intrinsic gas too low: have {gas}, want {transaction.intrinsic_gas}")
+        raise rejected(f"intrinsic gas too low: have {gas}, want {transaction.intrinsic_gas}")
+    if message.gas_price and state.get_balance(message.sender) < (
+        message.value + message.gas_price * (message.gas or 0)
+    ):
+        raise rejected("insufficient funds for gas * price + value")
     try:
         with state.override_transaction_context(gas_price=message.gas_price):
             computation: ComputationAPI = state.apply_transaction(transaction)
     except ValidationError as error:
-        raise refused(f"insufficient funds for gas * price + value: {error}") from error
+        raise rejected(f"insufficient funds for gas * price + value: {error}") from error
     return computation
 
 
@@ -97,15 +104,13 @@ def _raise_if_failed(computation: ComputationAPI) -> None:
 
 
 def failure(error: VMError, output: bytes) -> RpcError:
-    """A failed execution in the shape of ganache 7: code -32000, revert data in hex."""
+    """A failed execution in geth's and anvil's shape: a revert is code 3 with its data in hex."""
     if isinstance(error, Revert):
-        message = "VM Exception while processing transaction: revert"
         reason = _reason(output)
-        return RpcError(
-            SERVER_ERROR, f"{message} {reason}" if reason else message, "0x" + output.hex()
-        )
+        message = f"execution reverted: {reason}" if reason else "execution reverted"
+        return RpcError(EXECUTION_REVERTED, message, "0x" + output.hex())
     name = "out of gas" if isinstance(error, OutOfGas) else f"{type(error).__name__}: {error}"
-    return RpcError(SERVER_ERROR, f"VM Exception while processing transaction: {name}", "0x")
+    return RpcError(INTERNAL_ERROR, f"EVM error: {name}")
 
 
 def _reason(output: bytes) -> str:

@@ -7,14 +7,11 @@ from importlib.metadata import version
 from typing import Any
 
 from eth_hash.auto import keccak
-from eth_keys import keys
-from eth_utils import to_checksum_address
 
-from backend.entrypoints.devchain import encoding, execution, reads
+from backend.entrypoints.devchain import encoding, execution, fees, filters, reads, signing
 from backend.entrypoints.devchain.encoding import data, quantity
 from backend.entrypoints.devchain.engine import Engine
-from backend.entrypoints.devchain.errors import invalid_params, refused
-from backend.entrypoints.devchain.options import DEFAULT_TRANSACTION_GAS
+from backend.entrypoints.devchain.errors import invalid_params
 from backend.entrypoints.devchain.parameters import (
     find_header,
     take,
@@ -112,32 +109,9 @@ def send_raw_transaction(engine: Engine, params: list[Any]) -> str:
     return data(engine.send_raw(to_bytes(take(params, 0), "transaction")))
 
 
-def send_transaction(engine: Engine, params: list[Any]) -> str:
-    """Sign with an unlocked account and send. A failing one is mined with status 0."""
-    fields = take(params, 0)
-    message = to_message(fields)
-    key = engine.private_key_of(message.sender)
-    if key is None:
-        raise refused("sender account not recognized or locked")
-    if "chainId" in fields and to_int(fields["chainId"], "chainId") != engine.settings.chain_id:
-        raise refused("invalid chain id for signer")
-    named = fields.get("nonce")
-    price = engine.run.gas_price + (engine.base_fee() or 0) * 2
-    unsigned = engine.chain.create_unsigned_transaction(
-        nonce=engine.pending_nonce(message.sender) if named is None else to_int(named, "nonce"),
-        gas_price=message.gas_price or price,
-        gas=DEFAULT_TRANSACTION_GAS if message.gas is None else message.gas,
-        to=message.to,
-        value=message.value,
-        data=message.data,
-    )
-    signed = unsigned.as_signed_transaction(keys.PrivateKey(key), chain_id=engine.settings.chain_id)
-    return data(engine.send_raw(signed.encode()))
-
-
 def accounts(engine: Engine, _params: list[Any]) -> list[str]:
     """The unlocked accounts."""
-    return [to_checksum_address(address) for address, _ in engine.accounts]
+    return [data(address) for address in engine.wallet.addresses]
 
 
 def get_transaction_by_hash(engine: Engine, params: list[Any]) -> Any:
@@ -150,6 +124,27 @@ def get_transaction_by_hash(engine: Engine, params: list[Any]) -> Any:
     if raw is None:
         return None
     return encoding.transaction(engine, None, None, engine.pool.decode(engine.chain, raw))
+
+
+def get_raw_transaction(engine: Engine, params: list[Any]) -> Any:
+    """The bytes of a mined or waiting transaction, or null."""
+    wanted = to_bytes(take(params, 0), "hash", 32)
+    mined = reads.mined_transaction(engine, wanted)
+    raw = engine.store.waiting_raw(wanted) if mined is None else mined.transaction.encode()
+    return None if raw is None else data(raw)
+
+
+def get_block_receipts(engine: Engine, params: list[Any]) -> Any:
+    """The receipts of a block in order, or null."""
+    value = take(params, 0, "latest")
+    is_hash = isinstance(value, str) and len(value) == 66
+    header = find_header(engine, {"blockHash": value} if is_hash else value)
+    if header is None:
+        return None
+    found = (
+        reads.mined_transaction(engine, item.hash) for item in reads.transactions_of(engine, header)
+    )
+    return [encoding.receipt(mined) for mined in found if mined is not None]
 
 
 def get_transaction_by_place(engine: Engine, params: list[Any]) -> Any:
@@ -218,8 +213,14 @@ def evm_mine(engine: Engine, params: list[Any]) -> str:
 
 
 def evm_increase_time(engine: Engine, params: list[Any]) -> int:
-    """Move the clock on by seconds; the answer is the whole offset in seconds."""
-    return engine.increase_time(to_int(take(params, 0), "seconds"))
+    """Move the clock on by whole seconds; the answer is the whole offset in seconds.
+
+    As with ganache, a fraction is cut off and a negative number moves nothing.
+    """
+    value = take(params, 0)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return engine.increase_time(max(0, int(value)))
+    return engine.increase_time(to_int(value, "seconds"))
 
 
 def evm_set_time(engine: Engine, params: list[Any]) -> int:
@@ -246,6 +247,31 @@ def txpool_status(engine: Engine, _params: list[Any]) -> dict[str, str]:
     return {"pending": quantity(in_turn), "queued": quantity(len(waiting) - in_turn)}
 
 
+def txpool_content(engine: Engine, _params: list[Any]) -> dict[str, Any]:
+    """The waiting transactions, by sender and nonce."""
+    return _pool(engine, lambda item: encoding.transaction(engine, None, None, item))
+
+
+def txpool_inspect(engine: Engine, _params: list[Any]) -> dict[str, Any]:
+    """The waiting transactions in a line each."""
+
+    def line(item: Any) -> str:
+        to = data(item.to) if item.to else "contract creation"
+        price = f"{item.gas} gas \u00d7 {item.max_fee_per_gas} wei"
+        return f"{to}: {item.value} wei + {price}"
+
+    return _pool(engine, line)
+
+
+def _pool(engine: Engine, show: Callable[[Any], Any]) -> dict[str, Any]:
+    parts: dict[str, dict[str, dict[str, Any]]] = {"pending": {}, "queued": {}}
+    for _, sender, nonce, raw in engine.store.waiting():
+        part = "pending" if nonce < engine.pending_nonce(sender) else "queued"
+        shown = show(engine.pool.decode(engine.chain, raw))
+        parts[part].setdefault(data(sender), {})[str(nonce)] = shown
+    return parts
+
+
 def _state(engine: Engine, value: Any) -> Any:
     return engine.chain.get_vm(at_header=to_header(engine, value)).state
 
@@ -259,6 +285,10 @@ METHODS: dict[str, Method] = {
     "eth_chainId": lambda engine, _: quantity(engine.settings.chain_id),
     "eth_syncing": lambda _engine, _: False,
     "eth_mining": lambda engine, _: engine.mining,
+    # What ganache 7 says: the wire protocol has had no such number since eth/64.
+    "eth_protocolVersion": lambda _engine, _: "0x3f",
+    "eth_coinbase": lambda _engine, _: data(bytes(20)),
+    "eth_hashrate": lambda _engine, _: "0x0",
     "eth_blockNumber": lambda engine, _: quantity(engine.chain.get_canonical_head().block_number),
     "eth_getBlockByNumber": get_block_by_number,
     "eth_getBlockByHash": get_block_by_hash,
@@ -273,13 +303,26 @@ METHODS: dict[str, Method] = {
     "eth_gasPrice": gas_price,
     "eth_maxPriorityFeePerGas": lambda engine, _: quantity(engine.run.gas_price),
     "eth_sendRawTransaction": send_raw_transaction,
-    "eth_sendTransaction": send_transaction,
+    "eth_feeHistory": fees.fee_history,
+    "eth_sendTransaction": signing.send_transaction,
+    "eth_signTransaction": signing.sign_transaction,
+    "eth_sign": signing.sign,
+    "eth_signTypedData": signing.sign_typed_data,
+    "eth_signTypedData_v4": signing.sign_typed_data,
     "eth_accounts": accounts,
     "eth_getTransactionByHash": get_transaction_by_hash,
     "eth_getTransactionByBlockNumberAndIndex": get_transaction_by_place,
     "eth_getTransactionByBlockHashAndIndex": get_transaction_by_place,
     "eth_getTransactionReceipt": get_transaction_receipt,
+    "eth_getRawTransactionByHash": get_raw_transaction,
+    "eth_getBlockReceipts": get_block_receipts,
     "eth_getLogs": get_logs,
+    "eth_newFilter": filters.new_filter,
+    "eth_newBlockFilter": filters.new_block_filter,
+    "eth_newPendingTransactionFilter": filters.new_transaction_filter,
+    "eth_getFilterChanges": filters.filter_changes,
+    "eth_getFilterLogs": filters.filter_logs,
+    "eth_uninstallFilter": filters.uninstall,
     "eth_getProof": get_proof,
     "evm_snapshot": evm_snapshot,
     "evm_revert": evm_revert,
@@ -289,4 +332,6 @@ METHODS: dict[str, Method] = {
     "miner_start": miner_start,
     "miner_stop": miner_stop,
     "txpool_status": txpool_status,
+    "txpool_content": txpool_content,
+    "txpool_inspect": txpool_inspect,
 }

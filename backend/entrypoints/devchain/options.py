@@ -9,10 +9,10 @@ there is no base fee and gas is free.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from backend.entrypoints.devchain.accounts import choose_mnemonic
+from backend.entrypoints.devchain.accounts import choose_mnemonic, derive_accounts
 from backend.entrypoints.devchain.errors import LedgerStartError
 from backend.entrypoints.devchain.rules import DEFAULT_HARDFORK, normal_hardfork
 from backend.entrypoints.devchain.store import SqliteStore
@@ -26,7 +26,13 @@ DEFAULT_GAS_LIMIT = 30_000_000
 #: Gas of an ``eth_sendTransaction`` that names none (ganache 7: 0x15f90).
 DEFAULT_TRANSACTION_GAS = 90_000
 WEI_PER_ETHER = 10**18
-_FORMAT = "1"
+#: Gas of an ``eth_call`` that names none (ganache 7: miner.callGasLimit).
+DEFAULT_CALL_GAS = 50_000_000
+#: A replacement must pay at least so much more, in percent (ganache 7, geth).
+DEFAULT_PRICE_BUMP = 10
+FORMAT = "2"
+#: Keys and phrase stood in the file; it is rewritten when it is opened.
+FORMAT_WITH_KEYS = "1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +54,20 @@ class ChainOptions:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """For one run: gas price in wei, seconds between blocks (0: a block a transaction)."""
+    """For one run: gas price in wei, seconds between blocks (0: a block a transaction).
+
+    With ``locked`` the ledger signs only for the ``unlocked`` accounts. ``verbose`` prints every
+    request. ``default_gas`` and ``call_gas`` are for requests that name no gas.
+    """
 
     gas_price: int = 0
     block_seconds: float = 0.0
     locked: bool = False
+    unlocked: frozenset[bytes] = frozenset()
+    default_gas: int = DEFAULT_TRANSACTION_GAS
+    call_gas: int = DEFAULT_CALL_GAS
+    price_bump: int = DEFAULT_PRICE_BUMP
+    verbose: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +80,6 @@ class ChainSettings:
     gas_limit: int
     accounts: int
     balance_ether: int
-    mnemonic: str = field(repr=False)
     genesis_time: int
 
 
@@ -83,7 +97,6 @@ def new_settings(options: ChainOptions) -> ChainSettings:
         gas_limit=_given(options.gas_limit, DEFAULT_GAS_LIMIT),
         accounts=_given(options.accounts, DEFAULT_ACCOUNTS),
         balance_ether=_given(options.balance_ether, DEFAULT_BALANCE_ETHER),
-        mnemonic=choose_mnemonic(options.mnemonic, options.deterministic, options.seed),
         genesis_time=_given(options.genesis_time, int(now)),
     )
     _check_range("--chain-id", settings.chain_id, 1, 2**53 - 1)
@@ -99,10 +112,10 @@ def load_settings(store: SqliteStore) -> ChainSettings | None:
     form = store.setting("format")
     if form is None:
         return None
-    if form != _FORMAT:
+    if form not in (FORMAT, FORMAT_WITH_KEYS):
         raise LedgerStartError(
-            f"此账本文件的格式为 {form},本程序只读格式 {_FORMAT}。",
-            f"This ledger was written in format {form}; this program reads format {_FORMAT}.",
+            f"此账本文件的格式为 {form},本程序只读格式 {FORMAT}。",
+            f"This ledger was written in format {form}; this program reads format {FORMAT}.",
         )
 
     def number(name: str) -> int:
@@ -115,7 +128,6 @@ def load_settings(store: SqliteStore) -> ChainSettings | None:
         gas_limit=number("gas_limit"),
         accounts=number("accounts"),
         balance_ether=number("balance_ether"),
-        mnemonic=store.setting("mnemonic") or "",
         genesis_time=number("genesis_time"),
     )
 
@@ -124,11 +136,16 @@ def save_settings(store: SqliteStore, settings: ChainSettings) -> None:
     """Write the settings of a new ledger; the caller holds the transaction."""
     for name in ChainSettings.__slots__:
         store.set_setting(name, str(getattr(settings, name)))
-    store.set_setting("format", _FORMAT)
+    store.set_setting("format", FORMAT)
 
 
-def check_against(stored: ChainSettings, options: ChainOptions, folder: Path | None) -> None:
-    """Refuse a start whose options contradict the ledger that the folder holds."""
+def check_against(
+    stored: ChainSettings, first: bytes | None, options: ChainOptions, folder: Path | None
+) -> None:
+    """Refuse a start whose options contradict the ledger that the folder holds.
+
+    ``first`` is the ledger's first account: the phrase is not kept, but it gives its accounts.
+    """
     said: dict[str, tuple[object | None, object]] = {
         "--chain-id": (options.chain_id, stored.chain_id),
         "--network-id": (options.network_id, stored.network_id),
@@ -150,7 +167,7 @@ def check_against(stored: ChainSettings, options: ChainOptions, folder: Path | N
             )
     if options.mnemonic is not None or options.deterministic or options.seed is not None:
         wanted_words = choose_mnemonic(options.mnemonic, options.deterministic, options.seed)
-        if wanted_words != stored.mnemonic:
+        if derive_accounts(wanted_words, 1)[0][0] != first:
             raise LedgerStartError(
                 f"{folder} 中的账本已有另一组助记词。"
                 "请去掉 --mnemonic、--deterministic 或 --seed。",

@@ -9,7 +9,12 @@ from eth.abc import BlockHeaderAPI
 
 from backend.entrypoints.devchain import reads
 from backend.entrypoints.devchain.engine import Engine
-from backend.entrypoints.devchain.errors import invalid_params, refused
+from backend.entrypoints.devchain.errors import (
+    RESOURCE_NOT_FOUND,
+    RpcError,
+    invalid_params,
+    refused,
+)
 from backend.entrypoints.devchain.execution import Message
 
 _HEAD_TAGS = frozenset({"latest", "pending", "safe", "finalized"})
@@ -65,16 +70,18 @@ def to_bytes(value: Any, name: str, length: int | None = None) -> bytes:
 
 
 def to_int(value: Any, name: str) -> int:
-    """A quantity: 0x hex, or a JSON number as ganache takes it; not negative."""
+    """A quantity: 0x hex, or a JSON number as ganache and anvil take it; not negative."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise invalid_params(f"{name}: expected a quantity, got {_shown(value)}")
     if isinstance(value, int):
         number = value
     else:
         try:
-            number = int(value, 16 if value.startswith(("0x", "0X")) else 10)
+            number = int(value, 16) if value.startswith(("0x", "0X")) else -1
         except ValueError:
-            raise invalid_params(f"{name}: not a quantity: {_shown(value)}") from None
+            number = -1
+        if number < 0:
+            raise invalid_params(f"{name}: not a quantity: {_shown(value)}")
     if not 0 <= number < 2**256:
         raise invalid_params(f"{name}: out of range")
     return number
@@ -83,8 +90,10 @@ def to_int(value: Any, name: str) -> int:
 def to_header(engine: Engine, value: Any, name: str = "block") -> BlockHeaderAPI:
     """The block that a number, tag or EIP-1898 object names; refused if there is none."""
     header = find_header(engine, value, name)
+    if header is None and isinstance(value, dict) and "blockHash" in value:
+        raise RpcError(RESOURCE_NOT_FOUND, "header not found")
     if header is None:
-        raise refused("header not found")
+        raise invalid_params("header not found")
     return header
 
 

@@ -16,7 +16,7 @@ from eth.exceptions import UnrecognizedTransactionType
 from eth_keys.exceptions import BadSignature
 from eth_utils import ValidationError
 
-from backend.entrypoints.devchain.errors import refused
+from backend.entrypoints.devchain.errors import invalid_params, rejected
 from backend.entrypoints.devchain.store import SqliteStore
 
 if TYPE_CHECKING:
@@ -26,15 +26,14 @@ if TYPE_CHECKING:
 MAX_TRANSACTION_BYTES = 128 * 1024
 MAX_WAITING = 4096
 _MAX_CACHED = 256
-#: geth's default price bump: a replacement must pay at least 10 % more.
-PRICE_BUMP_PERCENT = 10
 
 
 class Pool:
     """Decides about a transaction at the border; holds no state but the store's table."""
 
-    def __init__(self, store: SqliteStore, chain_id: int) -> None:
+    def __init__(self, store: SqliteStore, chain_id: int, price_bump: int) -> None:
         self._store = store
+        self._price_bump = price_bump
         self._chain_id = chain_id
         # Admitted transactions with their recovered senders, by raw bytes; a cache, nothing more.
         self._admitted: OrderedDict[bytes, SignedTransactionAPI] = OrderedDict()
@@ -47,13 +46,13 @@ class Pool:
     def decode(self, chain: Any, raw: bytes) -> SignedTransactionAPI:
         """The transaction of these bytes (py-evm's type). Refuses what does not parse."""
         if len(raw) > MAX_TRANSACTION_BYTES:
-            raise refused(
+            raise rejected(
                 f"oversized data: transaction size {len(raw)}, limit {MAX_TRANSACTION_BYTES}"
             )
         try:
             transaction: SignedTransactionAPI = chain.get_transaction_builder().decode(raw)
         except UnrecognizedTransactionType:
-            raise refused("transaction type not supported by this hardfork") from None
+            raise invalid_params("transaction type not supported by this hardfork") from None
         except (
             rlp.DecodingError,
             rlp.DeserializationError,
@@ -62,39 +61,39 @@ class Pool:
             ValueError,
             IndexError,
         ) as error:
-            raise refused(f"rlp: cannot decode the transaction: {error}") from error
+            raise invalid_params(f"rlp: cannot decode the transaction: {error}") from error
         return transaction
 
     def admit(self, engine: Engine, transaction: SignedTransactionAPI, raw: bytes) -> None:
         """Put an acceptable transaction into the queue; refuse any other with geth's text."""
         if self._store.waiting_raw(transaction.hash) is not None:
-            raise refused("already known")
+            raise rejected("already known")
         self._check_form(engine, transaction)
         sender = transaction.sender
         state_nonce = engine.nonce_at_head(sender)
         if transaction.nonce < state_nonce:
-            raise refused(f"nonce too low: next nonce {state_nonce}, tx nonce {transaction.nonce}")
+            raise rejected(f"nonce too low: next nonce {state_nonce}, tx nonce {transaction.nonce}")
         price = _price(transaction)
         base_fee = engine.base_fee()
         if base_fee is not None and price < base_fee:
-            raise refused(
+            raise rejected(
                 f"max fee per gas less than block base fee: maxFeePerGas: {price}, "
                 f"baseFee: {base_fee}"
             )
         balance = engine.head_state().get_balance(sender)
         cost = transaction.value + transaction.gas * price
         if balance < cost:
-            raise refused(
+            raise rejected(
                 f"insufficient funds for gas * price + value: balance {balance}, tx cost {cost}"
             )
         there = self._store.waiting_at(sender, transaction.nonce)
         if there is not None:
             old_price = _price(self.decode(engine.chain, there[1]))
             # At price zero nothing can be replaced, as on a real node.
-            if price * 100 < old_price * (100 + PRICE_BUMP_PERCENT) or price == old_price:
-                raise refused("replacement transaction underpriced")
+            if price * 100 < old_price * (100 + self._price_bump) or price == old_price:
+                raise rejected("replacement transaction underpriced")
         elif self._store.waiting_count() >= MAX_WAITING:
-            raise refused("txpool is full")
+            raise rejected("txpool is full")
         self._store.add_waiting(transaction.hash, sender, transaction.nonce, raw)
         self._admitted[raw] = transaction
         if len(self._admitted) > _MAX_CACHED:
@@ -104,20 +103,20 @@ class Pool:
         """What is wrong whatever the state says: chain, signature, gas."""
         chain_id = chain_id_of(transaction)
         if chain_id is None:
-            raise refused("only replay-protected (EIP-155) transactions allowed over RPC")
+            raise rejected("only replay-protected (EIP-155) transactions allowed over RPC")
         if chain_id != self._chain_id:
-            raise refused(f"invalid chain id for signer: have {chain_id} want {self._chain_id}")
+            raise rejected(f"invalid chain id for signer: have {chain_id} want {self._chain_id}")
         if transaction.gas < transaction.intrinsic_gas:
-            raise refused(
+            raise rejected(
                 f"intrinsic gas too low: have {transaction.gas}, want {transaction.intrinsic_gas}"
             )
         if transaction.gas > engine.settings.gas_limit:
-            raise refused("exceeds block gas limit")
+            raise rejected("exceeds block gas limit")
         try:
             _trust_recovered_signature(transaction)
             transaction.validate()
         except (ValidationError, BadSignature) as error:
-            raise refused(f"invalid sender: {error}") from error
+            raise rejected(f"invalid sender: {error}") from error
 
 
 def chain_id_of(transaction: SignedTransactionAPI) -> int | None:

@@ -12,11 +12,14 @@ from typing import Any
 from eth.vm.forks import (
     ArrowGlacierVM,
     BerlinVM,
+    ByzantiumVM,
+    ConstantinopleVM,
     GrayGlacierVM,
     IstanbulVM,
     LondonVM,
     MuirGlacierVM,
     ParisVM,
+    PetersburgVM,
     ShanghaiVM,
 )
 from eth_utils import ValidationError
@@ -24,6 +27,9 @@ from eth_utils import ValidationError
 from backend.entrypoints.devchain.errors import LedgerStartError
 
 _VMS: dict[str, Any] = {
+    "byzantium": ByzantiumVM,
+    "constantinople": ConstantinopleVM,
+    "petersburg": PetersburgVM,
     "istanbul": IstanbulVM,
     "muirglacier": MuirGlacierVM,
     "berlin": BerlinVM,
@@ -35,7 +41,7 @@ _VMS: dict[str, Any] = {
 }
 HARDFORKS = tuple(_VMS)
 DEFAULT_HARDFORK = "berlin"
-_NO_BASE_FEE = frozenset({"istanbul", "muirglacier", "berlin"})
+_NO_BASE_FEE = frozenset(HARDFORKS[: HARDFORKS.index("berlin") + 1])
 _AFTER_MERGE = frozenset({"merge", "shanghai"})
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from backend.entrypoints.devchain.engine import Engine
 from backend.entrypoints.devchain.errors import (
     INTERNAL_ERROR,
+    INVALID_PARAMS,
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
     PARSE_ERROR,
@@ -27,6 +28,7 @@ from backend.entrypoints.devchain.methods import METHODS
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 MAX_BATCH = 1000
+_SHOWN = 2000
 _IDLE_SECONDS = 120
 # EVM calls nest up to 1,024 deep and py-evm nests Python calls with them.
 _THREAD_STACK_BYTES = 64 * 1024 * 1024
@@ -48,9 +50,16 @@ def answer(engine: Engine, request: Any) -> Any:
 
 def _answer_one(engine: Engine, request: Any) -> dict[str, Any] | None:
     fault = _fault_of(request)
+    identity = request.get("id") if isinstance(request, dict) else None
     if fault is not None:
-        return _error(None, INVALID_REQUEST, f"invalid request: {fault}")
-    identity = request.get("id")
+        known = isinstance(identity, str | int | float) and not isinstance(identity, bool)
+        return _error(identity if known else None, INVALID_REQUEST, f"invalid request: {fault}")
+    params = request.get("params")
+    if not isinstance(params, list | None):
+        return _error(identity, INVALID_PARAMS, "params must be a list")
+    if engine.run.verbose:
+        # ganache's form; a raw transaction is cut, it may be 128 KB.
+        print(f"   >  {request['method']}: {json.dumps(params or [])[:_SHOWN]}", flush=True)  # noqa: T201
     method = METHODS.get(request["method"])
     if method is None:
         return _error(
@@ -58,7 +67,7 @@ def _answer_one(engine: Engine, request: Any) -> dict[str, Any] | None:
         )
     try:
         with engine.lock:
-            result = method(engine, request.get("params", []))
+            result = method(engine, params or [])
     except RpcError as refusal:
         return _error(identity, refusal.rpc_code, refusal.message, refusal.data)
     # The last handler: one broken request must not stop the ledger.
@@ -75,8 +84,6 @@ def _fault_of(request: Any) -> str | None:
     identity = request.get("id")
     if not isinstance(identity, str | int | float | None) or isinstance(identity, bool):
         return "id must be a string or a number"
-    if not isinstance(request.get("params", []), list):
-        return "params must be a list"
     return None
 
 
@@ -131,10 +138,13 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(status, _error(None, INVALID_REQUEST, message))
 
     def _send(self, status: HTTPStatus, content: Any) -> None:
+        if content is None:  # a notification, or a batch of them: there is nothing to say
+            status = HTTPStatus.NO_CONTENT
         body = b"" if content is None else json.dumps(content).encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
+        if content is not None:  # an answer without content has no length either (RFC 9110)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 

@@ -1,8 +1,9 @@
 """One SQLite file that holds the whole ledger.
 
 py-evm sees a key-value store (:class:`SqliteStore` is a py-evm ``BaseDB``); beside it stand small
-tables for what a chain of trie nodes does not answer quickly: settings, account keys, waiting
-transactions, snapshots, senders and the bloom of every block that logged something.
+tables for what a chain of trie nodes does not answer quickly: settings, accounts (addresses only,
+never keys), waiting transactions, snapshots, senders and the bloom of every block that logged
+something.
 
 Everything that one request writes is one SQLite transaction (:meth:`SqliteStore.transaction`), so
 after a SIGKILL the file holds either the whole block or nothing of it. The journal is WAL with
@@ -30,8 +31,7 @@ LOCK_NAME = "ledger.lock"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS kv (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS account (
-    position INTEGER PRIMARY KEY, address BLOB NOT NULL, private_key BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS account (position INTEGER PRIMARY KEY, address BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS waiting (
     hash BLOB PRIMARY KEY, sender BLOB NOT NULL, nonce INTEGER NOT NULL, raw BLOB NOT NULL,
     UNIQUE (sender, nonce));
@@ -66,6 +66,8 @@ class SqliteStore(BaseDB):
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute("PRAGMA cache_size=-65536")
+        # What is deleted is overwritten: a key that a file of format 1 held must not stay in it.
+        self._db.execute("PRAGMA secure_delete=ON")
         self._db.executescript(_SCHEMA)
         self._depth = 0
 
@@ -127,15 +129,32 @@ class SqliteStore(BaseDB):
         """Store a setting."""
         self._db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
 
-    # -- account keys ------------------------------------------------------------------------
+    # -- accounts ----------------------------------------------------------------------------
 
-    def account_keys(self) -> list[tuple[bytes, bytes]]:
-        """(address, private key) of each unlocked account, in order."""
-        return list(self._db.execute("SELECT address, private_key FROM account ORDER BY position"))
+    def addresses(self) -> list[bytes]:
+        """The address of each account, in order."""
+        rows = self._db.execute("SELECT address FROM account ORDER BY position")
+        return [bytes(address) for (address,) in rows]
 
-    def set_account_keys(self, keys: list[tuple[bytes, bytes]]) -> None:
+    def set_addresses(self, addresses: list[bytes]) -> None:
         """Store the accounts of a new chain."""
-        self._db.executemany("INSERT INTO account (address, private_key) VALUES (?, ?)", keys)
+        self._db.executemany(
+            "INSERT INTO account (address) VALUES (?)", [(address,) for address in addresses]
+        )
+
+    def keys_of_format_1(self) -> list[bytes]:
+        """The private keys that a file of format 1 holds, in order of the accounts."""
+        rows = self._db.execute("SELECT private_key FROM account ORDER BY position")
+        return [bytes(key) for (key,) in rows]
+
+    def forget_keys_of_format_1(self) -> None:
+        """Take the private keys and the phrase out of the file, free pages and journal too."""
+        with self.transaction():
+            self._db.execute("ALTER TABLE account DROP COLUMN private_key")
+            self._db.execute("DELETE FROM setting WHERE name = 'mnemonic'")
+            self.set_setting("format", "2")
+        self._db.execute("VACUUM")
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     # -- waiting transactions ----------------------------------------------------------------
 

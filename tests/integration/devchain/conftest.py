@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import requests
 from eth_account import Account
+from eth_utils import to_checksum_address
 from web3 import HTTPProvider, Web3
 
 from backend.entrypoints.devchain.engine import Engine
@@ -21,10 +22,10 @@ from backend.entrypoints.devchain.options import ChainOptions, RunOptions
 from backend.entrypoints.devchain.server import LedgerServer
 
 ROOT = Path(__file__).parents[3]
-#: The first two accounts of ``ganache --deterministic``, as ganache prints them.
+#: The first two accounts of ``ganache --deterministic``.
 KEY0 = "0x4f3edf983ac636a65a842ce7c78d9aa706d3b113bce9c46f30d7d21715b23b1d"
-ADDRESS0 = "0x90F8bf6A479f320ead074411a4B0e7944Ea8c9C1"
-ADDRESS1 = "0xFFcf8FDEE72ac11b5c542428B35EEF5769C409f0"
+ADDRESS0 = "0x90f8bf6a479f320ead074411a4b0e7944ea8c9c1"
+ADDRESS1 = "0xffcf8fdee72ac11b5c542428b35eef5769c409f0"
 
 #: Called without data: slot 0 = block number and LOG2(topic 0x77, topic block number).
 #: Called with data: reverts with exactly that data. Written by hand, so no compiler is needed.
@@ -77,9 +78,10 @@ class Ledger:
             "gasPrice": 0,
             "chainId": 1337,
         } | fields
-        signed = Account.from_key(KEY0).sign_transaction(
-            {name: value for name, value in transaction.items() if value is not None}
-        )
+        given = {name: value for name, value in transaction.items() if value is not None}
+        if "to" in given:
+            given["to"] = to_checksum_address(given["to"])  # eth-account signs for no other form
+        signed = Account.from_key(KEY0).sign_transaction(given)
         return "0x" + bytes(signed.raw_transaction).hex()
 
     def nonce(self) -> int:

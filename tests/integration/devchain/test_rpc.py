@@ -12,7 +12,8 @@ import rlp
 from eth_account import Account
 from eth_hash.auto import keccak
 from trie import HexaryTrie
-from web3.exceptions import ContractCustomError, Web3RPCError
+from web3 import Web3
+from web3.exceptions import ContractCustomError, ContractLogicError
 
 from .conftest import ADDRESS0, ADDRESS1, KEY0, Ledger, OpenLedger
 
@@ -37,10 +38,10 @@ def test_web3_reads_and_sends(ledger: Ledger) -> None:
     sent = w3.eth.send_raw_transaction(bytes.fromhex(ledger.sign(0)[2:]))
     receipt = w3.eth.wait_for_transaction_receipt(sent, timeout=5)
     assert (receipt["status"], receipt["gasUsed"], receipt["blockNumber"]) == (1, 21000, 1)
-    assert receipt["from"] == ADDRESS0
+    assert receipt["from"].lower() == ADDRESS0
     block = w3.eth.get_block("latest", full_transactions=True)
     assert block["transactions"][0]["hash"] == sent  # type: ignore[index]
-    assert w3.eth.get_balance(ADDRESS1) == 1000 * 10**18 + 1
+    assert w3.eth.get_balance(Web3.to_checksum_address(ADDRESS1)) == 1000 * 10**18 + 1
     assert abs(block["timestamp"] - time.time()) < 3
 
 
@@ -98,13 +99,9 @@ def test_custom_error_reaches_web3_with_its_data(ledger: Ledger) -> None:
     address = ledger.deploy_probe()
     data = "0x" + keccak(b"Locked(uint256)")[:4].hex() + f"{7:064x}"
     error = ledger.refusal("eth_call", {"to": address, "data": data}, "latest")
-    assert error == {
-        "code": -32000,
-        "message": "VM Exception while processing transaction: revert",
-        "data": data,
-    }
+    assert error == {"code": 3, "message": "execution reverted", "data": data}
     with pytest.raises(ContractCustomError) as caught:
-        ledger.web3.eth.call({"to": address, "data": data})  # type: ignore[typeddict-item]
+        ledger.web3.eth.call({"to": Web3.to_checksum_address(address), "data": data})  # type: ignore[typeddict-item]
     assert caught.value.data == data
     assert ledger.refusal("eth_estimateGas", {"to": address, "data": data})["data"] == data
 
@@ -114,10 +111,9 @@ def test_revert_reason_text(ledger: Ledger) -> None:
     reason = b"not yet"
     data = "0x08c379a0" + f"{32:064x}{len(reason):064x}" + reason.hex().ljust(64, "0")
     error = ledger.refusal("eth_call", {"to": address, "data": data}, "latest")
-    assert error["message"] == "VM Exception while processing transaction: revert not yet"
-    # web3 8 takes ganache's shape of a reason for a plain RPC error; the text is there.
-    with pytest.raises(Web3RPCError, match="revert not yet"):
-        ledger.web3.eth.call({"to": address, "data": data})  # type: ignore[typeddict-item]
+    assert error == {"code": 3, "message": "execution reverted: not yet", "data": data}
+    with pytest.raises(ContractLogicError, match="execution reverted: not yet"):
+        ledger.web3.eth.call({"to": Web3.to_checksum_address(address), "data": data})  # type: ignore[typeddict-item]
 
 
 def test_failed_transaction_is_mined_with_status_0(ledger: Ledger) -> None:
@@ -184,7 +180,7 @@ def test_locked_accounts_do_not_sign(open_ledger: OpenLedger) -> None:
 )
 def test_refused_transactions(ledger: Ledger, fields: dict[str, Any], message: str) -> None:
     error = ledger.refusal("eth_sendRawTransaction", ledger.sign(0, **fields))
-    assert error["code"] == -32000
+    assert error["code"] == -32003
     assert message in error["message"]
     assert ledger.ask("eth_blockNumber") == "0x0"
     assert ledger.ask("txpool_status") == {"pending": "0x0", "queued": "0x0"}
@@ -196,7 +192,7 @@ def test_typed_transaction_for_another_chain_is_refused(ledger: Ledger) -> None:
             "type": 1,
             "chainId": chain,
             "nonce": 0,
-            "to": ADDRESS1,
+            "to": Web3.to_checksum_address(ADDRESS1),
             "value": 0,
             "gas": 21000,
             "gasPrice": 0,
@@ -211,7 +207,7 @@ def test_typed_transaction_for_another_chain_is_refused(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("raw", ["0x", "0xc0", "0xdeadbeef", "0x02f8", "0x" + "00" * 40])
 def test_bytes_that_are_no_transaction(ledger: Ledger, raw: str) -> None:
-    assert ledger.refusal("eth_sendRawTransaction", raw)["code"] == -32000
+    assert ledger.refusal("eth_sendRawTransaction", raw)["code"] == -32602
 
 
 def test_nonces(ledger: Ledger) -> None:
@@ -358,7 +354,7 @@ def test_batch(ledger: Ledger) -> None:
         ("text", -32600),
         ({"id": 1}, -32600),
         ({"id": {}, "method": "eth_chainId"}, -32600),
-        ({"id": 1, "method": "eth_chainId", "params": {"a": 1}}, -32600),
+        ({"id": 1, "method": "eth_chainId", "params": {"a": 1}}, -32602),
         ({"id": 1, "method": "eth_getBlockByNumber", "params": [True]}, -32602),
         ({"id": 1, "method": "eth_getBlockByNumber", "params": ["newest"]}, -32602),
         ({"id": 1, "method": "eth_getBlockByNumber", "params": ["-0x1"]}, -32602),
@@ -366,7 +362,7 @@ def test_batch(ledger: Ledger) -> None:
         ({"id": 1, "method": "eth_call", "params": [{"tooo": "0x"}]}, -32602),
         ({"id": 1, "method": "eth_call", "params": ["0x"]}, -32602),
         ({"id": 1, "method": "evm_mine", "params": [{"block": 3}]}, -32602),
-        ({"id": 1, "method": "evm_mine", "params": [{"blocks": 0}]}, -32000),
+        ({"id": 1, "method": "evm_mine", "params": [{"blocks": 10_001}]}, -32000),
         ({"id": 1, "method": "evm_mine", "params": [1]}, -32000),
     ],
 )
