@@ -4,24 +4,35 @@ pragma solidity 0.8.37;
 import {
     AccessControlDefaultAdminRules
 } from "@openzeppelin/contracts/access/extensions/AccessControlDefaultAdminRules.sol";
+import {IInvoiceLedger} from "./interfaces/IInvoiceLedger.sol";
 import {IRegistry} from "./interfaces/IRegistry.sol";
 
-/// @title Institutions, payers, their accounts, policies and the pause of intake
+/// @title Institutions, payers, their accounts, policies, quarantines, pause and the ledger in force
 /// @dev Specified in `IRegistry`. Immutable: no proxy, nothing is ever deleted.
 contract Registry is IRegistry, AccessControlDefaultAdminRules {
     bytes32 public constant REGISTRAR_ROLE = keccak256("REGISTRAR_ROLE");
     bytes32 public constant POLICY_PUBLISHER_ROLE = keccak256("POLICY_PUBLISHER_ROLE");
     bytes32 public constant PAUSER_ROLE = keccak256("PAUSER_ROLE");
 
+    /// @inheritdoc IRegistry
+    uint32 public immutable retirementDelay;
+
     uint8 private constant _PAYERS_MAX = 64;
+    uint256 private constant _QUARANTINES_MAX = 32;
 
     /// @dev One storage slot, so that a payer's call reads it once.
+    /// @param quarantines how many ranges are quarantined, of all institutions
+    /// @param generation of the ledger in force before `retiresAt`
+    /// @param retiresAt from when the next generation is in force; 0: none was announced
     struct State {
         uint64 basicPayers;
         uint64 suspendedPayers;
         uint32 unpausedAt;
+        uint32 retiresAt;
+        uint24 quarantines;
         uint16 institutions;
         uint8 payers;
+        uint8 generation;
         bool paused;
     }
 
@@ -36,19 +47,25 @@ contract Registry is IRegistry, AccessControlDefaultAdminRules {
     mapping(uint8 number => PayerClass) private _payerClasses;
     mapping(address account => Account) private _accounts;
     mapping(bytes32 policyHash => Policy) private _policies;
+    mapping(uint16 institution => Range[]) private _quarantines;
+    mapping(uint8 generation => address) private _announcedLedgers;
 
     /// @param adminDelay seconds between announcing and accepting a new admin
+    /// @param retirementDelay_ seconds between announcing a ledger's retirement and its effect
     /// @param admin grants and revokes the three roles
     /// @param registrar first holder of `REGISTRAR_ROLE`
     /// @param policyPublisher first holder of `POLICY_PUBLISHER_ROLE`
     /// @param pauser first holder of `PAUSER_ROLE`
     constructor(
         uint48 adminDelay,
+        uint32 retirementDelay_,
         address admin,
         address registrar,
         address policyPublisher,
         address pauser
     ) AccessControlDefaultAdminRules(adminDelay, admin) {
+        retirementDelay = retirementDelay_;
+        _state.generation = 1;
         _grantRole(REGISTRAR_ROLE, registrar);
         _grantRole(POLICY_PUBLISHER_ROLE, policyPublisher);
         _grantRole(PAUSER_ROLE, pauser);
@@ -70,7 +87,7 @@ contract Registry is IRegistry, AccessControlDefaultAdminRules {
         number = ++_state.institutions;
         _institutionNumbers[code] = number;
         _institutions[number] =
-            Institution(code, agreementFrom, agreementUntil, graceSeconds, custody, false);
+            Institution(code, agreementFrom, agreementUntil, graceSeconds, custody, false, 0);
         emit InstitutionRegistered(
             number, code, agreementFrom, agreementUntil, graceSeconds, custody
         );
@@ -169,6 +186,54 @@ contract Registry is IRegistry, AccessControlDefaultAdminRules {
     }
 
     /// @inheritdoc IRegistry
+    function quarantine(uint16 number, uint32 from, uint32 to, bytes32 reason)
+        external
+        onlyRole(REGISTRAR_ROLE)
+    {
+        Institution storage record = _requireInstitution(number);
+        Range[] storage ranges = _quarantines[number];
+        if (from == 0 || from > to || _indexOf(ranges, from, to) != ranges.length) {
+            revert RegistryRangeInvalid(number, from, to);
+        }
+        if (ranges.length == _QUARANTINES_MAX) revert RegistryFull();
+        ranges.push(Range(from, to));
+        ++record.quarantines;
+        ++_state.quarantines;
+        emit BatchesQuarantined(number, from, to, reason);
+    }
+
+    /// @inheritdoc IRegistry
+    function lift(uint16 number, uint32 from, uint32 to) external onlyRole(REGISTRAR_ROLE) {
+        Institution storage record = _requireInstitution(number);
+        Range[] storage ranges = _quarantines[number];
+        uint256 index = _indexOf(ranges, from, to);
+        if (index == ranges.length) revert RegistryRangeInvalid(number, from, to);
+        ranges[index] = ranges[ranges.length - 1];
+        ranges.pop();
+        --record.quarantines;
+        --_state.quarantines;
+        emit QuarantineLifted(number, from, to);
+    }
+
+    /// @inheritdoc IRegistry
+    function retireLedger(address successor) external onlyRole(DEFAULT_ADMIN_ROLE) {
+        State storage state = _state;
+        if (_isPending(state.retiresAt)) {
+            revert RegistryRetirementPending(
+                _announcedLedgers[state.generation + 1], state.retiresAt
+            );
+        }
+        uint8 present = generationInForce();
+        if (present == type(uint8).max) revert RegistryFull();
+        if (!_isSuccessor(successor, present)) revert RegistrySuccessorInvalid(successor);
+        uint32 effectiveAt = uint32(block.timestamp) + retirementDelay;
+        state.generation = present;
+        state.retiresAt = effectiveAt;
+        _announcedLedgers[present + 1] = successor;
+        emit LedgerRetirementAnnounced(present + 1, successor, effectiveAt);
+    }
+
+    /// @inheritdoc IRegistry
     function institution(uint16 number) external view returns (Institution memory) {
         return _requireInstitution(number);
     }
@@ -190,26 +255,33 @@ contract Registry is IRegistry, AccessControlDefaultAdminRules {
     }
 
     /// @inheritdoc IRegistry
-    function issuerContext(address account)
+    function anchorContext(address account)
         external
         view
-        returns (uint16 number, bool suspended, bool paused)
+        returns (uint16 number, AnchorBar bar, uint8 generation)
     {
         number = institutionOf(account);
-        return (number, _institutions[number].suspended, _state.paused);
+        return (number, _anchorBar(_institutions[number]), generationInForce());
     }
 
     /// @inheritdoc IRegistry
-    function anchorContext(address account) external view returns (uint16 number, AnchorBar bar) {
-        number = institutionOf(account);
-        if (_state.paused) return (number, AnchorBar.Paused);
-        Institution memory record = _institutions[number];
-        if (record.suspended) return (number, AnchorBar.Suspended);
-        if (block.timestamp < record.agreementFrom) return (number, AnchorBar.BeforeAgreement);
-        if (block.timestamp > uint256(record.agreementUntil) + record.graceSeconds) {
-            return (number, AnchorBar.AfterGrace);
+    function batchContext(uint16 number, uint32 sequence)
+        external
+        view
+        returns (bytes16 code, bool quarantined)
+    {
+        Institution storage record = _institutions[number];
+        code = record.code;
+        if (record.quarantines == 0) return (code, false);
+        Range[] storage ranges = _quarantines[number];
+        for (uint256 i = 0; i < ranges.length; ++i) {
+            if (ranges[i].from <= sequence && sequence <= ranges[i].to) return (code, true);
         }
-        return (number, AnchorBar.None);
+    }
+
+    /// @inheritdoc IRegistry
+    function quarantines(uint16 number) external view returns (Range[] memory) {
+        return _quarantines[number];
     }
 
     /// @inheritdoc IRegistry
@@ -225,11 +297,21 @@ contract Registry is IRegistry, AccessControlDefaultAdminRules {
     }
 
     /// @inheritdoc IRegistry
-    function payerContext(address account) external view returns (PayerContext memory) {
+    function callerContext(address account) external view returns (CallerContext memory context) {
         State memory state = _state;
-        uint8 number = payerOf(account);
-        bool suspended = number != 0 && state.suspendedPayers & _payerBit(number) != 0;
-        return PayerContext(number, suspended, state.basicPayers, state.paused);
+        Account memory found = _accounts[account];
+        if (found.active && found.kind == AccountKind.Payer) {
+            context.payer = uint8(found.number);
+            context.suspended = state.suspendedPayers & _payerBit(context.payer) != 0;
+        } else if (found.active) {
+            context.institution = found.number;
+            context.suspended = _institutions[found.number].suspended;
+        }
+        context.paused = state.paused;
+        context.hasQuarantines = state.quarantines != 0;
+        context.generation = _inForce(state.generation, state.retiresAt);
+        context.unpausedAt = state.unpausedAt;
+        context.basicPayers = state.basicPayers;
     }
 
     /// @inheritdoc IRegistry
@@ -260,6 +342,62 @@ contract Registry is IRegistry, AccessControlDefaultAdminRules {
     /// @inheritdoc IRegistry
     function counts() external view returns (uint16 institutions, uint8 payers) {
         return (_state.institutions, _state.payers);
+    }
+
+    /// @inheritdoc IRegistry
+    function generationInForce() public view returns (uint8) {
+        return _inForce(_state.generation, _state.retiresAt);
+    }
+
+    /// @inheritdoc IRegistry
+    function pendingRetirement() external view returns (address successor, uint32 effectiveAt) {
+        if (!_isPending(_state.retiresAt)) return (address(0), 0);
+        return (_announcedLedgers[_state.generation + 1], _state.retiresAt);
+    }
+
+    /// @inheritdoc IRegistry
+    function announcedLedger(uint8 generation) external view returns (address) {
+        return _announcedLedgers[generation];
+    }
+
+    function _isPending(uint32 retiresAt) private view returns (bool) {
+        return block.timestamp < retiresAt;
+    }
+
+    function _inForce(uint8 generation, uint32 retiresAt) private view returns (uint8) {
+        return retiresAt == 0 || _isPending(retiresAt) ? generation : generation + 1;
+    }
+
+    /// @dev Asks the address itself, so that no wrong one is announced for ever by mistake.
+    function _isSuccessor(address successor, uint8 present) private view returns (bool) {
+        if (successor.code.length == 0) return false;
+        IInvoiceLedger ledger = IInvoiceLedger(successor);
+        if (address(ledger.registry()) != address(this) || ledger.generation() != present + 1) return false;
+        IInvoiceLedger old = ledger.predecessor();
+        if (present > 1) return address(old) == _announcedLedgers[present];
+        return address(old).code.length != 0 && address(old.registry()) == address(this)
+            && old.generation() == 1;
+    }
+
+    /// @dev Where the range stands, or the length when it does not.
+    function _indexOf(Range[] storage ranges, uint32 from, uint32 to)
+        private
+        view
+        returns (uint256 index)
+    {
+        while (index < ranges.length && (ranges[index].from != from || ranges[index].to != to)) {
+            ++index;
+        }
+    }
+
+    function _anchorBar(Institution storage record) private view returns (AnchorBar) {
+        if (_state.paused) return AnchorBar.Paused;
+        if (record.suspended) return AnchorBar.Suspended;
+        if (block.timestamp < record.agreementFrom) return AnchorBar.BeforeAgreement;
+        if (block.timestamp > uint256(record.agreementUntil) + record.graceSeconds) {
+            return AnchorBar.AfterGrace;
+        }
+        return AnchorBar.None;
     }
 
     function _rotateAccount(

@@ -25,6 +25,10 @@ class IntentKind(StrEnum):
     RENEW = "renew"
     EXPIRE = "expire"
     RULE = "rule"
+    SUPPLEMENT = "supplement"
+    RECOVER = "recover"
+    EXCHANGE = "exchange"
+    RETURN = "return"
 
 
 class IntentState(StrEnum):
@@ -146,6 +150,7 @@ class SlotState:
     ON_PAPER = 8
     IS_PAPER = 16
     ALIAS = 32
+    MOVED = 64
 
     @classmethod
     def decode(cls, raw: int) -> SlotState:
@@ -180,9 +185,14 @@ class SlotState:
 #   renew      {"invoice_key", "payer", "counter", "deadline"}
 #   expire     {"invoice_key"}
 #   rule       {"invoice_key", "leaf": LeafPosition payload or null}
+#   supplement {"invoice_key", "payer", "paid_before", "amount", "decision_fingerprint",
+#               "decision_version", "policy_hash"}
+#   recover    {"invoice_key", "payer", "amount", "recovery_number"}
+#   exchange   {"position": LeafPosition payload, "paper_key"}; return likewise
 
 # Outcomes: the contract's `Outcome` and `AnchorOutcome` in kebab case ("done" for an effect and
 # for Anchored): done, repeated, stale, locked, settled-by-payer, settled-by-basic, bound-elsewhere,
-# nothing-left, over-total, bad-deadline, conflict, not-next, ... `outcome_detail` of a claim call:
+# nothing-left, over-total, bad-deadline, conflict, not-next, quarantined, retired, not-settled,
+# number-used, paper-key-bound, is-paper, ... `outcome_detail` of a claim call:
 #   {"payer", "counter", "holder_payer", "holder_counter", "leaf_reference", "value",
 #    "decision_version", "paid", "total"}; of an anchor: {"head"} (hex).

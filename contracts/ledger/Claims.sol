@@ -12,38 +12,40 @@ abstract contract Claims is LedgerChecks {
 
     /// @inheritdoc IInvoiceLedger
     function settle(SettleItem calldata item) external {
-        Payer memory who = _requirePayer();
-        uint256 bar = _settle(0, who, item);
+        Caller memory who = _requirePayer();
+        uint256 bar = _settle(who, item);
         if (bar == 0) return;
-        _refuse(Call.Settle, bar, item.invoiceKey, who.number, item.counter, 0);
+        _refuse(Call.Settle, bar, item.invoiceKey, who.payer, item.counter, 0);
     }
 
     /// @inheritdoc IInvoiceLedger
     function settleBatch(SettleItem[] calldata items) external {
         _requireSize(items.length, 0);
-        Payer memory who = _requirePayer();
+        Caller memory who = _requirePayer();
         for (uint256 i = 0; i < items.length; ++i) {
+            who.item = i;
             SettleItem calldata item = items[i];
-            uint256 bar = _settle(i, who, item);
+            uint256 bar = _settle(who, item);
             if (bar == 0) continue;
-            _unchanged(i, Call.Settle, bar, item.invoiceKey, who.number, item.counter, 0);
+            _unchanged(who.item, Call.Settle, bar, item.invoiceKey, who.payer, item.counter, 0);
         }
     }
 
-    function _settle(uint256 index, Payer memory who, SettleItem calldata item)
+    function _settle(Caller memory who, SettleItem calldata item)
         private
         returns (uint256)
     {
-        if (who.suspended) return uint256(Outcome.Suspended);
+        if (who.bar != 0) return who.bar;
         Entry storage entry = _slots[item.invoiceKey];
         Slot slot_ = entry.slot;
         uint16 counter = item.counter;
-        uint64 settled = slot_.settledPayers();
-        if (settled & who.own != 0) return _bar(Outcome.AlreadySettled, who.number);
-        if (!slot_.isClaim(who.number, counter)) return _bar(Outcome.Stale, _claimHolder(slot_));
-        if (slot_.isWithdrawn()) return _stateBar(slot_);
+        if (!slot_.isClaim(who.payer, counter)) return _notClaim(item.invoiceKey, who);
+        if (Slot.unwrap(slot_) & who.watched != 0) {
+            uint256 bar = _payableBar(slot_, who);
+            if (bar != 0) return bar;
+        }
         // Cannot happen while lodge refuses it; asked again because money follows.
-        settled &= who.rivals;
+        uint256 settled = slot_.settledPayers() & who.rivals;
         if (settled != 0) return _bar(Outcome.SettledByBasic, lowestPayer(settled));
         uint256 amount = item.amount;
         if (amount > slot_.left()) return uint256(Outcome.OverTotal);
@@ -54,9 +56,9 @@ abstract contract Claims is LedgerChecks {
         emit Settled(
             item.invoiceKey,
             _detail(
-                index,
+                who.item,
                 Call.Settle,
-                who.number,
+                who.payer,
                 counter,
                 slot_,
                 amount,
@@ -68,34 +70,43 @@ abstract contract Claims is LedgerChecks {
         return 0;
     }
 
+    /// @dev Settle of a claim that is not open. A payer that has settled has no open claim, so that
+    /// only here need be asked whether it has.
+    function _notClaim(bytes32 invoiceKey, Caller memory who) private view returns (uint256) {
+        Slot slot_ = _read(invoiceKey);
+        if (slot_.settledPayers() & who.own != 0) return _bar(Outcome.AlreadySettled, who.payer);
+        return _bar(Outcome.Stale, _claimHolder(slot_));
+    }
+
     /// @inheritdoc IInvoiceLedger
     function release(ReleaseItem calldata item) external {
-        Payer memory who = _requirePayer();
-        uint256 bar = _release(0, who, item);
+        Caller memory who = _requirePayer();
+        uint256 bar = _release(who, item);
         if (bar == 0) return;
-        _refuse(Call.Release, bar, item.invoiceKey, who.number, item.counter, 0);
+        _refuse(Call.Release, bar, item.invoiceKey, who.payer, item.counter, 0);
     }
 
     /// @inheritdoc IInvoiceLedger
     function releaseBatch(ReleaseItem[] calldata items) external {
         _requireSize(items.length, 0);
-        Payer memory who = _requirePayer();
+        Caller memory who = _requirePayer();
         for (uint256 i = 0; i < items.length; ++i) {
+            who.item = i;
             ReleaseItem calldata item = items[i];
-            uint256 bar = _release(i, who, item);
+            uint256 bar = _release(who, item);
             if (bar == 0) continue;
-            _unchanged(i, Call.Release, bar, item.invoiceKey, who.number, item.counter, 0);
+            _unchanged(who.item, Call.Release, bar, item.invoiceKey, who.payer, item.counter, 0);
         }
     }
 
-    function _release(uint256 index, Payer memory who, ReleaseItem calldata item)
+    function _release(Caller memory who, ReleaseItem calldata item)
         private
         returns (uint256)
     {
-        if (who.suspended) return uint256(Outcome.Suspended);
+        if (who.bar != 0) return who.bar;
         Entry storage entry = _slots[item.invoiceKey];
-        Slot slot_ = entry.slot;
-        if (!slot_.isClaim(who.number, item.counter)) return _notOpen(slot_, item.counter);
+        Slot slot_ = _read(entry, item.invoiceKey);
+        if (!slot_.isClaim(who.payer, item.counter)) return _notOpen(slot_, item.counter);
         if (item.reason == ReleaseReason.Refused && !_isPublished(item.policyHash, who)) {
             return uint256(Outcome.PolicyUnknown);
         }
@@ -103,9 +114,9 @@ abstract contract Claims is LedgerChecks {
         emit Released(
             item.invoiceKey,
             _detail(
-                index,
+                who.item,
                 Call.Release,
-                who.number,
+                who.payer,
                 item.counter,
                 slot_,
                 uint256(item.reason),
@@ -119,35 +130,36 @@ abstract contract Claims is LedgerChecks {
 
     /// @inheritdoc IInvoiceLedger
     function renew(RenewItem calldata item) external {
-        Payer memory who = _requirePayer();
-        uint256 bar = _renew(0, who, item);
+        Caller memory who = _requirePayer();
+        uint256 bar = _renew(who, item);
         if (bar == 0) return;
-        _refuse(Call.Renew, bar, item.invoiceKey, who.number, item.counter, 0);
+        _refuse(Call.Renew, bar, item.invoiceKey, who.payer, item.counter, 0);
     }
 
     /// @inheritdoc IInvoiceLedger
     function renewBatch(RenewItem[] calldata items) external {
         _requireSize(items.length, 0);
-        Payer memory who = _requirePayer();
+        Caller memory who = _requirePayer();
         for (uint256 i = 0; i < items.length; ++i) {
+            who.item = i;
             RenewItem calldata item = items[i];
-            uint256 bar = _renew(i, who, item);
+            uint256 bar = _renew(who, item);
             if (bar == 0) continue;
-            _unchanged(i, Call.Renew, bar, item.invoiceKey, who.number, item.counter, 0);
+            _unchanged(who.item, Call.Renew, bar, item.invoiceKey, who.payer, item.counter, 0);
         }
     }
 
-    function _renew(uint256 index, Payer memory who, RenewItem calldata item)
+    function _renew(Caller memory who, RenewItem calldata item)
         private
         returns (uint256)
     {
-        if (who.suspended) return uint256(Outcome.Suspended);
+        if (who.bar != 0) return who.bar;
         Entry storage entry = _slots[item.invoiceKey];
-        Slot slot_ = entry.slot;
-        if (!slot_.isClaim(who.number, item.counter)) {
+        Slot slot_ = _read(entry, item.invoiceKey);
+        if (!slot_.isClaim(who.payer, item.counter)) {
             return _bar(Outcome.Stale, _claimHolder(slot_));
         }
-        uint256 bar = _stateBar(slot_);
+        uint256 bar = _payableBar(slot_, who);
         if (bar != 0) return bar;
         if (item.deadline == slot_.deadline()) return uint256(Outcome.Repeated);
         if (item.deadline < slot_.deadline() || !_isDeadline(item.deadline)) {
@@ -157,15 +169,15 @@ abstract contract Claims is LedgerChecks {
         entry.slot = slot_;
         emit Renewed(
             item.invoiceKey,
-            _detail(index, Call.Renew, who.number, item.counter, slot_, item.deadline, 0)
+            _detail(who.item, Call.Renew, who.payer, item.counter, slot_, item.deadline, 0)
         );
         return 0;
     }
 
     /// @inheritdoc IInvoiceLedger
     function expire(ExpireItem calldata item) external {
-        (bool paused, uint32 unpausedAt) = registry.pauseState();
-        uint256 bar = _expire(0, paused, unpausedAt, item);
+        (Caller memory who,) = _anyone();
+        uint256 bar = _expire(who, item);
         if (bar == 0) return;
         _refuse(Call.Expire, bar, item.invoiceKey, 0, item.counter, 0);
     }
@@ -173,32 +185,31 @@ abstract contract Claims is LedgerChecks {
     /// @inheritdoc IInvoiceLedger
     function expireBatch(ExpireItem[] calldata items) external {
         _requireSize(items.length, 0);
-        (bool paused, uint32 unpausedAt) = registry.pauseState();
+        (Caller memory who,) = _anyone();
         for (uint256 i = 0; i < items.length; ++i) {
+            who.item = i;
             ExpireItem calldata item = items[i];
-            uint256 bar = _expire(i, paused, unpausedAt, item);
+            uint256 bar = _expire(who, item);
             if (bar == 0) continue;
-            _unchanged(i, Call.Expire, bar, item.invoiceKey, 0, item.counter, 0);
+            _unchanged(who.item, Call.Expire, bar, item.invoiceKey, 0, item.counter, 0);
         }
     }
 
-    function _expire(uint256 index, bool paused, uint32 unpausedAt, ExpireItem calldata item)
-        private
-        returns (uint256)
-    {
+    function _expire(Caller memory who, ExpireItem calldata item) private returns (uint256) {
+        if (who.bar != 0) return who.bar;
         Entry storage entry = _slots[item.invoiceKey];
-        Slot slot_ = entry.slot;
+        Slot slot_ = _read(entry, item.invoiceKey);
         uint8 open = slot_.openPayer();
         if (open == 0 || slot_.counter() != item.counter) return _notOpen(slot_, item.counter);
-        if (paused) return uint256(Outcome.Paused);
-        bool graceRuns =
-            unpausedAt != 0 && block.timestamp < uint256(unpausedAt) + EXPIRY_GRACE_SECONDS;
+        if (who.paused) return uint256(Outcome.Paused);
+        // An `unpausedAt` of 0, never, lies longer ago than the grace.
+        bool graceRuns = block.timestamp < who.unpausedAt + EXPIRY_GRACE_SECONDS;
         if (block.timestamp <= slot_.deadline() || graceRuns) {
             return _bar(Outcome.NotDue, _claimHolder(slot_));
         }
         entry.slot = slot_.unlocked();
         emit Expired(
-            item.invoiceKey, _detail(index, Call.Expire, open, item.counter, slot_, 0, 0)
+            item.invoiceKey, _detail(who.item, Call.Expire, open, item.counter, slot_, 0, 0)
         );
         return 0;
     }

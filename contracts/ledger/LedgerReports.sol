@@ -20,7 +20,7 @@ abstract contract LedgerReports is LedgerStorage {
 
     /// @dev Who holds a bill that is bound to another leaf or under another key.
     function _boundHolder(Slot slot_, bytes32 invoiceKey) internal view returns (uint256) {
-        Slot holder = slot_.hasFlag(ALIAS) ? _slots[_primaryKeys[invoiceKey]].slot : slot_;
+        Slot holder = slot_.hasFlag(ALIAS) ? _read(_primaryKey(invoiceKey)) : slot_;
         if (holder.openPayer() != 0) return _claimHolder(holder);
         return lowestPayer(holder.settledPayers());
     }
@@ -50,7 +50,7 @@ abstract contract LedgerReports is LedgerStorage {
         uint256 counter,
         uint48 leafRef
     ) internal {
-        Slot slot_ = _slots[invoiceKey].slot;
+        Slot slot_ = _read(invoiceKey);
         if (leafRef == 0) leafRef = slot_.leafReference();
         emit Unchanged(
             invoiceKey,

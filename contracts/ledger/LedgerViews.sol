@@ -12,12 +12,12 @@ import {LedgerStorage} from "./LedgerStorage.sol";
 abstract contract LedgerViews is LedgerStorage {
     /// @inheritdoc IInvoiceLedger
     function slot(bytes32 invoiceKey) external view returns (uint256) {
-        return Slot.unwrap(_slots[invoiceKey].slot);
+        return Slot.unwrap(_read(invoiceKey));
     }
 
     /// @inheritdoc IInvoiceLedger
     function claimState(bytes32 invoiceKey) external view returns (ClaimState memory) {
-        Slot slot_ = _slots[invoiceKey].slot;
+        Slot slot_ = _read(invoiceKey);
         return ClaimState({
             total: uint64(slot_.total()),
             paid: uint64(slot_.paid()),
@@ -26,14 +26,24 @@ abstract contract LedgerViews is LedgerStorage {
             openPayer: slot_.openPayer(),
             counter: slot_.counter(),
             flags: slot_.flags(),
-            settledPayers: slot_.settledPayers(),
-            primaryKey: slot_.hasFlag(ALIAS) ? _primaryKeys[invoiceKey] : bytes32(0)
+            settledPayers: uint64(slot_.settledPayers()),
+            primaryKey: slot_.hasFlag(ALIAS) ? _primaryKey(invoiceKey) : bytes32(0)
         });
     }
 
     /// @inheritdoc IInvoiceLedger
+    function primaryKey(bytes32 secondKey) external view returns (bytes32) {
+        return _primaryKey(secondKey);
+    }
+
+    /// @inheritdoc IInvoiceLedger
+    function recoveryDigest(bytes32 recoveryNumber) external view returns (bytes32) {
+        return _recovery(recoveryNumber);
+    }
+
+    /// @inheritdoc IInvoiceLedger
     function head(uint16 institution, uint32 sequence) external view returns (bytes32) {
-        return _heads[_place(institution, sequence)];
+        return _head(institution, sequence);
     }
 
     /// @inheritdoc IInvoiceLedger
@@ -41,10 +51,10 @@ abstract contract LedgerViews is LedgerStorage {
         // Invariant: `low` is anchored (or 0), `high` is not.
         uint32 low = 0;
         uint32 high = 1;
-        while (_heads[_place(institution, high)] != 0) (low, high) = (high, high * 2);
+        while (_head(institution, high) != 0) (low, high) = (high, high * 2);
         while (high - low > 1) {
             uint32 middle = (low + high) / 2;
-            if (_heads[_place(institution, middle)] != 0) low = middle;
+            if (_head(institution, middle) != 0) low = middle;
             else high = middle;
         }
         return low;

@@ -10,40 +10,40 @@ import {LedgerChecks} from "./LedgerChecks.sol";
 abstract contract Lodging is LedgerChecks {
     /// @inheritdoc IInvoiceLedger
     function lodge(BatchRef calldata batch, LodgeItem calldata item) external {
-        Payer memory who = _requirePayer();
+        Caller memory who = _requirePayer();
         uint256 bar = item.batchIndex != 0
             ? uint256(Outcome.BadBatch)
-            : _lodge(0, who, batch, _open(batch), item);
+            : _lodge(who, batch, _open(batch), item);
         if (bar == 0) return;
         uint48 leafRef = packReference(batch.institution, batch.sequence, item.leafIndex);
-        _refuse(Call.Lodge, bar, item.leaf.invoiceKey, who.number, item.counter, leafRef);
+        _refuse(Call.Lodge, bar, item.leaf.invoiceKey, who.payer, item.counter, leafRef);
     }
 
     /// @inheritdoc IInvoiceLedger
     function lodgeBatch(BatchRef[] calldata batches, LodgeItem[] calldata items) external {
         _requireSize(items.length, batches.length);
-        Payer memory who = _requirePayer();
-        bytes16[] memory codes = _openAll(batches);
+        Caller memory who = _requirePayer();
+        bytes32[] memory opened = _openAll(batches);
         for (uint256 i = 0; i < items.length; ++i) {
+            who.item = i;
             LodgeItem calldata item = items[i];
             uint256 bar = uint256(Outcome.BadBatch);
             uint48 leafRef = 0;
             if (item.batchIndex < batches.length) {
                 BatchRef calldata batch = batches[item.batchIndex];
-                bar = _lodge(i, who, batch, codes[item.batchIndex], item);
+                bar = _lodge(who, batch, opened[item.batchIndex], item);
                 if (bar == 0) continue;
                 leafRef = packReference(batch.institution, batch.sequence, item.leafIndex);
             }
             bytes32 key = item.leaf.invoiceKey;
-            _unchanged(i, Call.Lodge, bar, key, who.number, item.counter, leafRef);
+            _unchanged(who.item, Call.Lodge, bar, key, who.payer, item.counter, leafRef);
         }
     }
 
     function _lodge(
-        uint256 index,
-        Payer memory who,
+        Caller memory who,
         BatchRef calldata batch,
-        bytes16 code,
+        bytes32 opened,
         LodgeItem calldata item
     ) private returns (uint256 bar) {
         Leaf calldata leaf = item.leaf;
@@ -54,15 +54,16 @@ abstract contract Lodging is LedgerChecks {
         if (bar != 0) return bar;
         bool binds = slot_.leafReference() == 0;
         if (binds && _isSecondKeyBound(leaf)) return uint256(Outcome.SecondKeyBound);
-        bar = _proofBar(batch, code, leaf, item.leafIndex, item.proof);
+        if (_isQuarantined(opened)) return uint256(Outcome.Quarantined);
+        bar = _proofBar(batch, opened, leaf, item.leafIndex, item.proof);
         if (bar != 0) return bar;
         if (binds) slot_ = _bind(slot_, leafRef, leaf);
         uint32 deadline = item.deadline;
-        slot_ = slot_.locked(who.number, item.counter, deadline);
+        slot_ = slot_.locked(who.payer, item.counter, deadline);
         entry.slot = slot_;
         emit Lodged(
             leaf.invoiceKey,
-            _detail(index, Call.Lodge, who.number, item.counter, slot_, deadline, 0)
+            _detail(who.item, Call.Lodge, who.payer, item.counter, slot_, deadline, 0)
         );
         return 0;
     }
@@ -70,23 +71,23 @@ abstract contract Lodging is LedgerChecks {
     /// @dev The cheap checks of a lodge, in the order of the specification.
     function _lodgeBar(
         Slot slot_,
-        Payer memory who,
+        Caller memory who,
         uint48 leafRef,
         LodgeItem calldata item
     ) private view returns (uint256) {
-        if (who.suspended) return uint256(Outcome.Suspended);
+        if (who.bar != 0) return who.bar;
         uint48 present = slot_.leafReference();
         if (slot_.openPayer() != 0) {
-            if (present == leafRef && slot_.isClaim(who.number, item.counter)) {
+            if (present == leafRef && slot_.isClaim(who.payer, item.counter)) {
                 return uint256(Outcome.Repeated);
             }
             if (who.paused) return uint256(Outcome.Paused);
             return _bar(Outcome.Locked, _claimHolder(slot_));
         }
         if (who.paused) return uint256(Outcome.Paused);
-        uint64 settled = slot_.settledPayers();
+        uint256 settled = slot_.settledPayers();
         if (settled & who.rivals != 0) {
-            if (settled & who.own != 0) return _bar(Outcome.SettledByPayer, who.number);
+            if (settled & who.own != 0) return _bar(Outcome.SettledByPayer, who.payer);
             return _bar(Outcome.SettledByBasic, lowestPayer(settled & who.rivals));
         }
         if (slot_.isWithdrawn()) return _stateBar(slot_);

@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IInvoiceLedger} from "../interfaces/IInvoiceLedger.sol";
-import {ALIAS, ON_PAPER, PINNED, REVERSED, Slot, VOID} from "../libraries/Slot.sol";
+import {ALIAS, MOVED, ON_PAPER, PINNED, REVERSED, Slot, VOID} from "../libraries/Slot.sol";
 import {LedgerChecks} from "./LedgerChecks.sol";
 
 /// @title The registrar's rulings on disputed bills
@@ -12,9 +12,9 @@ abstract contract Rulings is LedgerChecks {
 
     /// @inheritdoc IInvoiceLedger
     function rule(bytes32 invoiceKey, bytes32 reason) external {
-        _requireRegistrar();
-        Slot before = _slots[invoiceKey].slot;
-        uint256 bar = _rulingBar(_load(invoiceKey), invoiceKey);
+        uint256 bar = _requireRegistrar();
+        Slot before = _read(invoiceKey);
+        if (bar == 0) bar = _rulingBar(_load(invoiceKey), invoiceKey);
         Slot after_ = before.cleared();
         if (bar == 0 && Slot.unwrap(before) == Slot.unwrap(after_)) {
             bar = uint256(Outcome.Repeated);
@@ -36,12 +36,12 @@ abstract contract Rulings is LedgerChecks {
         uint8 flags,
         bytes32 reason
     ) external {
-        _requireRegistrar();
+        uint256 bar = _requireRegistrar();
         bytes32 key = item.leaf.invoiceKey;
-        Slot before = _slots[key].slot;
+        Slot before = _read(key);
         Slot slot_ = _load(key);
         uint48 leafRef = _reference(batch, item);
-        uint256 bar = _ruleForBar(slot_, flags, leafRef, batch, item);
+        if (bar == 0) bar = _ruleForBar(slot_, flags, leafRef, batch, item);
         if (bar != 0) {
             _refuse(Call.Rule, bar, key, 0, 0, leafRef);
             return;
@@ -49,6 +49,13 @@ abstract contract Rulings is LedgerChecks {
         slot_ = _bind(slot_, leafRef, item.leaf).withFlags(flags);
         _slots[key].slot = slot_;
         emit Ruled(key, _detail(0, Call.Rule, 0, 0, slot_, flags, 0), Slot.unwrap(before), reason);
+    }
+
+    /// @return what bars a ruling whatever it says, or 0
+    function _requireRegistrar() private view returns (uint256) {
+        if (!registry.isRegistrar(msg.sender)) revert LedgerNotRegistrar(msg.sender);
+        (Caller memory who,) = _anyone();
+        return who.bar;
     }
 
     function _ruleForBar(
@@ -61,7 +68,7 @@ abstract contract Rulings is LedgerChecks {
         if (flags & ~_RULING_FLAGS != 0) return uint256(Outcome.BadFlags);
         bar = _rulingBar(slot_, item.leaf.invoiceKey);
         if (bar != 0) return bar;
-        if (slot_.leafReference() == leafRef && slot_.flags() == flags) {
+        if (slot_.leafReference() == leafRef && slot_.flags() & ~MOVED == flags) {
             return uint256(Outcome.Repeated);
         }
         bar = _leafBar(item.leaf);
@@ -74,6 +81,6 @@ abstract contract Rulings is LedgerChecks {
     /// @dev A second key stands and falls with its bill: it cannot be freed while that bill is
     /// locked or settled, or its amount could be claimed again under the other number.
     function _rulingBar(Slot slot_, bytes32 invoiceKey) private view returns (uint256) {
-        return _busyBar(slot_.hasFlag(ALIAS) ? _slots[_primaryKeys[invoiceKey]].slot : slot_);
+        return _busyBar(slot_.hasFlag(ALIAS) ? _read(_primaryKey(invoiceKey)) : slot_);
     }
 }

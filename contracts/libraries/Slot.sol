@@ -22,7 +22,11 @@ using {
     renewed,
     settled,
     withFlags,
+    withoutFlags,
+    inherited,
     isClaim,
+    isEmpty,
+    isPaperOf,
     isWithdrawn,
     left,
     reported
@@ -34,6 +38,7 @@ uint8 constant REVERSED = 4;
 uint8 constant ON_PAPER = 8;
 uint8 constant IS_PAPER = 16;
 uint8 constant ALIAS = 32;
+uint8 constant MOVED = 64;
 
 uint256 constant AMOUNT_MAX = 2 ** 40 - 1;
 uint256 constant INDEX_MAX = 2 ** 10 - 1;
@@ -52,10 +57,12 @@ uint256 constant LOCK_MASK =
     (uint256(type(uint32).max) << DEADLINE_AT) | (uint256(type(uint8).max) << PAYER_AT);
 uint256 constant DEADLINE_MASK = uint256(type(uint32).max) << DEADLINE_AT;
 uint256 constant FLAGS_MASK = uint256(type(uint8).max) << FLAGS_AT;
+uint256 constant KEPT_MASK = COUNTER_MASK | (uint256(MOVED) << FLAGS_AT);
 uint256 constant PAID_MASK = AMOUNT_MAX << PAID_AT;
 uint256 constant REFERENCE_MASK = uint256(type(uint48).max) << REFERENCE_AT;
 uint256 constant CLAIM_MASK = 0xffffff;
-uint256 constant WITHDRAWN_MASK = uint256(VOID | REVERSED | ON_PAPER) << FLAGS_AT;
+uint256 constant WITHDRAWN_MASK =
+    uint256(VOID | REVERSED | ON_PAPER | IS_PAPER) << FLAGS_AT;
 
 function total(Slot slot) pure returns (uint256) {
     return Slot.unwrap(slot) & AMOUNT_MAX;
@@ -85,8 +92,8 @@ function flags(Slot slot) pure returns (uint8) {
     return uint8(Slot.unwrap(slot) >> FLAGS_AT);
 }
 
-function settledPayers(Slot slot) pure returns (uint64) {
-    return uint64(Slot.unwrap(slot) >> SETTLED_AT);
+function settledPayers(Slot slot) pure returns (uint256) {
+    return Slot.unwrap(slot) >> SETTLED_AT;
 }
 
 function hasFlag(Slot slot, uint8 flag) pure returns (bool) {
@@ -94,11 +101,21 @@ function hasFlag(Slot slot, uint8 flag) pure returns (bool) {
 }
 
 /// @dev Whether the claim with this payer and counter is the open one. The two lie side by side.
-function isClaim(Slot slot, uint8 payer, uint16 claimCounter) pure returns (bool) {
+function isClaim(Slot slot, uint256 payer, uint16 claimCounter) pure returns (bool) {
     return (Slot.unwrap(slot) >> PAYER_AT) & CLAIM_MASK == payer | (uint256(claimCounter) << 8);
 }
 
-/// @dev Voided, reversed and exchanged bills are not payable.
+/// @dev Never written: also by no predecessor, when it was read through to one.
+function isEmpty(Slot slot) pure returns (bool) {
+    return Slot.unwrap(slot) == 0;
+}
+
+/// @dev Whether this is the slot of a paper bill for which the e-bill of that leaf was exchanged.
+function isPaperOf(Slot slot, uint48 leafRef) pure returns (bool) {
+    return hasFlag(slot, IS_PAPER) && leafReference(slot) == leafRef;
+}
+
+/// @dev Voided, reversed and exchanged bills and the papers of the latter are not payable.
 function isWithdrawn(Slot slot) pure returns (bool) {
     return Slot.unwrap(slot) & WITHDRAWN_MASK != 0;
 }
@@ -117,9 +134,10 @@ function reported(Slot slot) pure returns (uint256) {
     return ((word & REFERENCE_MASK) >> 8) | ((word & PAID_MASK) << 136) | (word << 216);
 }
 
-/// @dev Only the counter survives, so that a claim number is never used twice.
+/// @dev Only the counter survives, so that a claim number is never used twice, and the mark that the
+/// slot was taken over, so that it is not taken over again.
 function cleared(Slot slot) pure returns (Slot) {
-    return Slot.wrap(Slot.unwrap(slot) & COUNTER_MASK);
+    return Slot.wrap(Slot.unwrap(slot) & KEPT_MASK);
 }
 
 /// @dev Binds a leaf afresh. The amounts and the reference are in range: the caller has checked.
@@ -134,10 +152,10 @@ function bound(Slot slot, uint48 leafRef, uint256 leafTotal, uint256 leafBorne)
 }
 
 /// @dev Opens the claim of a payer on a slot without an open one.
-function locked(Slot slot, uint8 payer, uint16 claimCounter, uint32 until) pure returns (Slot) {
+function locked(Slot slot, uint256 payer, uint16 claimCounter, uint32 until) pure returns (Slot) {
     return Slot.wrap(
         (Slot.unwrap(slot) & ~COUNTER_MASK) | (uint256(claimCounter) << COUNTER_AT)
-            | (uint256(payer) << PAYER_AT) | (uint256(until) << DEADLINE_AT)
+            | (payer << PAYER_AT) | (uint256(until) << DEADLINE_AT)
     );
 }
 
@@ -153,12 +171,12 @@ function renewed(Slot slot, uint32 until) pure returns (Slot) {
 
 /// @dev Closes the open claim with a payment; paid + amount does not pass the total, and the
 /// payer's bit is not set: the caller has checked.
-function settled(Slot slot, uint64 ownBit, uint256 amount) pure returns (Slot) {
+function settled(Slot slot, uint256 ownBit, uint256 amount) pure returns (Slot) {
     // Cannot carry out of its field: the sum is at most the total, which has as many bits.
     unchecked {
         return Slot.wrap(
             ((Slot.unwrap(slot) & ~LOCK_MASK) + (amount << PAID_AT))
-                | (uint256(ownBit) << SETTLED_AT)
+                | (ownBit << SETTLED_AT)
         );
     }
 }
@@ -167,13 +185,24 @@ function withFlags(Slot slot, uint8 added) pure returns (Slot) {
     return Slot.wrap(Slot.unwrap(slot) | (uint256(added) << FLAGS_AT));
 }
 
+function withoutFlags(Slot slot, uint8 removed) pure returns (Slot) {
+    return Slot.wrap(Slot.unwrap(slot) & ~(uint256(removed) << FLAGS_AT));
+}
+
+/// @dev A predecessor's slot as its successor takes it over: an open claim has ended.
+function inherited(Slot slot) pure returns (Slot) {
+    if (isEmpty(slot)) return slot;
+    if (openPayer(slot) != 0) slot = unlocked(slot);
+    return withFlags(slot, MOVED);
+}
+
 /// @notice The bit of a payer, 1..64.
-function payerBit(uint8 payer) pure returns (uint64) {
-    return uint64(1) << (payer - 1);
+function payerBit(uint256 payer) pure returns (uint256) {
+    return 1 << (payer - 1);
 }
 
 /// @notice The lowest payer of a mask of payers, 0 when it is empty.
-function lowestPayer(uint64 payers) pure returns (uint8 payer) {
+function lowestPayer(uint256 payers) pure returns (uint256 payer) {
     while (payers != 0) {
         ++payer;
         if (payers & 1 != 0) return payer;

@@ -46,6 +46,8 @@ BASIC, SECOND_BASIC, COMMERCIAL, MUTUAL = 1, 2, 3, 4
 POLICY = b"\x11" * 32
 DAY = 86_400
 ADMIN_DELAY = 5 * DAY
+RETIREMENT_DELAY = 30 * DAY
+NOBODY = "0x" + "00" * 20
 
 
 @dataclass
@@ -115,9 +117,10 @@ def open_chain() -> Chain:
     chain.registry = chain.deploy(
         "Registry",
         ADMIN_DELAY,
+        RETIREMENT_DELAY,
         *(accounts[role] for role in ("admin", "registrar", "publisher", "pauser")),
     )
-    chain.ledger = chain.deploy("InvoiceLedger", chain.registry.address)
+    chain.ledger = chain.deploy("InvoiceLedger", chain.registry.address, NOBODY)
     functions = chain.registry.functions
     terms = (chain.now() - DAY, chain.now() + 365 * DAY, 30 * DAY, 1)
     for code, role in ((HOSPITAL_CODE, "hospital"), (CLINIC_CODE, "clinic")):

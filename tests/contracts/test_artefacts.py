@@ -16,6 +16,16 @@ from tests.contracts.chain import Chain
 NAMES = ("Registry", "InvoiceLedger")
 
 
+def _sources() -> list[Path]:
+    """The sources of the deployed contracts; proofs lie beside them and are not deployed."""
+    folder = compile_contracts.CONTRACTS
+    return [
+        path
+        for path in sorted(folder.rglob("*.sol"))
+        if not {"node_modules", "proofs"} & set(path.relative_to(folder).parts)
+    ]
+
+
 @pytest.mark.node
 @pytest.mark.slow
 def test_the_artefacts_are_what_the_sources_compile_to() -> None:
@@ -29,11 +39,7 @@ def test_the_compiler_version_is_one_everywhere() -> None:
     version = compile_contracts.compiler_version()
     lock = json.loads((compile_contracts.CONTRACTS / "package-lock.json").read_text("utf-8"))
     assert lock["packages"]["node_modules/solc"]["version"] == version
-    sources = [
-        path
-        for path in compile_contracts.CONTRACTS.rglob("*.sol")
-        if "node_modules" not in path.parts
-    ]
+    sources = _sources()
     assert len(sources) >= 7
     for path in sources:
         assert re.findall(r"^pragma solidity (.*);$", path.read_text("utf-8"), re.M) == [version]
@@ -80,8 +86,7 @@ def test_every_function_event_and_error_of_the_interfaces_is_documented() -> Non
 def test_contract_sources_have_no_assembly_but_the_merkle_loop() -> None:
     found = [
         path.name
-        for path in Path(compile_contracts.CONTRACTS).rglob("*.sol")
-        if "node_modules" not in path.parts
-        and re.search(r"^\s*assembly\b", path.read_text("utf-8"), re.M)
+        for path in _sources()
+        if re.search(r"^\s*assembly\b", path.read_text("utf-8"), re.M)
     ]
     assert found == ["InclusionProof.sol"]

@@ -13,10 +13,12 @@ from eth_utils.crypto import keccak
 
 from backend.adapters.ledger.codec import decode_result, describe_revert, encode_call, event_topic
 from backend.adapters.ledger.events import ANCHOR_BARS, to_event
+from backend.adapters.ledger.finality import build_finality
 from backend.adapters.ledger.log_windows import LogWindow
 from backend.adapters.ledger.rpc import JSONRPC, Endpoint, RPCError, WrongNetworkError
 from backend.adapters.ledger.transactions import encode_intents, from_rpc
 from backend.contracts import ContractName
+from backend.domain.finality import FinalityRule
 from backend.domain.ledger import IntentKind, SlotState
 from backend.service_layer.anchoring.model import (
     Call,
@@ -37,25 +39,27 @@ class LedgerClient:
     """Implements ``LedgerReader`` and ``LedgerNode``. Thread-safe.
 
     ``load_deployment`` is asked until it gives the network's identity; an endpoint on another
-    network, or with other contract code, is as good as one that does not answer.
+    network, or with other contract code, is as good as one that does not answer. ``finality`` is
+    the network's rule; a number stands for so many confirmations.
     """
 
     def __init__(
         self,
         urls: Sequence[str],
         load_deployment: Callable[[], Deployment | None],
-        finality_blocks: int,
+        finality: FinalityRule | int,
         fee_mode: str = "legacy-zero",
         timeout_seconds: float = 10,
     ) -> None:
         assert fee_mode in _FEE_MODES, "settings check the fee mode"
         self._load_deployment = load_deployment
         self._deployment: Deployment | None = None
-        self._finality_blocks = finality_blocks
         self._fee_mode = fee_mode
         self._window = LogWindow()
         self.rpc = JSONRPC(urls, timeout_seconds)
         self.rpc.identify = self._identify
+        rule = FinalityRule(number=finality) if isinstance(finality, int) else finality
+        self._finality = build_finality(rule, self.rpc)
 
     def deployment(self) -> Deployment:
         """The network's identity; raises LedgerUnavailableError before the contracts are there."""
@@ -118,8 +122,8 @@ class LedgerClient:
         return stamp
 
     def final_number(self) -> int:
-        """The newest final block; the including block counts as the first confirmation."""
-        return max(0, self.head().number - self._finality_blocks + 1)
+        """The newest final block by the network's rule (protocol 5)."""
+        return self._finality.final_number()
 
     def batch_head(self, institution_number: int, sequence: int) -> bytes:
         return bytes(self._read("InvoiceLedger", "head", institution_number, sequence)[0])
@@ -223,7 +227,7 @@ class LedgerClient:
         return bool(self._read("Registry", "pauseState")[0])
 
     def anchor_bar(self, account: str) -> str:
-        institution, bar = self._read("Registry", "anchorContext", account)
+        institution, bar, _ = self._read("Registry", "anchorContext", account)
         return ANCHOR_BARS[bar] if institution else "not-an-institution"
 
     def encode(self, kind: IntentKind, payloads: Sequence[Mapping[str, Any]]) -> Call:

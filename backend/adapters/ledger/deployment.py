@@ -34,6 +34,10 @@ from backend.service_layer.ports import LedgerUnavailableError
 from backend.settings import Settings
 
 ADMIN_DELAY_SECONDS: Final = 86_400
+# From the announcement of a ledger's retirement to its effect: time for every claim open then to be
+# settled or released, since open claims end with it.
+RETIREMENT_DELAY_SECONDS: Final = 30 * 86_400
+NO_PREDECESSOR: Final = "0x" + "00" * 20
 RECEIPT_SECONDS_MAX: Final = 120
 _CREATION_GAS: Final[dict[ContractName, int]] = {"Registry": 5_000_000, "InvoiceLedger": 8_000_000}
 DEPLOYER_ROLES: Final = ("deployer", "registrar", "policy-publisher", "pauser")
@@ -90,13 +94,13 @@ class Deployer:
         roles = [self._keystores.create(role) for role in DEPLOYER_ROLES]
         deployer = roles[0]
         registry = self._find_or_create(
-            deployer, "Registry", (ADMIN_DELAY_SECONDS, *roles), lambda _: True
+            deployer, "Registry", (ADMIN_DELAY_SECONDS, RETIREMENT_DELAY_SECONDS, *roles), lambda _: True
         )
         self._require_unused(registry)
         ledger = self._find_or_create(
             deployer,
             "InvoiceLedger",
-            (registry,),
+            (registry, NO_PREDECESSOR),
             lambda address: (
                 self._read("InvoiceLedger", address, "registry")[0].lower() == registry.lower()
             ),
@@ -212,12 +216,17 @@ def send_and_wait(
 
 
 def write_files(
-    settings: Settings, deployment: Deployment, blocks: dict[str, int], network_key: bytes | None
+    settings: Settings,
+    deployment: Deployment,
+    blocks: dict[str, int],
+    network_key: bytes | None,
+    confirmations: int = 1,
 ) -> Path:
     """Write var/deployment.json and the trust file var/trust.json (SPEC.md B2); returns it.
 
     Both are public. With the network key, which check 5 needs, a trust file is secret:
-    var/trust-with-network-key.json, mode 0600, beside it.
+    var/trust-with-network-key.json, mode 0600, beside it. ``confirmations``: what a verifier that
+    believes its node counts, see ``finality.confirmations``.
     """
     contracts = {
         "registry": {
@@ -240,7 +249,7 @@ def write_files(
     trust = {
         "format": "yichu-trust-1",
         **public,
-        "finality": {"kind": "node", "confirmations": settings.finality_blocks},
+        "finality": {"kind": "node", "confirmations": confirmations},
     }
     path = settings.var_dir / "trust.json"
     _write(path, trust, 0o644)

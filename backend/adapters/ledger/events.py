@@ -11,17 +11,19 @@ from backend.service_layer.anchoring.model import LedgerEvent
 # a test compares them with the source.
 CALLS: Final = (
     "none", "lodge", "settle", "release", "renew", "expire", "supersede", "void", "reverse", "rule",
+    "supplement", "recover", "exchange", "return",
 )  # fmt: skip
 OUTCOMES: Final = (
     "done", "repeated", "paused", "suspended", "stale", "locked", "settled-by-payer",
     "settled-by-basic", "settled", "already-settled", "is-void", "is-reversed", "is-on-paper",
     "bound-elsewhere", "second-key-bound", "nothing-left", "kind-refused", "kind-not-for-basic",
     "bad-deadline", "not-due", "policy-unknown", "over-total", "not-later", "bad-leaf", "bad-batch",
-    "foreign-leaf", "bad-proof", "quarantined", "bad-flags",
+    "foreign-leaf", "bad-proof", "quarantined", "bad-flags", "retired", "not-settled", "bad-amount",
+    "bad-version", "number-used", "paper-key-bound", "is-paper",
 )  # fmt: skip
 ANCHOR_OUTCOMES: Final = (
     "done", "repeated", "conflict", "not-next", "suspended", "before-agreement", "after-grace",
-    "paused",
+    "paused", "retired",
 )  # fmt: skip
 ANCHOR_BARS: Final = ("", "suspended", "before-agreement", "after-grace", "paused")
 
@@ -90,6 +92,8 @@ _EXTRA: Final = (
     ("decisionFingerprint", "decision_fingerprint"),
     ("policyHash", "policy_hash"),
     ("fromReference", "from_reference"),
+    ("recoveryNumber", "recovery_number"),
+    ("paperKey", "paper_key"),
     ("before", "slot_before"),
     ("reason", "reason_digest"),
 )

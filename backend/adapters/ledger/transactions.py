@@ -42,6 +42,10 @@ _GAS_ITEM: Final[Mapping[IntentKind, int]] = {
     IntentKind.VOID: 160_000,
     IntentKind.REVERSE: 160_000,
     IntentKind.RULE: 240_000,
+    IntentKind.SUPPLEMENT: 90_000,
+    IntentKind.RECOVER: 90_000,
+    IntentKind.EXCHANGE: 240_000,
+    IntentKind.RETURN: 160_000,
 }
 GAS_TRANSFER: Final = 21_000
 _LEGACY_FIELDS: Final = 9
@@ -165,6 +169,32 @@ def _reverse(payloads: Sequence[Payload]) -> bytes:
     return encode_call("InvoiceLedger", "reverseBatch", batches.references, items)
 
 
+def _supplement(payloads: Sequence[Payload]) -> bytes:
+    items = [(_key(p), p["paid_before"], p["amount"], *_decision(p)) for p in payloads]
+    return encode_call("InvoiceLedger", "supplementBatch", items)
+
+
+def _recover(payloads: Sequence[Payload]) -> bytes:
+    items = [(_key(p), p["amount"], bytes.fromhex(p["recovery_number"])) for p in payloads]
+    return encode_call("InvoiceLedger", "recoverBatch", items)
+
+
+def _exchange(payloads: Sequence[Payload]) -> bytes:
+    return _paper_call("exchangeToPaperBatch", payloads)
+
+
+def _return(payloads: Sequence[Payload]) -> bytes:
+    return _paper_call("returnPaperBatch", payloads)
+
+
+def _paper_call(name: str, payloads: Sequence[Payload]) -> bytes:
+    batches = _Batches()
+    items = [
+        (_leaf_proof(p["position"], batches), bytes.fromhex(p["paper_key"])) for p in payloads
+    ]
+    return encode_call("InvoiceLedger", name, batches.references, items)
+
+
 def _rule(payloads: Sequence[Payload]) -> bytes:
     (p,) = payloads
     reason = bytes.fromhex(p.get("reason") or "") or _ZERO
@@ -192,6 +222,10 @@ _ENCODERS: Final[Mapping[IntentKind, Callable[[Sequence[Payload]], bytes]]] = {
     IntentKind.VOID: _void,
     IntentKind.REVERSE: _reverse,
     IntentKind.RULE: _rule,
+    IntentKind.SUPPLEMENT: _supplement,
+    IntentKind.RECOVER: _recover,
+    IntentKind.EXCHANGE: _exchange,
+    IntentKind.RETURN: _return,
 }
 
 
