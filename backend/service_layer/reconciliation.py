@@ -55,7 +55,9 @@ def reconcile(deps: Anchoring, services: Services, keep_lease: Callable[[], obje
     with deps.work(write=False) as work:
         parties = work.reconciliation.parties(payer)
     adopters = Adopters(partial(adopt_claim_event, services), adopt_bill_event)
-    lines = adopt_chain(deps, parties, adopters, comparison.first_block, last)
+    found = adopt_chain(deps, parties, adopters, comparison.first_block, last)
+    # Cases are listed once, after everything else has been tried.
+    lines = [line for line in found if line.verdict != "case"]
     keep_lease()
     lines += adopt_nonces(deps, parties)
     while follow(deps):

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from backend.service_layer.anchoring.behind import BEHIND
 from backend.service_layer.anchoring.model import TransactionRecord, TransactionState
 from backend.service_layer.ports import BlockStamp
 
@@ -24,8 +25,18 @@ class _Chain(Protocol):
     def cursor(self) -> BlockStamp | None: ...
 
 
+class _Alarm(Protocol):
+    @property
+    def code(self) -> str: ...
+
+    @property
+    def detail(self) -> str: ...
+
+
 class _Alarms(Protocol):
     def open_counts(self) -> Mapping[str, int]: ...
+
+    def open_alarms(self) -> Sequence[_Alarm]: ...
 
 
 class StatusWork(Protocol):
@@ -44,7 +55,7 @@ class StatusWork(Protocol):
 
 def status(work: StatusWork, now: dt.datetime) -> dict[str, Any]:
     """Counts and ages (seconds) of waiting intents by state, open nonces, the last followed
-    block and open alarms by code."""
+    block, open alarms by code, and why the worker refuses to start where it does."""
     backlog = work.outbox.backlog()
     pending = work.transactions.in_states(TransactionState.SIGNED, TransactionState.SENT)
     cursor = work.chain.cursor()
@@ -60,4 +71,11 @@ def status(work: StatusWork, now: dt.datetime) -> dict[str, Any]:
             0.0 if cursor is None else max(0.0, round((now - cursor.at).total_seconds(), 1))
         ),
         "alarms": dict(work.alarms.open_counts()),
+        "refuses_to_start": _refusal(work),
     }
+
+
+def _refusal(work: StatusWork) -> str:
+    """What the ledger has that this database has not; empty when nothing is known of it."""
+    found = [alarm.detail for alarm in work.alarms.open_alarms() if alarm.code == BEHIND]
+    return f"{BEHIND}: {found[0]}; run `yichu reconcile`" if found else ""
