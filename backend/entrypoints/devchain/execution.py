@@ -18,6 +18,7 @@ from backend.entrypoints.devchain.errors import (
     EXECUTION_REVERTED,
     INTERNAL_ERROR,
     RpcError,
+    refused,
     rejected,
 )
 
@@ -85,7 +86,7 @@ def _execute(engine: Engine, message: Message, header: BlockHeaderAPI, gas: int)
     )
     transaction: Any = SpoofTransaction(unsigned, from_=message.sender)
     if gas < transaction.intrinsic_gas:
-        raise rejected(f"intrinsic gas too low: have {gas}, want {transaction.intrinsic_gas}")
+        raise refused(f"intrinsic gas too low: have {gas}, want {transaction.intrinsic_gas}")
     if message.gas_price and state.get_balance(message.sender) < (
         message.value + message.gas_price * (message.gas or 0)
     ):

@@ -16,7 +16,7 @@ from eth.exceptions import UnrecognizedTransactionType
 from eth_keys.exceptions import BadSignature
 from eth_utils import ValidationError
 
-from backend.entrypoints.devchain.errors import invalid_params, rejected
+from backend.entrypoints.devchain.errors import invalid_params, refused, rejected
 from backend.entrypoints.devchain.store import SqliteStore
 
 if TYPE_CHECKING:
@@ -107,11 +107,11 @@ class Pool:
         if chain_id != self._chain_id:
             raise rejected(f"invalid chain id for signer: have {chain_id} want {self._chain_id}")
         if transaction.gas < transaction.intrinsic_gas:
-            raise rejected(
+            raise refused(
                 f"intrinsic gas too low: have {transaction.gas}, want {transaction.intrinsic_gas}"
             )
         if transaction.gas > engine.settings.gas_limit:
-            raise rejected("exceeds block gas limit")
+            raise refused("exceeds block gas limit")
         try:
             _trust_recovered_signature(transaction)
             transaction.validate()
