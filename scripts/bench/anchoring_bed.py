@@ -28,14 +28,19 @@ import sqlalchemy as sa
 
 from backend.adapters.clock import SystemClock
 from backend.adapters.database.schema import migrate
-from backend.adapters.database.tables import institution, invoice, invoice_version
+from backend.adapters.database.tables import (
+    institution,
+    invoice,
+    invoice_version,
+    ledger_transaction,
+)
 from backend.adapters.identifiers import RandomIds
 from backend.adapters.ledger.deployment import Deployer
 from backend.adapters.ledger.keystores import SCRYPT_CHEAP, Keystores
 from backend.adapters.ledger.network import Network
 from backend.adapters.ledger.rpc import JSONRPC
 from backend.bootstrap import Services
-from backend.service_layer.anchoring.model import Fees
+from backend.service_layer.anchoring.model import Fees, Purpose, TransactionState
 from backend.settings import Settings
 from tests.anvil import running_anvil
 
@@ -166,6 +171,12 @@ class Bed:
             work.connection.execute(sa.insert(invoice_version), versions)
             work.commit()
 
+    def write(self, statement: sa.Update) -> None:
+        """One change in a transaction of its own."""
+        with self.services.work() as work:
+            work.connection.execute(statement)
+            work.commit()
+
     def ask(self, statement: sa.Select[Any]) -> Sequence[Any]:
         """Rows of one read."""
         with self.services.work(write=False) as work:
@@ -173,26 +184,30 @@ class Bed:
 
     @contextlib.contextmanager
     def worker(self) -> Iterator[int]:
-        """A worker process that holds its lease; yields its process id."""
+        """A worker process that may send (its start-up probe is final); yields its process id."""
         with (self.folder / "worker.log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "backend.entrypoints.cli.main", "worker"],
                 env=self.environment, cwd=_ROOT, stdout=log, stderr=log,
             )  # fmt: skip
         try:
-            self._wait_for_lease(process)
+            self._wait_until_open(process)
             yield process.pid
             assert process.poll() is None, self.log()
         finally:
             process.terminate()
             process.wait(30)
 
-    def _wait_for_lease(self, process: subprocess.Popen[bytes]) -> None:
+    def _wait_until_open(self, process: subprocess.Popen[bytes]) -> None:
+        probes = sa.select(ledger_transaction.c.id).where(
+            ledger_transaction.c.purpose == str(Purpose.PROBE),
+            ledger_transaction.c.state == str(TransactionState.FINAL),
+        )
+        before = len(self.ask(probes))
         while process.poll() is None:
-            with self.services.work(write=False) as work:
-                if f":{process.pid}:" in work.accounts.holder("worker"):
-                    return
-            time.sleep(0.005)
+            if len(self.ask(probes)) > before:
+                return
+            time.sleep(0.02)
         raise RuntimeError(f"the worker ended at once:\n{self.log()}")
 
     def log(self) -> str:
