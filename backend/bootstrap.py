@@ -65,7 +65,7 @@ class Services:
         return LedgerClient(
             settings.rpc_urls,
             self._deployment,
-            settings.finality_blocks,
+            settings.finality,
             settings.fee_mode,
             self.ledger_timeout_seconds,
         )

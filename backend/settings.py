@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.domain.errors import DomainError
+from backend.domain.finality import BLOCKS_MAX, FinalityKind, FinalityRule, FinalityRuleError
 
 SECRET_BYTES = 32
 
@@ -28,7 +29,7 @@ class Settings:
     secrets_dir: Path
     keystore_dir: Path
     fee_mode: str  # legacy-zero | eip1559-zero | market
-    finality_blocks: int  # confirmations, the including block counts as the first
+    finality: FinalityRule  # which block of this network is final
     probe_blocks: int  # blocks within which a start-up no-op must be mined; 0: no probe
     stall_seconds: int  # no block for so long while transactions wait is an alarm
     stall_blocks: int  # so many blocks without an account's waiting nonce is an alarm
@@ -89,7 +90,7 @@ class Settings:
             secrets_dir=Path(env.get("YICHU_SECRETS", str(var_dir / "secrets"))),
             keystore_dir=Path(env.get("YICHU_KEYSTORES", str(var_dir / "keystores"))),
             fee_mode=fee_mode,
-            finality_blocks=_whole(env, "YICHU_FINALITY_BLOCKS", 1, 1, 10_000),
+            finality=_finality(env),
             probe_blocks=_whole(env, "YICHU_PROBE_BLOCKS", 10, 0, 10_000),
             stall_seconds=_whole(env, "YICHU_STALL_SECONDS", 60, 1, 86_400),
             stall_blocks=_whole(env, "YICHU_STALL_BLOCKS", 20, 1, 100_000),
@@ -105,6 +106,23 @@ class Settings:
             lan=env.get("YICHU_LAN", "") == "1",
             public_url=env.get("YICHU_PUBLIC_URL", "http://127.0.0.1:8000"),
         )
+
+
+def _finality(env: Mapping[str, str]) -> FinalityRule:
+    """``YICHU_FINALITY``, or ``YICHU_FINALITY_BLOCKS=N`` as a short form of ``blocks:N``."""
+    blocks = _whole(env, "YICHU_FINALITY_BLOCKS", 1, 1, BLOCKS_MAX)
+    if not env.get("YICHU_FINALITY"):
+        return FinalityRule(FinalityKind.BLOCKS, blocks)
+    try:
+        rule = FinalityRule.parse(env["YICHU_FINALITY"])
+    except FinalityRuleError as error:
+        raise SettingsError(f"YICHU_FINALITY：{error.zh}", f"YICHU_FINALITY: {error.en}") from error
+    if "YICHU_FINALITY_BLOCKS" in env and rule != FinalityRule(FinalityKind.BLOCKS, blocks):
+        raise SettingsError(
+            "YICHU_FINALITY 与 YICHU_FINALITY_BLOCKS 矛盾，请只设前者",
+            "YICHU_FINALITY and YICHU_FINALITY_BLOCKS contradict each other: set the first only",
+        )
+    return rule
 
 
 def _whole(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

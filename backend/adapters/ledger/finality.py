@@ -38,6 +38,16 @@ def build_finality(rule: FinalityRule, rpc: JSONRPC) -> Finality:
     return BlocksFinality(rpc, rule.number)
 
 
+def confirmations(rule: FinalityRule, rpc: JSONRPC) -> int:
+    """For a reader that only counts blocks, the including one as the first: how many make a block
+    final while the signers take turns as they should."""
+    if rule.kind is FinalityKind.BLOCKS:
+        return rule.number
+    if rule.kind is FinalityKind.QBFT:
+        return 1
+    return clique.Signers(clique.checkpoint_signers(_fetch(rpc, ["0x0"])[0])).majority + 1
+
+
 class BlocksFinality:
     """So many confirmations; the including block counts as the first."""
 

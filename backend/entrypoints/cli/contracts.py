@@ -26,6 +26,7 @@ def deploy() -> None:
     to another database; set one of the two aside.
     """
     from backend.adapters.ledger.deployment import Deployer, ForeignContractsError, write_files
+    from backend.adapters.ledger.finality import confirmations
     from backend.adapters.ledger.rpc import JSONRPC
     from backend.settings import SettingsError
 
@@ -48,7 +49,9 @@ def deploy() -> None:
         network_key: bytes | None = services.network_key
     except SettingsError:
         network_key = None
-    trust = write_files(services.settings, found, blocks, network_key)
+    settings = services.settings
+    counted = confirmations(settings.finality, rpc)
+    trust = write_files(settings, found, blocks, network_key, counted)
     click.echo(f"合约已部署 / deployed: registry {found.registry}")
     click.echo(f"  invoice ledger {found.invoice_ledger}, block {found.block_number}")
     click.echo(f"  信任文件 / trust file: {trust}")

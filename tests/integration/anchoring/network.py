@@ -24,6 +24,7 @@ from backend.adapters.ledger.keystores import SCRYPT_CHEAP, Keystores
 from backend.adapters.ledger.network import Network, anchoring_of
 from backend.adapters.ledger.rpc import JSONRPC
 from backend.bootstrap import Services
+from backend.domain.finality import FinalityRule
 from backend.domain.ledger import IntentKind, LeafPosition, LedgerIntent
 from backend.service_layer.anchoring.dependencies import Anchoring
 from backend.service_layer.anchoring.follow import follow
@@ -51,7 +52,7 @@ class TestNetwork:
         self.settings = dataclasses.replace(
             Settings.from_environment({"YICHU_VAR": str(folder)}),
             rpc_urls=(url,),
-            finality_blocks=finality_blocks,
+            finality=FinalityRule(number=finality_blocks),
         )
         self.services = Services(self.settings, SystemClock(), RandomIds())
         self.services.keystores = Keystores(folder / "keystores", PASSWORD, SCRYPT_CHEAP)
