@@ -36,6 +36,7 @@ from backend.service_layer.ports import LedgerUnavailableError
 LEASE_NAME: Final = "worker"
 LEASE_SECONDS: Final = 10
 PAUSE_SECONDS: Final = 0.2
+STANDBY_SECONDS: Final = 1.0
 WATCH_SECONDS: Final = 1.0
 AUDIT_SECONDS: Final = 5.0
 PROBE_KEY: Final = "probe"  # a keystore whose account may do nothing on the ledger
@@ -129,7 +130,7 @@ class Worker:
         batched or sent; claims only say that they wait."""
         lease = self._hold_lease()
         if lease is None:
-            self.stop.wait(1)
+            self.stop.wait(STANDBY_SECONDS)
             return 0
         is_compared = self._compare(lease)
         moved = 0

@@ -10,6 +10,7 @@ import dataclasses
 import datetime as dt
 import secrets
 import shutil
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -104,9 +105,7 @@ class Town:
             lines=(ExpenseLine(name, 10_000, yuan * 1_000_000, yuan * 10_000, code, level="01"),),
         )
 
-    def upload(
-        self, bill: Invoice, secret: bytes | None = None, code: str = CUSTODIAL
-    ) -> str:
+    def upload(self, bill: Invoice, secret: bytes | None = None, code: str = CUSTODIAL) -> str:
         """Upload a bill as its hospital; returns its id. ``secret``: as a self-custody agent."""
         document = invoice_to_json(bill)
         with self.services.work(write=False) as work:
@@ -165,13 +164,17 @@ class Town:
             moving = work.claims.open_ids()
         return not report and not waiting and not moving
 
-    def run_until_quiet(self, worker: Worker | None = None, passes: int = 400) -> None:
+    def run_until_quiet(self, worker: Worker | None = None, seconds: float = 60) -> None:
+        """Run a worker in this process until nothing is under way any more."""
         worker = worker or self.worker()
-        for _ in range(passes):
-            worker.run_once()
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            moved = worker.run_once()
             if self.is_quiet():
                 worker.run_once()
                 return
+            if not moved:
+                time.sleep(0.02)
         with self.services.work(write=False) as work:
             states = [(row.state, row.waiting_for) for row in self.rows(tables.claim)]
             raise AssertionError((work.outbox.backlog(), states, self.alarms()))

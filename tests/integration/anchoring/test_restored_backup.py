@@ -351,8 +351,8 @@ def test_payouts_are_held_and_said_to_wait_until_the_chain_is_adopted(
     with town.services.work(write=False) as work:
         view = view_claim(town.services, work, person.id, claim.id)
     assert status_of(view).title == "已核定，暂缓打款"
-    report = town.services.readiness()["anchoring"]
-    assert report["refuses_to_start"].startswith("database-behind-chain: batch H33080300001: 1 < 2")
+    why = town.services.readiness()["anchoring"]["refuses_to_start"]
+    assert why.startswith("database-behind-chain: nonce 0x") and "batch H33080300001: 1 < 2" in why
     for _ in range(3):
         advance_claims(town.services)
     assert town.payouts() == []
@@ -429,4 +429,3 @@ def upload_with_secret(town: Town, document: object, secret: bytes) -> str:
         with town.services.engine.begin() as connection:
             custody = sa.update(tables.institution).where(tables.institution.c.code == CUSTODIAL)
             connection.execute(custody.values(custody="custodial"))
-
