@@ -39,8 +39,11 @@ from pathlib import Path
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-GETH_VERSION: Final = "1.13.15"  # the last line of geth that seals Clique
-GETH_PACKAGE: Final = f"github.com/ethereum/go-ethereum/cmd/geth@v{GETH_VERSION}"
+if str(ROOT) not in sys.path:  # run as a file, outside the project's environment
+    sys.path.insert(0, str(ROOT))
+
+from scripts.geth_binary import NetworkError, build, geth_path, run_geth  # noqa: E402
+
 CHAIN_ID: Final = 20_250
 PERIOD_SECONDS: Final = 1
 #: Every epoch the header lists the signers anew: what a reader has to walk at most to know them.
@@ -57,10 +60,6 @@ _FORKS: Final = (
     "homestead", "eip150", "eip155", "eip158", "byzantium", "constantinople", "petersburg",
     "istanbul", "berlin",
 )  # fmt: skip
-
-
-class NetworkError(Exception):
-    """Something that the person at the terminal can put right; the text says what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +142,7 @@ class Network:
         genesis.write_text(json.dumps(network.genesis(), indent=2) + "\n", "utf-8")
         for one in validators:
             home = network.home(one)
-            _geth("--datadir", str(home), "init", str(genesis))
+            run_geth("--datadir", str(home), "init", str(genesis))
             # No flag says where peers are listened to: --port alone opens every address.
             listen = f'[Node.P2P]\nListenAddr = "{_LOOPBACK}:{one.peer_port}"\n'
             (home / "config.toml").write_text(listen, "utf-8")
@@ -194,7 +193,7 @@ class Network:
         home = self.home(one)
         with (home / "geth.log").open("ab") as log:
             process = subprocess.Popen(
-                (_find_geth(), *self._flags(one)),
+                (geth_path(), *self._flags(one)),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -241,11 +240,9 @@ class Network:
 
     def join(self) -> None:
         """Connect the running validators within each group, and nobody across."""
-        addresses = {one.number: one.rpc("admin_nodeInfo")["enode"] for one in self.running()}
-        enodes = {n: f"{e.rsplit('@', 1)[0]}@{_LOOPBACK}:{self.find(n).peer_port}"
-                  for n, e in addresses.items()}  # fmt: skip
-        pairs = [pair for group in self.groups
-                 for pair in itertools.combinations([n for n in group if n in enodes], 2)]  # fmt: skip
+        enodes = self._enodes()
+        groups = [[number for number in group if number in enodes] for group in self.groups]
+        pairs = [pair for group in groups for pair in itertools.combinations(group, 2)]
         # One side dials, then the other: a side that dialled lately does not dial again at once.
         for turn in (pairs, [(second, first) for first, second in pairs]):
             for dialler, other in turn:
@@ -256,14 +253,19 @@ class Network:
 
     def separate(self) -> None:
         """Part the validators of different groups."""
-        running = self.running()
-        enodes = {one.number: one.rpc("admin_nodeInfo")["enode"] for one in running}
-        enodes = {n: f"{e.rsplit('@', 1)[0]}@{_LOOPBACK}:{self.find(n).peer_port}"
-                  for n, e in enodes.items()}  # fmt: skip
-        for one, other in itertools.permutations(running, 2):
+        enodes = self._enodes()
+        for one, other in itertools.permutations(self.running(), 2):
             if not any({one.number, other.number} <= set(group) for group in self.groups):
                 one.rpc("admin_removePeer", enodes[other.number])
         _wait("the halves to part", lambda: self._strange_links() == 0, 10.0)
+
+    def _enodes(self) -> dict[int, str]:
+        """What the others dial, of each running validator by number."""
+        return {
+            one.number: f"{one.rpc('admin_nodeInfo')['enode'].split('@')[0]}"
+            f"@{_LOOPBACK}:{one.peer_port}"
+            for one in self.running()
+        }
 
     def _links(self) -> set[tuple[str, str]]:
         """(node id, node id of a peer) of each running validator."""
@@ -299,62 +301,9 @@ def _make_account(home: Path) -> tuple[str, Path]:
     handle = os.open(password, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w") as file:
         file.write(secrets.token_hex(16) + "\n")
-    _geth("--datadir", str(home), "account", "new", "--lightkdf", "--password", str(password))
+    run_geth("--datadir", str(home), "account", "new", "--lightkdf", "--password", str(password))
     (keystore,) = (home / "keystore").iterdir()
     return "0x" + json.loads(keystore.read_text("utf-8"))["address"].lower(), home
-
-
-def _geth(*arguments: str) -> str:
-    done = subprocess.run(
-        (_find_geth(), *arguments), capture_output=True, text=True, check=False, timeout=120
-    )
-    if done.returncode != 0:
-        raise NetworkError(f"geth {arguments[-1]} failed: {done.stderr.strip()[-500:]}")
-    return done.stdout
-
-
-def cached_geth() -> Path:
-    """Where ``build`` puts the binary: outside the repository, so that it is built once."""
-    caches = Path(os.environ.get("XDG_CACHE_HOME", "") or Path.home() / ".cache")
-    return caches / "yichu" / f"geth-{GETH_VERSION}" / "geth"
-
-
-def find_geth() -> Path | None:
-    """The geth that seals Clique: ``YICHU_GETH``, what ``build`` made, PATH, GOPATH/bin."""
-    named = os.environ.get("YICHU_GETH", "")
-    on_path, go = shutil.which("geth"), _find_go()
-    candidates = [Path(named)] if named else [cached_geth(), Path(on_path or "/nonexistent")]
-    if go is not None and not named:
-        done = subprocess.run((go, "env", "GOPATH"), capture_output=True, text=True, check=False)
-        candidates.append(Path(done.stdout.strip() or "/nonexistent") / "bin" / "geth")
-    return next((path for path in candidates if _is_right_geth(path)), None)
-
-
-def _is_right_geth(path: Path) -> bool:
-    if not os.access(path, os.X_OK):
-        return False
-    done = subprocess.run((path, "version"), capture_output=True, text=True, check=False)
-    return f"Version: {GETH_VERSION}" in done.stdout
-
-
-_found_geth: list[str] = []
-
-
-def _find_geth() -> str:
-    if not _found_geth:
-        path = find_geth()
-        if path is None:
-            raise NetworkError(
-                f"geth {GETH_VERSION} is not here: run `scripts/network.py build` (needs Go), or "
-                "name the binary in YICHU_GETH"
-            )
-        _found_geth.append(str(path))
-    return _found_geth[0]
-
-
-def _find_go() -> str | None:
-    usual = "/usr/local/go/bin/go"
-    return shutil.which("go") or (usual if os.access(usual, os.X_OK) else None)
 
 
 def _ports(count: int, first: int) -> list[int]:
@@ -411,28 +360,6 @@ def _wait(what: str, ask: Callable[[], bool], seconds: float) -> None:
 
 
 # --- commands -------------------------------------------------------------------------------------
-
-
-def build() -> None:
-    """Build the pinned geth into the cache; nothing to do when it is there."""
-    if find_geth() is not None:
-        print(f"geth {GETH_VERSION}: {find_geth()}")
-        return
-    go = _find_go()
-    if go is None:
-        raise NetworkError("Go is not installed; install Go 1.21 or newer, or set YICHU_GETH")
-    target = cached_geth().parent
-    target.mkdir(parents=True, exist_ok=True)
-    print(f"building {GETH_PACKAGE} in {target}, a few minutes", flush=True)
-    # Go 1.23 and newer refuse the linkname that a dependency of this old line uses.
-    version = subprocess.run((go, "env", "GOVERSION"), capture_output=True, text=True, check=True)
-    minor = int("".join(c for c in version.stdout.split(".")[1] if c.isdigit()) or 0)
-    flags = ["-ldflags=-checklinkname=0"] if minor >= 23 else []
-    environment = {**os.environ, "GOBIN": str(target)}
-    done = subprocess.run((go, "install", *flags, GETH_PACKAGE), env=environment, check=False)
-    if done.returncode != 0 or not _is_right_geth(cached_geth()):
-        raise NetworkError("the build failed; its messages are above")
-    print(f"geth {GETH_VERSION}: {cached_geth()}")
 
 
 def up(folder: Path, count: int, first_port: int) -> None:
