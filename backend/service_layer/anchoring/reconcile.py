@@ -71,7 +71,9 @@ def _look_up(deps: Anchoring, record: TransactionRecord) -> bool:
         return False
     final_count = deps.node.transaction_count(record.account, deps.node.final_number())
     if record.nonce >= final_count or any(
-        c.tx_hash is not None and deps.node.receipt(c.tx_hash) is not None for c in candidates
+        # A node that has not indexed its receipts yet knows the transaction all the same.
+        c.tx_hash is not None and (deps.node.receipt(c.tx_hash) or deps.node.knows(c.tx_hash))
+        for c in candidates
     ):
         return False
     with deps.work() as work:
