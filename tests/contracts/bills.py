@@ -8,6 +8,7 @@ from enum import IntEnum
 from typing import Any
 
 from eth_utils import event_abi_to_log_topic
+from web3.contract import Contract
 from web3.contract.contract import ContractFunction
 from web3.types import TxReceipt
 
@@ -224,12 +225,20 @@ class Desk:
     def __init__(self, chain: Chain) -> None:
         self.chain = chain
         self.functions = chain.ledger.functions
+        self.ledger = chain.ledger.address
         self._events = {
             event_abi_to_log_topic(entry): chain.ledger.events[entry["name"]]()
             for entry in chain.ledger.abi
             if entry["type"] == "event"
         }
         self._heads: dict[int, tuple[int, bytes]] = {}
+
+    def at(self, ledger: Contract) -> Desk:
+        """The same desk at another ledger, whose heads go on from here."""
+        other = Desk(self.chain)
+        other.functions, other.ledger = ledger.functions, ledger.address
+        other._heads = dict(self._heads)
+        return other
 
     # ------------------------------------------------------------------------------ reading
 
@@ -238,7 +247,7 @@ class Desk:
         decoded = [
             self._events[bytes(log["topics"][0])].process_log(log)
             for log in receipt["logs"]
-            if log["address"] == self.chain.ledger.address
+            if log["address"] == self.ledger
         ]
         return [(event["event"], dict(event["args"])) for event in decoded]
 
@@ -336,6 +345,43 @@ class Desk:
     ) -> Report:
         item = (old[0].leaf_proof(old[1], 0), new[0].leaf_proof(new[1], 1))
         return self.run(self.functions.supersede([old[0].ref, new[0].ref], item), role)
+
+    def supplement_item(
+        self,
+        bill: Bill,
+        paid_before: int,
+        amount: int,
+        version: int = 2,
+        policy: bytes = POLICY,
+    ) -> tuple[Any, ...]:
+        return (bill.key, paid_before, amount, digest("appeal"), version, policy)
+
+    def supplement(
+        self, bill: Bill, paid_before: int, amount: int, role: str = "basic", **changes: Any
+    ) -> Report:
+        item = self.supplement_item(bill, paid_before, amount, **changes)
+        return self.run(self.functions.supplement(item), role)
+
+    def recover(self, bill: Bill, amount: int, number: str, role: str = "basic") -> Report:
+        return self.run(self.functions.recover((bill.key, amount, digest(number))), role)
+
+    def exchange(
+        self, batch: Batch, index: int, paper: Bill | bytes, role: str = "hospital"
+    ) -> Report:
+        item = (batch.leaf_proof(index), paper if isinstance(paper, bytes) else paper.key)
+        return self.run(self.functions.exchangeToPaper(batch.ref, item), role)
+
+    def give_back(
+        self, batch: Batch, index: int, paper: Bill | bytes, role: str = "hospital"
+    ) -> Report:
+        item = (batch.leaf_proof(index), paper if isinstance(paper, bytes) else paper.key)
+        return self.run(self.functions.returnPaper(batch.ref, item), role)
+
+    def quarantine(self, batch: Batch, lifted: bool = False) -> None:
+        registry = self.chain.registry.functions
+        place = (batch.institution, batch.sequence, batch.sequence)
+        call = registry.lift(*place) if lifted else registry.quarantine(*place, digest("reason"))
+        self.chain.send(call, "registrar")
 
     def rule(self, bill: Bill, role: str = "registrar") -> Report:
         return self.run(self.functions.rule(bill.key, digest("reason")), role)

@@ -98,6 +98,16 @@ class Chain:
         address = receipt["contractAddress"]
         return cast(Contract, self.web3.eth.contract(address=address, abi=compiled.abi))
 
+    def deploy_successor(self, predecessor: Contract | None = None) -> Contract:
+        """A ledger of the next generation, not announced yet."""
+        old = self.ledger if predecessor is None else predecessor
+        return self.deploy("InvoiceLedger", self.registry.address, old.address)
+
+    def retire(self, successor: Contract) -> None:
+        """Announce the successor and let the delay pass."""
+        self.send(self.registry.functions.retireLedger(successor.address), "admin")
+        self.travel(self.now() + RETIREMENT_DELAY)
+
     def send_raw(self, constructor: Any) -> TxReceipt:
         tx_hash = constructor.transact({"from": self.accounts["admin"], "gas": GAS, "gasPrice": 0})
         receipt = self.web3.eth.wait_for_transaction_receipt(tx_hash)
@@ -114,6 +124,13 @@ def open_chain() -> Chain:
     web3 = Web3(EthereumTesterProvider(tester))
     accounts = dict(zip(ROLES, web3.eth.accounts, strict=True))
     chain = Chain(tester, web3, accounts)
+    people(chain)
+    return chain
+
+
+def people(chain: Chain) -> None:
+    """Deploy both contracts and register the sample's institutions, payers and policy."""
+    accounts = chain.accounts
     chain.registry = chain.deploy(
         "Registry",
         ADMIN_DELAY,
@@ -131,7 +148,6 @@ def open_chain() -> Chain:
     chain.send(functions.publishPolicy(POLICY, chain.now()), "publisher")
     # Going back to a snapshot imports its block again: cheap when it has no transactions.
     chain.tester.mine_block()
-    return chain
 
 
 def revert_data(error: TransactionFailed) -> bytes:

@@ -201,26 +201,3 @@ def test_a_paused_ledger_answers_each_item(desk: Desk) -> None:
     items = [desk.lodge_item(batch, 0), desk.lodge_item(batch, 1)]
     reports = _send(desk, desk.functions.lodgeBatch([batch.ref], items))
     assert [report.outcome for report in reports] == [Outcome.PAUSED] * 2
-
-
-@pytest.mark.parametrize(
-    ("call", "arguments"),
-    [
-        ("supplement", [(ZERO, 0, 0, ZERO, 0, ZERO)]),
-        ("recover", [ZERO, 0, ZERO]),
-        ("exchangeToPaper", ["batch", "proof", ZERO]),
-        ("returnPaper", ["batch", "proof", ZERO]),
-        ("quarantine", [1, 1, 1]),
-        ("lift", [1, 1, 1]),
-        ("retire", []),
-    ],
-)
-@pytest.mark.parametrize("caller", ["stranger", "admin", "registrar", "basic", "hospital"])
-def test_a_call_of_a_later_version_is_not_offered(
-    desk: Desk, call: str, arguments: list[Any], caller: str
-) -> None:
-    batch = (1, 1, ZERO, ZERO, 1)
-    proof = (Bill("a").leaf, 0, 0, [])
-    filled = [{"batch": batch, "proof": proof}.get(str(value), value) for value in arguments]
-    with expect_revert(desk.chain.ledger, "NotOffered"):
-        desk.chain.view(desk.functions[call](*filled), caller)

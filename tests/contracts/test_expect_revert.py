@@ -41,27 +41,27 @@ def test_it_fails_when_the_arguments_differ(chain: Chain) -> None:
 def test_it_fails_on_a_string_reason(chain: Chain) -> None:
     with (
         pytest.raises(AssertionError, match="reverted with a text"),
-        expect_revert(chain.ledger, "NotOffered"),
+        expect_revert(chain.registry, "RegistryFull"),
     ):
         raise TransactionFailed("execution reverted: not today")
 
 
 def test_it_fails_on_an_empty_revert(chain: Chain) -> None:
     with (
-        pytest.raises(AssertionError, match="reverted with , not with NotOffered"),
-        expect_revert(chain.ledger, "NotOffered"),
+        pytest.raises(AssertionError, match="reverted with , not with RegistryFull"),
+        expect_revert(chain.registry, "RegistryFull"),
     ):
         raise TransactionFailed("execution reverted: b''")
 
 
 def test_it_fails_on_a_panic(chain: Chain) -> None:
     with (
-        pytest.raises(AssertionError, match="panicked instead of NotOffered"),
-        expect_revert(chain.ledger, "NotOffered"),
+        pytest.raises(AssertionError, match="panicked instead of RegistryFull"),
+        expect_revert(chain.registry, "RegistryFull"),
     ):
         raise ContractPanicError("overflow")
 
 
 def test_it_lets_a_foreign_exception_pass(chain: Chain) -> None:
-    with pytest.raises(ValueError, match="foreign"), expect_revert(chain.ledger, "NotOffered"):
+    with pytest.raises(ValueError, match="foreign"), expect_revert(chain.registry, "RegistryFull"):
         raise ValueError("foreign")

@@ -20,9 +20,9 @@ def test_numbers_accounts_and_terms_are_read_back(chain: Chain) -> None:
     assert chain.view(functions.counts()) == [2, 4]
     assert chain.view(functions.institutionOf(chain.accounts["clinic"])) == 2
     assert chain.view(functions.institutionNumber(CODE)) == 1
-    code, start, end, grace, custody, suspended = chain.view(functions.institution(1))
+    code, start, end, grace, *rest = chain.view(functions.institution(1))
     assert (code, end - start, grace) == (CODE, 366 * DAY, 30 * DAY)
-    assert (custody, suspended) == (1, False)
+    assert rest == [1, False, 0]
     assert chain.view(functions.payerOf(chain.accounts["commercial"])) == 3
     assert [chain.view(functions.payer(n)) for n in (1, 2, 3, 4)] == [
         (1, False),
@@ -30,7 +30,13 @@ def test_numbers_accounts_and_terms_are_read_back(chain: Chain) -> None:
         (2, False),
         (3, False),
     ]
-    assert chain.view(functions.payerContext(chain.accounts["mutual"])) == (4, False, 0b11, False)
+    contexts = {
+        "mutual": (4, 0, False, False, False, 1, 0, 0b11),
+        "clinic": (0, 2, False, False, False, 1, 0, 0b11),
+        "stranger": (0, 0, False, False, False, 1, 0, 0b11),
+    }
+    for role, context in contexts.items():
+        assert chain.view(functions.callerContext(chain.accounts[role])) == context
     assert chain.view(functions.accountOf(chain.accounts["stranger"])) == (0, 0, False)
 
 
@@ -151,7 +157,8 @@ def test_the_65th_payer_is_refused_and_the_64th_works(chain: Chain) -> None:
         account = "0x" + number.to_bytes(20, "big").hex()
         chain.send(functions.registerPayer(1, chain.web3.to_checksum_address(account)), "registrar")
     assert chain.view(functions.counts()) == [2, 64]
-    assert chain.view(functions.payerContext(chain.accounts["basic"]))[2] == (2**64 - 1) & ~0b1100
+    context = chain.view(functions.callerContext(chain.accounts["basic"]))
+    assert context[-1] == (2**64 - 1) & ~0b1100
     chain.send(functions.suspendPayer(64, True), "registrar")
     assert chain.view(functions.payer(64)) == (1, True)
     assert chain.view(functions.payer(63)) == (1, False)
@@ -187,7 +194,7 @@ def test_pause_and_unpause_are_not_repeated(chain: Chain) -> None:
 def test_terms_can_be_changed_and_the_code_cannot(chain: Chain) -> None:
     functions = chain.registry.functions
     chain.send(functions.changeInstitutionTerms(1, 5, 6, 7, 2), "registrar")
-    assert chain.view(functions.institution(1)) == (CODE, 5, 6, 7, 2, False)
+    assert chain.view(functions.institution(1)) == (CODE, 5, 6, 7, 2, False, 0)
 
 
 def test_the_admin_changes_only_after_the_delay(chain: Chain) -> None:
