@@ -94,7 +94,10 @@ class Deployer:
         roles = [self._keystores.create(role) for role in DEPLOYER_ROLES]
         deployer = roles[0]
         registry = self._find_or_create(
-            deployer, "Registry", (ADMIN_DELAY_SECONDS, RETIREMENT_DELAY_SECONDS, *roles), lambda _: True
+            deployer,
+            "Registry",
+            (ADMIN_DELAY_SECONDS, RETIREMENT_DELAY_SECONDS, *roles),
+            lambda _: True,
         )
         self._require_unused(registry)
         ledger = self._find_or_create(

@@ -189,9 +189,7 @@ def _return(payloads: Sequence[Payload]) -> bytes:
 
 def _paper_call(name: str, payloads: Sequence[Payload]) -> bytes:
     batches = _Batches()
-    items = [
-        (_leaf_proof(p["position"], batches), bytes.fromhex(p["paper_key"])) for p in payloads
-    ]
+    items = [(_leaf_proof(p["position"], batches), bytes.fromhex(p["paper_key"])) for p in payloads]
     return encode_call("InvoiceLedger", name, batches.references, items)
 
 
