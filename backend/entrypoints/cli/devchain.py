@@ -342,9 +342,12 @@ def _stop_on_signals(server: Any) -> None:
 
 
 def _write_keys(engine: Any, path: Path) -> None:
-    """ganache's ``--wallet.accountKeysPath``: addresses and private keys, for whoever asks."""
+    """ganache's ``--wallet.accountKeysPath``: the unlocked addresses and their private keys."""
+    wallet = engine.wallet
     keys = {
-        "0x" + who.hex(): "0x" + engine.wallet.key(who).hex() for who in engine.wallet.addresses
+        "0x" + who.hex(): "0x" + wallet.key(who).hex()
+        for who in wallet.addresses
+        if engine.is_unlocked(who)
     }
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="ascii") as file:
@@ -363,7 +366,8 @@ def _print_start(engine: Any, folder: Path | None, host: str, port: int) -> None
         click.echo("Available Accounts\n==================")
         for index, address in enumerate(engine.wallet.addresses):
             ether = state.get_balance(address) // WEI_PER_ETHER
-            click.echo(f"({index}) {to_checksum_address(address)} ({ether} ETH)")
+            lock = "" if engine.is_unlocked(address) else " 🔒"
+            click.echo(f"({index}) {to_checksum_address(address)} ({ether} ETH){lock}")
         click.echo("\nPrivate Keys\n==================")
         for index, address in enumerate(engine.wallet.addresses):
             click.echo(f"({index}) 0x{engine.wallet.key(address).hex()}")

@@ -327,6 +327,8 @@ class Engine:
 
     def private_key_of(self, address: bytes) -> bytes | None:
         """The key of an unlocked account, or ``None``."""
-        if self.run.locked and address not in self.run.unlocked:
-            return None
-        return self.wallet.key(address)
+        return self.wallet.key(address) if self.is_unlocked(address) else None
+
+    def is_unlocked(self, address: bytes) -> bool:
+        """Whether this run signs for the account, if its key is here."""
+        return not self.run.locked or address in self.run.unlocked

@@ -180,7 +180,9 @@ def test_locked_accounts_do_not_sign(open_ledger: OpenLedger) -> None:
 )
 def test_refused_transactions(ledger: Ledger, fields: dict[str, Any], message: str) -> None:
     error = ledger.refusal("eth_sendRawTransaction", ledger.sign(0, **fields))
-    assert error["code"] == (-32000 if "gas" in message.split("insufficient")[0] else -32003)
+    assert error["code"] == (
+        -32000 if "gas" in message.split("insufficient", maxsplit=1)[0] else -32003
+    )
     assert message in error["message"]
     assert ledger.ask("eth_blockNumber") == "0x0"
     assert ledger.ask("txpool_status") == {"pending": "0x0", "queued": "0x0"}
