@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -44,23 +45,37 @@ BULK_BILLS = 4
 
 
 class System:
-    """One system. ``up()`` starts it as ``yichu up`` does; processes can be stopped singly."""
+    """One system. ``up()`` starts it as ``yichu up`` does; processes can be stopped singly.
 
-    def __init__(self, folder: Path, *, finality_blocks: int = 1) -> None:
+    With ``nodes`` it runs on that network instead of a development ledger of its own: it writes
+    to the first node, and what is read here is read from the last one.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        finality_blocks: int = 1,
+        nodes: Sequence[str] = (),
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder = folder
         self.rpc_port, self.web_port = free_port(), free_port()
-        self.rpc_url = f"http://127.0.0.1:{self.rpc_port}"
+        self.is_on_given_network = bool(nodes)
+        own = f"http://127.0.0.1:{self.rpc_port}"
+        self.rpc_url = nodes[-1] if nodes else own
         self.base_url = f"http://127.0.0.1:{self.web_port}"
         kept = {k: v for k, v in os.environ.items() if not k.startswith("YICHU_")}
         self.env = {
             **kept,
             "PYTHONUNBUFFERED": "1",
             "YICHU_VAR": str(folder / "var"),
-            "YICHU_RPC_URLS": self.rpc_url,
+            "YICHU_RPC_URLS": nodes[0] if nodes else own,
             "YICHU_PUBLIC_URL": self.base_url,
-            "YICHU_FINALITY_BLOCKS": str(finality_blocks),
+            "YICHU_FINALITY": f"blocks:{finality_blocks}",
             "YICHU_BATCH_MILLISECONDS": "100",
             "YICHU_KEYSTORE_SCRYPT": "cheap",
+            **(settings or {}),
         }
         self.settings = Settings.from_environment(self.env)
         self.var = VarFolder(self.settings.var_dir, self.settings.secrets_dir)
@@ -86,7 +101,8 @@ class System:
         self.start_web()
 
     def start_ledger(self) -> None:
-        self.ledger.start()
+        if not self.is_on_given_network:
+            self.ledger.start()
         wait_for("the ledger", self._ledger_answers, 30)
 
     def start_web(self) -> None:
