@@ -7,17 +7,20 @@ harmless (reference T19). Each pass first checks that the newest followed block 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Final
 
 from backend.service_layer.anchoring.dependencies import Anchoring
 from backend.service_layer.anchoring.model import TransactionState
-from backend.service_layer.anchoring.outcomes import forget_block, record_mined
+from backend.service_layer.anchoring.outcomes import forget_block, note_mined
 from backend.service_layer.failpoints import reach
-from backend.service_layer.ports import BlockStamp
+from backend.service_layer.ports import BlockStamp, LedgerUnavailableError
 
 _logger = logging.getLogger(__name__)
 BLOCKS_A_PASS: Final = 2_000
+HASHES_A_READ: Final = 500
 _STAMPS_CHECKED: Final = 10_000
+_NOTED: Final = (TransactionState.MINED, TransactionState.FINAL)
 
 
 def follow(deps: Anchoring) -> int:
@@ -38,8 +41,7 @@ def follow(deps: Anchoring) -> int:
     events = deps.node.events(first, last)
     if stamp is None or not _is_on_chain(deps, stamp):
         return 0  # reorganised while reading; the next pass starts from what is true
-    for tx_hash in dict.fromkeys(event.tx_hash for event in events):
-        _note_mined(deps, tx_hash)
+    _note_ours(deps, list(dict.fromkeys(event.tx_hash for event in events)))
     reach("follow.before-commit")
     with deps.work() as work:
         work.chain.add_cursor(stamp)
@@ -54,21 +56,22 @@ def _is_on_chain(deps: Anchoring, stamp: BlockStamp) -> bool:
 
 
 def _is_followed(deps: Anchoring, head: BlockStamp) -> bool:
-    """Whether the newest followed block at or below a node's head is on the node's chain."""
+    """Whether the newest followed block at or below a node's head is on the node's chain, as far
+    as one was followed there: the node is on our network, which was checked."""
     with deps.work(write=False) as work:
         known = work.chain.stamps_below(head.number + 1, 1)
-    return bool(known) and _is_on_chain(deps, known[0])
+    return not known or _is_on_chain(deps, known[0])
 
 
-def _note_mined(deps: Anchoring, tx_hash: bytes) -> None:
-    with deps.work(write=False) as work:
-        record = work.transactions.find_by_hash(tx_hash)
-    if record is None or record.state in (TransactionState.MINED, TransactionState.FINAL):
-        return
-    reach("outcome.before-receipt")
-    receipt = deps.node.receipt(tx_hash)
-    if receipt is not None:
-        record_mined(deps, record, receipt)
+def _note_ours(deps: Anchoring, tx_hashes: Sequence[bytes]) -> None:
+    """Record what our transactions among these did; raises when a receipt cannot be had, so that
+    their blocks are followed again."""
+    for start in range(0, len(tx_hashes), HASHES_A_READ):
+        with deps.work(write=False) as work:
+            known = work.transactions.find_by_hashes(tx_hashes[start : start + HASHES_A_READ])
+        records = [record for record in known if record.state not in _NOTED]
+        if records and len(note_mined(deps, records)) < len(records):
+            raise LedgerUnavailableError("账本节点没有给出收据", "the node gives no receipt")
 
 
 def _reorganised(deps: Anchoring, cursor: BlockStamp) -> BlockStamp | None:

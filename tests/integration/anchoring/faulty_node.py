@@ -7,6 +7,7 @@ says exactly what goes wrong and when it stops.
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -208,7 +209,7 @@ class FaultyNode:
         with self._lock:
             live = list(self._live)
         for connection in live:
-            connection.close()
+            connection.shutdown(socket.SHUT_RDWR)
 
     def ask(self, method: str, *params: Any) -> Any:
         """The real node's result."""
