@@ -1,4 +1,4 @@
-"""The ledger's calls stay below their gas bars, and its code below the size that can be deployed."""
+"""Gas stays below its bars, and code below the size that can be deployed."""
 
 from __future__ import annotations
 
