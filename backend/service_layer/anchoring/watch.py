@@ -43,8 +43,7 @@ class Watch:
 
 def watch(deps: Anchoring, seen: Watch) -> int:
     """One look at the nodes, the chain, and the accounts with waiting transactions."""
-    troubles = deps.node.troubles()
-    holding: dict[tuple[str, str], str] = {(NODE, label): why for label, why in troubles.items()}
+    holding: dict[tuple[str, str], str] = {}
     with deps.work(write=False) as work:
         waiting = work.transactions.in_states(*_WAITING)
         is_waiting = bool(waiting or work.transactions.in_states(TransactionState.MINED))
@@ -66,6 +65,7 @@ def watch(deps: Anchoring, seen: Watch) -> int:
         holding[CHAIN, "chain"] = (
             f"no block after {head} for {stood_seconds:.0f} s; {len(waiting)} transactions wait"
         )
+    holding |= {(NODE, label): why for label, why in deps.node.troubles().items()}
     _tell(deps, seen, holding)
     return 0
 
