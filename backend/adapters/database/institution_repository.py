@@ -14,11 +14,19 @@ from backend.adapters.database.tables import (
     institution,
     invoice,
     invoice_version,
+    ledger_intent,
+    ledger_transaction,
     unbatched_version,
 )
 from backend.domain.errors import NotFoundError
+from backend.domain.ledger import IntentState
+from backend.service_layer.anchoring.model import TransactionState
 from backend.service_layer.intake.records import Institution
 from backend.service_layer.ports import Clock
+
+_UNFINISHED = tuple(
+    str(state) for state in IntentState if state not in (IntentState.MINED, IntentState.FINAL)
+)
 
 
 def key_hash(key: str) -> bytes:
@@ -91,6 +99,48 @@ class InstitutionRepository:
             .order_by(waiting.c.oldest, waiting.c.code)
         )
         return [code for (code,) in rows]
+
+    # --- ledger accounts ----------------------------------------------------------------------
+
+    def unfinished_accounts(self) -> Sequence[str]:
+        """The accounts of all intents that are not in a block yet."""
+        rows = self._connection.execute(
+            sa.select(ledger_intent.c.account)
+            .where(ledger_intent.c.state.in_(_UNFINISHED))
+            .distinct()
+            .order_by(ledger_intent.c.account)
+        )
+        return [account for (account,) in rows]
+
+    def change_account(self, code: str, former: Sequence[str], account: str) -> int:
+        """Make ``account`` the institution's, and give it what the ``former`` ones had to send.
+
+        Open offers are withdrawn, and what was set aside is tried again. Signed transactions stay:
+        the ledger refuses them, and their intents are then queued for the new account. Returns
+        how many intents changed hands.
+        """
+        self.update(code, ledger_account=account)
+        own = sa.and_(
+            ledger_intent.c.account.in_(list(former)), ledger_intent.c.state.in_(_UNFINISHED)
+        )
+        changed = self._connection.execute(
+            sa.update(ledger_intent).where(own).values(account=account)
+        ).rowcount
+        self._connection.execute(
+            sa.update(ledger_transaction)
+            .where(
+                ledger_transaction.c.account.in_(list(former)),
+                ledger_transaction.c.state == str(TransactionState.OFFERED),
+            )
+            .values(state=str(TransactionState.WITHDRAWN))
+        )
+        again = (str(IntentState.OFFERED), str(IntentState.QUARANTINED))
+        self._connection.execute(
+            sa.update(ledger_intent)
+            .where(ledger_intent.c.account == account, ledger_intent.c.state.in_(again))
+            .values(state=str(IntentState.QUEUED), tries=0, updated_at=self._clock.now())
+        )
+        return changed
 
     # --- API keys -----------------------------------------------------------------------------
 

@@ -31,6 +31,9 @@ _CHINA: Final = dt.timezone(dt.timedelta(hours=8))
 _GAS: Final = 400_000
 _WAIT_SECONDS: Final = 60
 _CUSTODY: Final = {"self": 1, "custodial": 2}
+#: IRegistry.AccountKind.
+_INSTITUTION: Final = 1
+_NOBODY: Final = "0x" + "00" * 20
 _CLASSES: Final = {"basic": 1, "commercial": 2, "other": 3}
 
 
@@ -88,7 +91,7 @@ class Network:
         if custody not in _CUSTODY:
             raise RegistrationError("托管方式应为 self 或 custodial", "custody: self or custodial")
         if custody == "custodial":
-            account = self._keystores.create(f"institution-{code}")
+            account = self.custodial_accounts(code)[-1]
         if account is None:
             raise RegistrationError("缺少机构的账本账户", "the institution's account is missing")
         account = to_checksum_address(account)
@@ -112,6 +115,71 @@ class Network:
                 f"institution {code} is registered on the ledger with another account",
             )
         return Registered(number, account)
+
+    def custodial_accounts(self, code: str) -> list[str]:
+        """The accounts whose keystores we hold for an institution, oldest first, at least one.
+
+        The first keystore is ``institution-<code>``, the next ``institution-<code>-2`` and so on.
+        """
+        first = f"institution-{code}"
+        found = [self._keystores.create(first)]
+        while self._keystores.has(f"{first}-{len(found) + 1}"):
+            found.append(self._keystores.account_of(f"{first}-{len(found) + 1}"))
+        return found
+
+    def fresh_custodial_account(self, code: str) -> str:
+        """An account of a custodial institution that the ledger has not seen; its keystore is
+        made when there is none."""
+        known = self.custodial_accounts(code)
+        if self._account(known[-1])[0] == 0:
+            return known[-1]
+        return self._keystores.create(f"institution-{code}-{len(known) + 1}")
+
+    def acts_for(self, code: str, account: str) -> bool:
+        """Whether the account acts for the institution now."""
+        _, number, is_active = self._account(account)
+        return bool(is_active and number == self._number(code))
+
+    def was_ever(self, code: str, account: str) -> bool:
+        """Whether the account acts or once acted for the institution."""
+        kind, number, _ = self._account(account)
+        return kind == _INSTITUTION and number == self._number(code)
+
+    def change_account(self, code: str, former: str | None, account: str | None) -> bool:
+        """Remove ``former`` and add ``account`` under the institution's number, in one call.
+
+        What is so already is left alone; False when nothing was to do. Raises RegistrationError
+        for an account that acts or acted before: one is never given out twice.
+        """
+        number = self._number(code)
+        gone = former if former and self.acts_for(code, former) else _NOBODY
+        new = to_checksum_address(account) if account else _NOBODY
+        if account and self.acts_for(code, new):
+            new = _NOBODY
+        elif account and self._account(new)[0] != 0:
+            raise RegistrationError(
+                f"账户 {new} 已用过，不能再登记，请换一个新账户",
+                f"account {new} acts or acted on this ledger; make a new one",
+            )
+        if gone == new == _NOBODY:
+            return False
+        self._send("registrar", "rotateInstitutionAccount", number, gone, new)
+        return True
+
+    def _number(self, code: str) -> int:
+        word = code.encode("ascii").ljust(16, b"\x00")
+        number = int(self._ledger.read("Registry", "institutionNumber", word)[0])
+        if number == 0:
+            raise RegistrationError(
+                f"机构 {code} 尚未在账本登记，请先运行 yichu hospital register",
+                f"institution {code} is not on the ledger: run yichu hospital register first",
+            )
+        return number
+
+    def _account(self, account: str) -> tuple[int, int, bool]:
+        """(kind, number, whether it acts now) of an account; zeros when it was never registered."""
+        found = self._ledger.read("Registry", "accountOf", to_checksum_address(account))[0]
+        return found[0], found[1], found[2]
 
     def register_payer(
         self, payer_class: str, *, number: int | None = None, account: str | None = None

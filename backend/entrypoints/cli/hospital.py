@@ -1,4 +1,4 @@
-"""``yichu hospital``: register institutions, issue and revoke API keys."""
+"""``yichu hospital``: register institutions; their ledger accounts and API keys."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KEY_BYTES = 32
 
 @click.group()
 def command() -> None:
-    """Register institutions and issue API keys."""
+    """Register institutions; change their ledger accounts and API keys."""
 
 
 @command.command()
@@ -91,6 +91,75 @@ def store_institution(services: Any, record: Institution) -> None:
             f"机构 {record.code} 已按其他条款登记",
             f"institution {record.code} is registered here with other terms",
         )
+
+
+@command.command("rotate-account")
+@click.argument("code")
+@click.option("--account", help="The new account of a self-custody institution.")
+def rotate_account(code: str, account: str | None) -> None:
+    """Give an institution a new ledger account in place of the present one.
+
+    A custodial institution gets a new keystore. What waits is sent by the new account; what the
+    old one has anchored stays valid and verifies. Run it again when it was interrupted.
+    """
+    from backend.adapters.ledger.network import Network
+
+    services = build_services()
+    network = Network(services)
+    with services.work(write=False) as work:
+        record = work.institutions.get(code)
+    if record.is_self_custody != (account is not None):
+        raise ConflictError(
+            "自管机构须用 --account 给出新账户；托管机构不能给出账户",
+            "name the new account of a self-custody institution with --account; a custodial one "
+            "gets a keystore made here",
+        )
+    if account is None:
+        held = network.custodial_accounts(code)
+        # The last one acts already where an earlier run ended between the ledger and this record.
+        interrupted = held[-1] != record.ledger_account and network.acts_for(code, held[-1])
+        account = held[-1] if interrupted else network.fresh_custodial_account(code)
+    account = to_account(account)
+    network.change_account(code, record.ledger_account, account)
+    with services.work() as work:
+        former = [
+            other
+            for other in work.institutions.unfinished_accounts()
+            if other != account and network.was_ever(code, other)
+        ]
+        changed = work.institutions.change_account(code, former, account)
+        work.commit()
+    click.echo(f"{code}: {record.ledger_account} -> {account}")
+    click.echo(
+        f"  {changed} 项待办改由新账户发送 / {changed} waiting item(s) go to the new account"
+    )
+
+
+@command.command("revoke-account")
+@click.argument("code")
+def revoke_account(code: str) -> None:
+    """Take the right to act from an institution's ledger account, now.
+
+    What it has anchored stays valid and verifies. Its bills wait, with the alarm anchor-barred,
+    until rotate-account gives it another account.
+    """
+    from backend.adapters.ledger.network import Network
+
+    services = build_services()
+    with services.work(write=False) as work:
+        record = work.institutions.get(code)
+    done = Network(services).change_account(code, record.ledger_account, None)
+    word = "已吊销 / revoked" if done else "本已吊销 / was revoked before"
+    click.echo(f"{code}: {record.ledger_account} {word}")
+
+
+def to_account(text: str) -> str:
+    """A checksummed account; raises ConflictError for what is none."""
+    from eth_utils.address import is_address, to_checksum_address
+
+    if not is_address(text):
+        raise ConflictError(f"{text} 不是账本账户", f"{text} is no ledger account")
+    return str(to_checksum_address(text))
 
 
 @command.command()
