@@ -21,6 +21,7 @@ class Anchor(IntEnum):
     BEFORE_AGREEMENT = 5
     AFTER_GRACE = 6
     PAUSED = 7
+    RETIRED = 8
 
 
 ROOT = digest("a root")
