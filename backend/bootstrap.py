@@ -106,12 +106,15 @@ class Services:
 
     def readiness(self) -> dict[str, Any]:
         """Whether requests can be served now, and what is late (for ``/readyz``)."""
-        from backend.service_layer.anchoring.status import status
+        from backend.service_layer.anchoring.status import late_because, status
 
         report: dict[str, Any] = {"ready": True}
         try:
             with self.work(write=False) as work:
                 report["anchoring"] = status(work, self.clock.now())
+                reasons = late_because(work)
+            if reasons:
+                report["late_because"] = reasons
             report["database"] = "ok"
         except sa.exc.SQLAlchemyError:
             report |= {"ready": False, "database": "unavailable"}

@@ -47,8 +47,9 @@ BULK_BILLS = 4
 class System:
     """One system. ``up()`` starts it as ``yichu up`` does; processes can be stopped singly.
 
-    With ``nodes`` it runs on that network instead of a development ledger of its own: it writes
-    to the first node, and what is read here is read from the last one.
+    With ``nodes`` it runs on that network instead of a development ledger of its own: the worker
+    writes to the first node, the web reads from the others, and what is read here is read from
+    the last one.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class System:
             "YICHU_KEYSTORE_SCRYPT": "cheap",
             **(settings or {}),
         }
+        self._web_env = {"YICHU_RPC_URLS": ",".join(nodes[1:])} if len(nodes) > 1 else {}
         self.settings = Settings.from_environment(self.env)
         self.var = VarFolder(self.settings.var_dir, self.settings.secrets_dir)
         self.ledger = self._process(
@@ -106,7 +108,7 @@ class System:
         wait_for("the ledger", self._ledger_answers, 30)
 
     def start_web(self) -> None:
-        self.web.start()
+        self.web.start(**self._web_env)
 
         def answers() -> bool:
             if not self.web.is_running:

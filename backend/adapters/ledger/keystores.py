@@ -88,6 +88,12 @@ class Keystores:
     def has(self, role: str) -> bool:
         return self._path(role).exists()
 
+    def roles(self) -> list[str]:
+        """The roles of the keystores that are here, in order of name."""
+        if not self._folder.is_dir():
+            return []
+        return sorted(p.stem for p in self._folder.glob("*.json") if _ROLE.fullmatch(p.stem))
+
     def holds(self, account: str) -> bool:
         """Whether one of the keystores is that account's."""
         return self._role_of(account) is not None

@@ -8,6 +8,7 @@ import sys
 import click
 
 from backend.bootstrap import Services, build_services
+from backend.entrypoints.cli import contracts_doctor
 from backend.service_layer.anchoring.model import Deployment
 
 EXIT_FOREIGN_CONTRACTS = 4
@@ -124,6 +125,31 @@ def register_payer(payer_class: str, name: str, account: str | None) -> None:
     click.echo(f"{name}: {done.number} {done.account}")
 
 
+@command.command("add-payer-account")
+@click.option("--payer", "number", type=click.IntRange(1, 64), required=True, help="Its number.")
+def add_payer_account(number: int) -> None:
+    """Give a payer a further sending account, with a keystore that is made here.
+
+    Claims are spread over a payer's accounts, so that one that stands still holds up no others.
+    """
+    from backend.adapters.ledger.network import Network
+    from backend.domain.errors import NotFoundError
+
+    services = build_services()
+    with services.work(write=False) as work:
+        if work.payers.find(number) is None:
+            raise NotFoundError(
+                f"没有 {number} 号支付方：请先运行 yichu contracts register-payer",
+                f"there is no payer {number}: run yichu contracts register-payer first",
+            )
+        known = work.payers.accounts(number)
+    account = Network(services).add_payer_account(number, known)
+    with services.work() as work:
+        work.payers.add_account(number, account)
+        work.commit()
+    click.echo(f"{number}: {account}")
+
+
 @command.command("publish-policy")
 def publish_policy() -> None:
     """Publish every installed policy pack that is not on the ledger yet."""
@@ -151,3 +177,6 @@ def unpause() -> None:
     from backend.adapters.ledger.network import Network
 
     Network(build_services()).set_paused(False)
+
+
+command.add_command(contracts_doctor.command, "doctor")

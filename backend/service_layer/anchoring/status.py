@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from backend.service_layer.anchoring.behind import BEHIND
 from backend.service_layer.anchoring.model import TransactionRecord, TransactionState
 from backend.service_layer.ports import BlockStamp
+
+#: Alarms whose detail says why nothing moves, and names no person, bill or address.
+_LATE: Final = ("chain-stalled", "probe-not-included")
 
 
 class _Outbox(Protocol):
@@ -79,3 +82,12 @@ def _refusal(work: StatusWork) -> str:
     """What the ledger has that this database has not; empty when nothing is known of it."""
     found = [alarm.detail for alarm in work.alarms.open_alarms() if alarm.code == BEHIND]
     return f"{BEHIND}: {found[0]}; run `yichu reconcile`" if found else ""
+
+
+def late_because(work: StatusWork) -> list[str]:
+    """Why ledger work stands still, in sentences, from the open alarms that say so."""
+    return sorted(
+        f"{alarm.code}: {alarm.detail}"
+        for alarm in work.alarms.open_alarms()
+        if alarm.code in _LATE
+    )
