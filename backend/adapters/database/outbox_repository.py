@@ -16,6 +16,8 @@ from backend.domain.errors import NotFoundError
 from backend.domain.ledger import IntentKind, IntentState, LedgerIntent
 from backend.service_layer.ports import Clock
 
+_UNFINISHED = [str(state) for state in IntentState if state is not IntentState.FINAL]
+
 
 class OutboxRepository:
     """Intents, oldest first in the order in which they were enqueued."""
@@ -70,14 +72,51 @@ class OutboxRepository:
     def queued(
         self, *, held: bool, account: str | None = None, limit: int = 1_000
     ) -> Sequence[LedgerIntent]:
-        """Intents that no transaction carries yet."""
+        """Intents that no transaction carries yet.
+
+        Of one account so many of each kind: calls that have to wait never hide those that need not.
+        """
         conditions: list[sa.ColumnElement[bool]] = [
             table.c.state == str(IntentState.QUEUED),
             table.c.held == held,
         ]
-        if account is not None:
-            conditions.append(table.c.account == account)
-        return self._select(*conditions, limit=limit)
+        if account is None:
+            return self._select(*conditions, limit=limit)
+        conditions.append(table.c.account == account)
+        kinds = self._connection.execute(
+            sa.select(table.c.kind, sa.func.min(table.c.created_at).label("oldest"))
+            .where(*conditions)
+            .group_by(table.c.kind)
+            .order_by("oldest", table.c.kind)
+        )
+        found: list[LedgerIntent] = []
+        for kind, _ in kinds.all():
+            found += self._select(*conditions, table.c.kind == kind, limit=limit)
+        return found
+
+    def accounts_waiting(self, *, held: bool) -> Sequence[str]:
+        """Accounts with queued intents, the one that has waited longest first."""
+        rows = self._connection.execute(
+            sa.select(table.c.account, sa.func.min(table.c.created_at).label("oldest"))
+            .where(table.c.state == str(IntentState.QUEUED), table.c.held == held)
+            .group_by(table.c.account)
+            .order_by("oldest", table.c.account)
+        )
+        return [account for account, _ in rows]
+
+    def newest(self) -> str:
+        """The greatest intent id, which changes when an intent is enqueued; empty at first."""
+        return self._connection.execute(sa.select(sa.func.max(table.c.id))).scalar() or ""
+
+    def queued_accounts(self, *, held: bool) -> list[str]:
+        """Accounts with intents that no transaction carries yet, the longest waiting first."""
+        rows = self._connection.execute(
+            sa.select(table.c.account)
+            .where(table.c.state == str(IntentState.QUEUED), table.c.held == held)
+            .group_by(table.c.account)
+            .order_by(sa.func.min(table.c.created_at), table.c.account)
+        )
+        return list(rows.scalars())
 
     def in_states(
         self, *states: IntentState, kind: IntentKind | None = None
@@ -105,6 +144,28 @@ class OutboxRepository:
             .values(state=str(state), updated_at=self._clock.now(), **values)
         )
 
+    def record_outcomes(self, outcomes: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        """Intents that were mined, each with its own outcome, place and detail."""
+        if not outcomes:
+            return
+        plain = ("outcome", "tx_hash", "block_number", "block_hash", "log_index", "block_at")
+        rows = [
+            {f"new_{name}": values[name] for name in plain}
+            | {
+                "intent_id": intent_id,
+                "new_outcome_detail": json.dumps(values["outcome_detail"], sort_keys=True),
+            }
+            for intent_id, values in outcomes
+        ]
+        names = (*plain, "outcome_detail")
+        new: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in names}
+        self._connection.execute(
+            sa.update(table)
+            .where(table.c.id == sa.bindparam("intent_id"))
+            .values(state=str(IntentState.MINED), updated_at=self._clock.now(), **new),
+            rows,
+        )
+
     def count_tries(self, intent_ids: Sequence[str]) -> None:
         """One more try for each of these intents."""
         if intent_ids:
@@ -118,7 +179,7 @@ class OutboxRepository:
         """Count and oldest creation time of the intents in each state that is not final."""
         rows = self._connection.execute(
             sa.select(table.c.state, sa.func.count(), sa.func.min(table.c.created_at))
-            .where(table.c.state != str(IntentState.FINAL))
+            .where(table.c.state.in_(_UNFINISHED))  # by the index, past all that is final
             .group_by(table.c.state)
         )
         return {state: (count, oldest) for state, count, oldest in rows}

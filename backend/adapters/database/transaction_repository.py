@@ -17,6 +17,7 @@ from backend.domain.errors import NotFoundError
 from backend.domain.ledger import LedgerIntent
 from backend.service_layer.anchoring.model import (
     Purpose,
+    Receipt,
     TransactionRecord,
     TransactionState,
     UnsignedTransaction,
@@ -70,6 +71,10 @@ class TransactionRepository:
         found = self._select(table.c.tx_hash == tx_hash)
         return found[0] if found else None
 
+    def find_by_hashes(self, tx_hashes: Sequence[bytes]) -> Sequence[TransactionRecord]:
+        """Those of these transactions that are ours."""
+        return self._select(table.c.tx_hash.in_(tx_hashes)) if tx_hashes else []
+
     def in_states(
         self, *states: TransactionState, account: str | None = None
     ) -> Sequence[TransactionRecord]:
@@ -87,21 +92,84 @@ class TransactionRepository:
 
     def items(self, transaction_id: str) -> Sequence[LedgerIntent]:
         """The intents of a transaction in call order."""
+        return self.items_of([transaction_id])[transaction_id]
+
+    def items_of(self, transaction_ids: Sequence[str]) -> Mapping[str, Sequence[LedgerIntent]]:
+        """The intents of several transactions, by transaction, in call order."""
+        found: dict[str, list[LedgerIntent]] = {name: [] for name in transaction_ids}
+        if not found:
+            return found
+        carrier = ledger_transaction_item.c.transaction_id
         rows = self._connection.execute(
-            sa.select(ledger_intent)
+            sa.select(ledger_intent, carrier)
             .join(
                 ledger_transaction_item,
                 ledger_transaction_item.c.intent_id == ledger_intent.c.id,
             )
-            .where(ledger_transaction_item.c.transaction_id == transaction_id)
-            .order_by(ledger_transaction_item.c.item_index)
+            .where(carrier.in_(list(found)))
+            .order_by(carrier, ledger_transaction_item.c.item_index)
         )
-        return [to_intent(row._mapping) for row in rows]
+        for row in rows:
+            found[row.transaction_id].append(to_intent(row._mapping))
+        return found
+
+    def rivals_of(
+        self, transaction_ids: Sequence[str]
+    ) -> Mapping[str, Sequence[TransactionRecord]]:
+        """The other candidates for the nonces of these transactions that are not *replaced* yet,
+        by transaction. Most have none and are left out."""
+        found: dict[str, list[TransactionRecord]] = {}
+        if not transaction_ids:
+            return found
+        own = table.alias("own")
+        rows = self._connection.execute(
+            sa.select(table, own.c.id.label("own_id"))
+            .join(own, (own.c.account == table.c.account) & (own.c.nonce == table.c.nonce))
+            .where(
+                own.c.id.in_(transaction_ids),
+                table.c.id != own.c.id,
+                table.c.state != str(TransactionState.REPLACED),
+            )
+            .order_by(table.c.created_at, table.c.id)
+        )
+        for row in rows:
+            found.setdefault(row.own_id, []).append(_to_record(row._mapping))
+        return found
 
     def update(self, transaction_id: str, state: TransactionState, **values: Any) -> None:
         self._connection.execute(
             sa.update(table).where(table.c.id == transaction_id).values(state=str(state), **values)
         )
+
+    def set_state(self, transaction_ids: Sequence[str], state: TransactionState) -> None:
+        """Change the state of several transactions and nothing else."""
+        if transaction_ids:
+            self._connection.execute(
+                sa.update(table).where(table.c.id.in_(transaction_ids)).values(state=str(state))
+            )
+
+    def record_mined(self, receipts: Sequence[tuple[str, Receipt]]) -> None:
+        """Where these transactions were mined."""
+        if receipts:
+            self._connection.execute(
+                sa.update(table)
+                .where(table.c.id == sa.bindparam("own_id"))
+                .values(
+                    state=str(TransactionState.MINED),
+                    block_number=sa.bindparam("new_number"),
+                    block_hash=sa.bindparam("new_hash"),
+                    gas_used=sa.bindparam("new_gas"),
+                ),
+                [
+                    {
+                        "own_id": transaction_id,
+                        "new_number": receipt.block_number,
+                        "new_hash": receipt.block_hash,
+                        "new_gas": receipt.gas_used,
+                    }
+                    for transaction_id, receipt in receipts
+                ],
+            )
 
     def pending_count(self, account: str) -> int:
         """How many transactions of an account are not mined yet."""

@@ -109,10 +109,11 @@ class LedgerClient:
         if differing[:1] not in ([], ["chain id"], ["genesis"]) and head < expected.block_number:
             raise endpoint.failed(f"it is still at block {head}, before the contracts")
         if differing:
+            is_missing = differing[0].endswith("code") and "0x" in (registry_code, ledger_code)
+            how = f"{differing[0]} {'is missing' if is_missing else 'differs'}"
             raise WrongNetworkError(
                 "账本节点属于另一个网络，请检查 YICHU_RPC_URLS",
-                f"the node {endpoint.label} is on another network ({differing[0]} differs); "
-                "check YICHU_RPC_URLS",
+                f"the node {endpoint.label} is on another network ({how}); check YICHU_RPC_URLS",
             )
 
     # --- LedgerReader -------------------------------------------------------------------------

@@ -123,6 +123,32 @@ class Endpoint:
 
     def post(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
         """Results of a batch in its order; raises LedgerUnavailableError or the first RPCError."""
+        results = []
+        for answer in self._answers(calls):
+            if answer is None:
+                raise self.failed("no answer to a call")
+            if answer.get("error") is not None:
+                raise _to_error(answer["error"])
+            if "result" not in answer:
+                raise self.failed("neither result nor error")
+            results.append(answer["result"])
+        return results
+
+    def post_each(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        """The same, but a call that was refused or not answered spoils no other (T18): its
+        RPCError stands in its place."""
+        results: list[Any] = []
+        for answer in self._answers(calls):
+            if answer is not None and answer.get("error") is not None:
+                results.append(_to_error(answer["error"]))
+            elif answer is None or "result" not in answer:
+                results.append(RPCError(0, "no answer to a call"))
+            else:
+                results.append(answer["result"])
+        return results
+
+    def _answers(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[dict[str, Any] | None]:
+        """The answer objects in the order of their calls, None where one is missing."""
         body = [
             {"jsonrpc": "2.0", "id": next(self._numbers), "method": method, "params": list(params)}
             for method, params in calls
@@ -133,17 +159,7 @@ class Endpoint:
             for answer in answers
             if isinstance(answer, dict) and isinstance(answer.get("id"), int)
         }
-        results = []
-        for call in body:
-            answer = by_id.get(call["id"])
-            if answer is None:
-                raise self.failed("no answer to a call")
-            if answer.get("error") is not None:
-                raise _to_error(answer["error"])
-            if "result" not in answer:
-                raise self.failed("neither result nor error")
-            results.append(answer["result"])
-        return results
+        return [by_id.get(call["id"]) for call in body]
 
     def _exchange(self, body: Any) -> list[Any]:
         opened = _connections_opened()
@@ -202,10 +218,11 @@ class JSONRPC:
     def call(self, method: str, *params: Any) -> Any:
         return self.batch([(method, params)])[0]
 
-    def batch(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+    def batch(self, calls: Sequence[tuple[str, Sequence[Any]]], *, each: bool = False) -> list[Any]:
         """All results from one endpoint, so that they belong together.
 
-        A refusal by a contract is an answer; any other error is first asked of the next node.
+        A refusal by a contract is an answer; any other error is first asked of the next node. With
+        ``each`` the error of one call stands in the place of its result and spoils no other.
         """
         if not calls:
             return []
@@ -213,7 +230,7 @@ class JSONRPC:
         last: LedgerUnavailableError | None = None
         for endpoint in self._in_order():
             try:
-                return self.ask(endpoint, calls)
+                return self.ask(endpoint, calls, each=each)
             except LedgerUnavailableError as error:
                 last = error
             except RPCError as error:
@@ -224,11 +241,13 @@ class JSONRPC:
             raise refusal
         raise last or LedgerUnavailableError("没有配置账本节点", "no ledger node is configured")
 
-    def ask(self, endpoint: Endpoint, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+    def ask(
+        self, endpoint: Endpoint, calls: Sequence[tuple[str, Sequence[Any]]], *, each: bool = False
+    ) -> list[Any]:
         """Results from this endpoint, believed only while it is known who answers."""
         self._verify(endpoint)
         try:
-            return endpoint.post(calls)
+            return endpoint.post_each(calls) if each else endpoint.post(calls)
         finally:
             # When the connection was made anew meanwhile, the answer counts only if it was ours.
             if endpoint.trouble == "":

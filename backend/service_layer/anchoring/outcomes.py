@@ -7,6 +7,7 @@ a receipt alone says only that something was mined (reference T17).
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from backend.domain.ledger import IntentKind, IntentState, LedgerIntent
@@ -21,6 +22,9 @@ from backend.service_layer.anchoring.model import (
 from backend.service_layer.anchoring.ports import AnchoringWork
 from backend.service_layer.failpoints import reach
 
+#: Transactions (of at most 100 items each) that one database transaction closes, so that uploads
+#: never wait long for SQLite's one writer.
+CLOSED_A_COMMIT: Final = 20
 #: Outcomes that pass by themselves: the intent is sent again.
 PASSING: Final = frozenset(("paused", "suspended", "before-agreement"))
 _NO_PLACE: Final[dict[str, Any]] = {
@@ -34,39 +38,73 @@ _NO_PLACE: Final[dict[str, Any]] = {
 _SETTLEMENT: Final = ("counter", "decision_version")
 
 
+def note_mined(deps: Anchoring, records: Sequence[TransactionRecord]) -> Mapping[str, bool]:
+    """Look for the receipts of signed transactions and write what the mined ones did.
+
+    Returns by transaction id whether there is a receipt; one that is left out is unknown.
+    """
+    reach("outcome.before-receipt")
+    hashes = {record.tx_hash: record for record in records if record.tx_hash is not None}
+    receipts = deps.node.receipts(list(hashes))
+    mined = [(hashes[h], receipt) for h, receipt in receipts.items() if receipt is not None]
+    for start in range(0, len(mined), CLOSED_A_COMMIT):
+        _record(deps, mined[start : start + CLOSED_A_COMMIT])
+    return {hashes[h].id: receipt is not None for h, receipt in receipts.items()}
+
+
 def record_mined(deps: Anchoring, record: TransactionRecord, receipt: Receipt) -> None:
     """Write what a mined transaction did. Doing it again changes nothing."""
-    stamp = deps.node.block(receipt.block_number)
-    if stamp is None or stamp.hash != receipt.block_hash:
-        return  # reorganised in this moment; the next pass sees the truth
+    _record(deps, [(record, receipt)])
+
+
+def _record(deps: Anchoring, mined: Sequence[tuple[TransactionRecord, Receipt]]) -> None:
+    numbers = sorted({receipt.block_number for _, receipt in mined})
+    stamps = dict(zip(numbers, deps.node.blocks(numbers), strict=True))
+    # What was reorganised in this moment is left out; the next pass sees the truth.
+    standing = []
+    for record, receipt in mined:
+        stamp = stamps[receipt.block_number]
+        if stamp is not None and stamp.hash == receipt.block_hash:
+            standing.append((record, receipt, stamp.at))
+    if not standing:
+        return
     with deps.work(write=False) as work:
-        items = work.transactions.items(record.id)
-    results = [_result(deps, intent, receipt, i) for i, intent in enumerate(items)]
+        items = work.transactions.items_of([record.id for record, _, _ in standing])
+    outcomes: list[tuple[str, dict[str, Any]]] = []
+    missing: list[LedgerIntent] = []
+    for record, receipt, at in standing:
+        for intent, event in _results(deps, items[record.id], receipt):
+            if event is None and receipt.succeeded and record.purpose is Purpose.CALL:
+                missing.append(intent)
+            elif event is not None and not _is_known(intent, event):
+                outcomes.append((intent.id, _outcome(event, at)))
     reach("outcome.before-commit")
     with deps.work() as work:
-        work.transactions.update(
-            record.id,
-            TransactionState.MINED,
-            block_number=receipt.block_number,
-            block_hash=receipt.block_hash,
-            gas_used=receipt.gas_used,
-        )
-        for intent, event in zip(items, results, strict=True):
-            if event is not None:
-                _write_outcome(work, intent, event, stamp.at)
-            elif receipt.succeeded and record.purpose is Purpose.CALL:
-                work.alarms.raise_alarm(
-                    "outcome-missing", intent.id, "mined, but the ledger emitted no such event"
-                )
+        work.transactions.record_mined([(record.id, receipt) for record, receipt, _ in standing])
+        work.outbox.record_outcomes(outcomes)
+        for intent in missing:
+            work.alarms.raise_alarm(
+                "outcome-missing", intent.id, "mined, but the ledger emitted no such event"
+            )
         work.commit()
     reach("outcome.after-commit")
 
 
-def _result(
-    deps: Anchoring, intent: LedgerIntent, receipt: Receipt, index: int
-) -> LedgerEvent | None:
+def _results(
+    deps: Anchoring, items: Sequence[LedgerIntent], receipt: Receipt
+) -> Iterator[tuple[LedgerIntent, LedgerEvent | None]]:
+    by_index: dict[int, list[LedgerEvent]] = {}
     for event in receipt.events:
-        if event.item_index == index and _is_about(event, intent):
+        by_index.setdefault(event.item_index, []).append(event)
+    for index, intent in enumerate(items):
+        yield intent, _result(deps, intent, by_index.get(index, []))
+
+
+def _result(
+    deps: Anchoring, intent: LedgerIntent, events: Sequence[LedgerEvent]
+) -> LedgerEvent | None:
+    for event in events:
+        if _is_about(event, intent):
             if event.outcome == "already-settled":
                 return _compare_settlement(deps, intent, event)
             return event
@@ -123,22 +161,21 @@ def _compare_settlement(
     )
 
 
-def _write_outcome(
-    work: AnchoringWork, intent: LedgerIntent, event: LedgerEvent, at: dt.datetime
-) -> None:
-    if intent.state is IntentState.FINAL and intent.block_hash == event.block_hash:
-        return
-    work.outbox.set_state(
-        [intent.id],
-        IntentState.MINED,
-        outcome=event.outcome,
-        outcome_detail={k: v.hex() if isinstance(v, bytes) else v for k, v in event.values.items()},
-        tx_hash=event.tx_hash,
-        block_number=event.block_number,
-        block_hash=event.block_hash,
-        log_index=event.log_index,
-        block_at=at,
-    )
+def _is_known(intent: LedgerIntent, event: LedgerEvent) -> bool:
+    return intent.state is IntentState.FINAL and intent.block_hash == event.block_hash
+
+
+def _outcome(event: LedgerEvent, at: dt.datetime) -> dict[str, Any]:
+    detail = {k: v.hex() if isinstance(v, bytes) else v for k, v in event.values.items()}
+    return {
+        "outcome": event.outcome,
+        "outcome_detail": detail,
+        "tx_hash": event.tx_hash,
+        "block_number": event.block_number,
+        "block_hash": event.block_hash,
+        "log_index": event.log_index,
+        "block_at": at,
+    }
 
 
 def forget_block(work: AnchoringWork, record: TransactionRecord) -> bool:
@@ -161,26 +198,40 @@ def forget_block(work: AnchoringWork, record: TransactionRecord) -> bool:
 
 
 def finish(work: AnchoringWork, record: TransactionRecord, *, succeeded: bool) -> None:
-    """A transaction's block is final: close its nonce and its intents.
+    """A transaction's block is final: close its nonce and its intents."""
+    finish_all(work, [(record, succeeded)])
+
+
+def finish_all(work: AnchoringWork, closing: Sequence[tuple[TransactionRecord, bool]]) -> None:
+    """Blocks are final: close the nonces and the intents of these transactions, each given with
+    whether it succeeded.
 
     Intents of a candidate that lost the nonce, of a reverted transaction, and those with an
     outcome that passes by itself, are queued again; too many tries end in quarantine.
     """
-    work.transactions.update(record.id, TransactionState.FINAL)
-    items = list(work.transactions.items(record.id))
-    for other in work.transactions.of_nonce(record.account, record.nonce):
-        if other.id != record.id and other.state is not TransactionState.REPLACED:
-            work.transactions.update(other.id, TransactionState.REPLACED)
-            known = {item.id for item in items}
-            items += [i for i in work.transactions.items(other.id) if i.id not in known]
-    for intent in items:
-        if intent.state is IntentState.FINAL:
-            continue
-        is_done = intent.state is IntentState.MINED and intent.tx_hash == record.tx_hash
-        if is_done and succeeded and intent.outcome not in PASSING:
-            work.outbox.set_state([intent.id], IntentState.FINAL)
-            _alarm_refused_anchor(work, intent)
-        else:
+    ids = [record.id for record, _ in closing]
+    rivals = work.transactions.rivals_of(ids)
+    lost = [rival.id for group in rivals.values() for rival in group]
+    items = work.transactions.items_of([*ids, *lost])
+    work.transactions.set_state(ids, TransactionState.FINAL)
+    work.transactions.set_state(lost, TransactionState.REPLACED)
+    done: dict[str, LedgerIntent] = {}
+    undone: dict[str, LedgerIntent] = {}
+    for record, succeeded in closing:
+        carriers = [record.id, *(rival.id for rival in rivals.get(record.id, ()))]
+        for intent in (intent for carrier in carriers for intent in items[carrier]):
+            if intent.state is IntentState.FINAL:
+                continue
+            is_done = intent.state is IntentState.MINED and intent.tx_hash == record.tx_hash
+            if is_done and succeeded and intent.outcome not in PASSING:
+                done[intent.id] = intent
+            else:
+                undone[intent.id] = intent
+    work.outbox.set_state(list(done), IntentState.FINAL)
+    for intent in done.values():
+        _alarm_refused_anchor(work, intent)
+    for intent_id, intent in undone.items():
+        if intent_id not in done:
             queue_again(work, intent, "its transaction had no effect")
 
 

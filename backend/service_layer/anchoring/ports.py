@@ -31,6 +31,10 @@ from backend.service_layer.ports import Alarms, BlockStamp, Clock, IdSource
 class AnchoringOutbox(Protocol):
     def get(self, intent_id: str) -> LedgerIntent: ...
 
+    def queued_accounts(self, *, held: bool) -> Sequence[str]:
+        """Accounts with intents that no transaction carries yet, the longest waiting first."""
+        ...
+
     def queued(
         self, *, held: bool, account: str | None = None, limit: int = 1_000
     ) -> Sequence[LedgerIntent]: ...
@@ -42,6 +46,15 @@ class AnchoringOutbox(Protocol):
     def mined_above(self, block_number: int) -> Sequence[LedgerIntent]: ...
 
     def set_state(self, intent_ids: Sequence[str], state: IntentState, **values: Any) -> None: ...
+
+    def record_outcomes(self, outcomes: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        """Intents that were mined: (id, outcome, outcome_detail, tx_hash, block_number,
+        block_hash, log_index and block_at by name)."""
+        ...
+
+    def accounts_waiting(self, *, held: bool) -> Sequence[str]:
+        """Accounts with queued intents, the one that has waited longest first."""
+        ...
 
     def count_tries(self, intent_ids: Sequence[str]) -> None: ...
 
@@ -83,6 +96,10 @@ class Transactions(Protocol):
 
     def find_by_hash(self, tx_hash: bytes) -> TransactionRecord | None: ...
 
+    def find_by_hashes(self, tx_hashes: Sequence[bytes]) -> Sequence[TransactionRecord]:
+        """Those of these transactions that are ours."""
+        ...
+
     def in_states(
         self, *states: TransactionState, account: str | None = None
     ) -> Sequence[TransactionRecord]: ...
@@ -92,6 +109,20 @@ class Transactions(Protocol):
     def mined_above(self, block_number: int) -> Sequence[TransactionRecord]: ...
 
     def items(self, transaction_id: str) -> Sequence[LedgerIntent]: ...
+
+    def items_of(self, transaction_ids: Sequence[str]) -> Mapping[str, Sequence[LedgerIntent]]:
+        """The intents of several transactions, by transaction, in call order."""
+        ...
+
+    def rivals_of(
+        self, transaction_ids: Sequence[str]
+    ) -> Mapping[str, Sequence[TransactionRecord]]:
+        """Other candidates for the same nonces that are not *replaced* yet, by transaction."""
+        ...
+
+    def set_state(self, transaction_ids: Sequence[str], state: TransactionState) -> None: ...
+
+    def record_mined(self, receipts: Sequence[tuple[str, Receipt]]) -> None: ...
 
     def update(self, transaction_id: str, state: TransactionState, **values: Any) -> None: ...
 
@@ -177,6 +208,13 @@ class AlarmBoard(Alarms, Protocol):
     def open_alarms(self) -> Sequence[OpenAlarm]: ...
 
 
+class PayerAccounts(Protocol):
+    def relieve_slow_accounts(self) -> int:
+        """Move what is queued at a slow account to another one of the payer; returns how many
+        intents moved."""
+        ...
+
+
 class AnchoringWork(Protocol):
     @property
     def outbox(self) -> AnchoringOutbox: ...
@@ -192,6 +230,9 @@ class AnchoringWork(Protocol):
 
     @property
     def accounts(self) -> Accounts: ...
+
+    @property
+    def payers(self) -> PayerAccounts: ...
 
     @property
     def reconciliation(self) -> Reconciliation: ...
@@ -228,6 +269,11 @@ class LedgerNode(Protocol):
     def first_settlement(self, invoice_key: bytes, payer: int) -> LedgerEvent | None: ...
 
     def receipt(self, tx_hash: bytes) -> Receipt | None: ...
+
+    def receipts(self, tx_hashes: Sequence[bytes]) -> Mapping[bytes, Receipt | None]:
+        """Several receipts in few exchanges. Of a hash that is left out the node gave no readable
+        answer: unknown, which is not None (T18)."""
+        ...
 
     def transaction(self, tx_hash: bytes) -> MinedTransaction | None: ...
 

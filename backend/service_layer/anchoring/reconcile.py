@@ -19,10 +19,11 @@ from backend.service_layer.anchoring.model import (
     TransactionState,
 )
 from backend.service_layer.anchoring.outcomes import (
-    finish,
+    CLOSED_A_COMMIT,
+    finish_all,
     forget_block,
+    note_mined,
     queue_again,
-    record_mined,
 )
 from backend.service_layer.anchoring.send import (
     build_unsigned,
@@ -32,6 +33,7 @@ from backend.service_layer.anchoring.send import (
     take_lease,
 )
 from backend.service_layer.failpoints import reach
+from backend.service_layer.ports import BlockStamp
 
 _logger = logging.getLogger(__name__)
 _GAS_TRANSFER = 21_000
@@ -44,38 +46,36 @@ def settle_nonces(deps: Anchoring) -> int:
         records = work.transactions.in_states(TransactionState.SIGNED, TransactionState.SENT)
     # By nonce, then by age: what was replaced is looked up, and its newest candidate sent again.
     newest = {(record.account, record.nonce): record.id for record in records}
-    counts: dict[str, int] = {}
-    found = 0
+    counts = {
+        account: deps.node.transaction_count(account)
+        for account in dict.fromkeys(record.account for record in records)
+    }
+    used = [record for record in records if record.nonce < counts[record.account]]
+    has_receipt = note_mined(deps, used) if used else {}
+    for record in used:
+        if has_receipt.get(record.id) is False:
+            _explain_nonce(deps, record)
     for record in records:
-        if record.account not in counts:
-            counts[record.account] = deps.node.transaction_count(record.account)
-        if record.nonce < counts[record.account]:
-            found += _look_up(deps, record)
-        elif newest[record.account, record.nonce] == record.id:
+        is_open = record.nonce >= counts[record.account]
+        if is_open and newest[record.account, record.nonce] == record.id:
             _send_again(deps, record, is_next=record.nonce == counts[record.account])
-    return found
+    return sum(has_receipt.values())
 
 
-def _look_up(deps: Anchoring, record: TransactionRecord) -> bool:
-    """The nonce is used: by this candidate, by another of ours, or by a stranger."""
-    assert record.tx_hash is not None, "only signed transactions are looked up"
-    reach("outcome.before-receipt")
-    receipt = deps.node.receipt(record.tx_hash)
-    if receipt is not None:
-        record_mined(deps, record, receipt)
-        return True
+def _explain_nonce(deps: Anchoring, record: TransactionRecord) -> None:
+    """The nonce is used, but not by this candidate: by another of ours, or by a stranger."""
     with deps.work(write=False) as work:
         candidates = work.transactions.of_nonce(record.account, record.nonce)
     mined = (TransactionState.MINED, TransactionState.FINAL)
     if any(candidate.state in mined for candidate in candidates):
-        return False
+        return
     final_count = deps.node.transaction_count(record.account, deps.node.final_number())
     if record.nonce >= final_count or any(
         # A node that has not indexed its receipts yet knows the transaction all the same.
         c.tx_hash is not None and (deps.node.receipt(c.tx_hash) or deps.node.knows(c.tx_hash))
         for c in candidates
     ):
-        return False
+        return
     with deps.work() as work:
         work.alarms.raise_alarm(
             "nonce-taken",
@@ -87,7 +87,6 @@ def _look_up(deps: Anchoring, record: TransactionRecord) -> bool:
             if intent.tx_hash == record.tx_hash:
                 queue_again(work, intent, "a foreign transaction took its nonce")
         work.commit()
-    return False
 
 
 def _send_again(deps: Anchoring, record: TransactionRecord, *, is_next: bool) -> None:
@@ -167,22 +166,42 @@ def advance_finality(deps: Anchoring) -> int:
     if not records:
         return 0
     final, head = deps.node.final_number(), deps.node.head().number
-    closed = 0
-    for record in records:
-        assert record.tx_hash is not None and record.block_number is not None
-        receipt = deps.node.receipt(record.tx_hash)
-        if receipt is None and head < record.block_number:
+    numbers = sorted({_block_of(record).number for record in records})
+    hashes = {block.number: block.hash for block in deps.node.blocks(numbers) if block is not None}
+    standing = [r for r in records if hashes.get(_block_of(r).number) == _block_of(r).hash]
+    closing = [record for record in standing if _block_of(record).number <= final]
+    receipts = deps.node.receipts([_hash_of(record) for record in closing]) if closing else {}
+    final_now = [
+        (record, receipt.succeeded)
+        for record in closing
+        if (receipt := receipts.get(_hash_of(record))) is not None
+        and receipt.block_hash == record.block_hash
+    ]
+    for start in range(0, len(final_now), CLOSED_A_COMMIT):
+        reach("finality.before-commit")
+        with deps.work() as work:
+            finish_all(work, final_now[start : start + CLOSED_A_COMMIT])
+            work.commit()
+        reach("finality.after-commit")
+    closed = {record.id for record, _ in final_now}
+    doubtful = [r for r in records if r.id not in closed and (r in closing or r not in standing)]
+    for record in doubtful:
+        receipt = deps.node.receipt(_hash_of(record))
+        if receipt is None and head < _block_of(record).number:
             continue  # a node that lags does not have the block yet
         if receipt is None or receipt.block_hash != record.block_hash:
             _leave_block(deps, record)
-        elif receipt.block_number <= final:
-            reach("finality.before-commit")
-            with deps.work() as work:
-                finish(work, record, succeeded=receipt.succeeded)
-                work.commit()
-            reach("finality.after-commit")
-            closed += 1
-    return closed
+    return len(closed)
+
+
+def _block_of(record: TransactionRecord) -> BlockStamp:
+    assert record.block_number is not None and record.block_hash is not None, "it is mined"
+    return BlockStamp(record.block_number, record.block_hash, record.created_at)
+
+
+def _hash_of(record: TransactionRecord) -> bytes:
+    assert record.tx_hash is not None, "it is signed"
+    return record.tx_hash
 
 
 def _leave_block(deps: Anchoring, record: TransactionRecord) -> None:

@@ -252,9 +252,11 @@ def test_t17_receipt_of_a_node_that_still_indexes_is_asked_for_again(
     network: TestNetwork, behind: TestNetwork, node: FaultyNode
 ) -> None:
     anchor = want_one_anchor(behind)
-    node.refuse("eth_getTransactionReceipt", -32000, "transaction indexing is in progress", times=1)
-    with pytest.raises(RPCError, match="indexing is in progress"):
+    # Two steps ask, each in its batch and then once more alone.
+    node.refuse("eth_getTransactionReceipt", -32000, "transaction indexing is in progress", times=4)
+    with pytest.raises(LedgerUnavailableError, match="gives no receipt"):
         behind.run()
+    assert behind.intent(anchor).state is IntentState.SENT
     behind.run(passes=2)
     assert_anchored_once(network, anchor)
 
