@@ -1,7 +1,8 @@
 """Named places at which a test can kill the process, to prove that nothing is lost or doubled.
 
-``YICHU_FAILPOINT=name`` kills at the first pass of that point, ``name:3`` at the third. Without
-the variable a point costs one comparison. The list below is what the tests iterate over.
+``YICHU_FAILPOINT=name`` kills at the first pass of that point, ``name:3`` at the third, and
+``name:3:stop`` freezes the process there (SIGSTOP), as a suspended machine does. Without the
+variable a point costs one comparison. The list below is what the tests iterate over.
 """
 
 from __future__ import annotations
@@ -42,12 +43,16 @@ NAMES: Final = (
 
 
 def reach(name: str) -> None:
-    """End this process with SIGKILL when ``name`` is the armed point."""
+    """End this process with SIGKILL, or stop it, when ``name`` is the armed point."""
     if not _armed:
         return
-    wanted, _, count = _armed.partition(":")
+    wanted, _, rest = _armed.partition(":")
     if wanted == name:
         global _passes  # noqa: PLW0603 - the count of passes is the point's whole state
         _passes += 1
-        if _passes >= int(count or 1):
+        count, _, action = rest.partition(":")
+        if action == "stop":
+            if _passes == int(count):
+                os.kill(os.getpid(), signal.SIGSTOP)
+        elif _passes >= int(count or 1):
             os.kill(os.getpid(), signal.SIGKILL)

@@ -27,7 +27,7 @@ from backend.adapters.ledger.keystores import SCRYPT_CHEAP, Keystores
 from backend.adapters.ledger.network import Network
 from backend.bootstrap import Services
 from backend.domain.invoice import ExpenseLine, Invoice
-from backend.entrypoints.anchor_worker import Worker
+from backend.entrypoints.anchor_worker import LEASE_NAME, Worker
 from backend.service_layer.claims.records import Claim, Person
 from backend.service_layer.claims.submit import submit
 from backend.service_layer.intake.drafting import Upload
@@ -163,6 +163,12 @@ class Town:
             waiting = work.institutions.with_unbatched()
             moving = work.claims.open_ids()
         return not report and not waiting and not moving
+
+    def active_worker(self) -> int:
+        """The process number of the worker that holds the lease, or held it last."""
+        with self.services.work(write=False) as work:
+            owner = work.accounts.holder(LEASE_NAME)
+        return int(owner.split(":")[1]) if owner else 0
 
     def run_until_quiet(self, worker: Worker | None = None, seconds: float = 60) -> None:
         """Run a worker in this process until nothing is under way any more."""

@@ -18,6 +18,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from backend.domain.errors import DomainError
 
 BUSY_TIMEOUT_SECONDS: Final = 10
+#: PostgreSQL ends a session that holds its transaction open for so long without asking anything: a
+#: frozen worker (suspended machine, SIGSTOP) would keep its row locks, and nobody could take over.
+IDLE_IN_TRANSACTION_SECONDS: Final = 30
 POOL_SIZE: Final = 10
 READ_ONLY_OPTION: Final = "yichu_read_only"
 
@@ -48,7 +51,11 @@ def make_engine(url: str) -> sa.Engine:
             hide_parameters=True,
             pool_size=POOL_SIZE,
             pool_pre_ping=True,
-            connect_args={"connect_timeout": BUSY_TIMEOUT_SECONDS},
+            connect_args={
+                "connect_timeout": BUSY_TIMEOUT_SECONDS,
+                "options": "-c idle_in_transaction_session_timeout="
+                f"{IDLE_IN_TRANSACTION_SECONDS * 1000}",
+            },
         )
     raise DatabaseURLError(
         f"不支持的数据库：{backend}，请用 sqlite 或 postgresql",
