@@ -17,6 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from sqlalchemy.exc import OperationalError
+
 from backend.adapters.ledger.network import anchoring_of
 from backend.bootstrap import Services
 from backend.service_layer.anchoring.audit import AuditPlace, audit_final
@@ -29,7 +31,7 @@ from backend.service_layer.anchoring.offer import make_offers
 from backend.service_layer.anchoring.probe import InclusionProbe, probe
 from backend.service_layer.anchoring.reconcile import advance_finality, settle_nonces
 from backend.service_layer.anchoring.replacement import replace_stuck
-from backend.service_layer.anchoring.send import send_queued
+from backend.service_layer.anchoring.send import relieve, send_queued
 from backend.service_layer.anchoring.watch import Watch, watch
 from backend.service_layer.ports import LedgerUnavailableError
 
@@ -82,6 +84,7 @@ def build_steps(services: Services, deps: Anchoring) -> list[Step]:
         Step("form-batches", form, settings.batch_seconds, BATCHES_A_PASS),
         Step("probe", lambda: probe(deps, start)),
         Step("offer", when_open(make_offers)),
+        Step("relieve", lambda: relieve(deps), WATCH_SECONDS),
         Step("send", when_open(send_queued)),
         Step("settle-nonces", lambda: settle_nonces(deps)),
         Step("gaps", lambda: fill_gaps(deps), WATCH_SECONDS),
@@ -128,11 +131,16 @@ class Worker:
 
         Until a node has answered, so that chain and database could be compared, nothing is
         batched or sent; claims only say that they wait."""
-        lease = self._hold_lease()
+        try:
+            lease = self._hold_lease()
+            is_compared = lease is not None and self._compare(lease)
+        except OperationalError as error:
+            # Restarted, or locked by a frozen process: no reason to end, and none to go on.
+            _logger.warning("the database does not answer: %s", type(error.orig).__name__)
+            lease = None
         if lease is None:
             self.stop.wait(STANDBY_SECONDS)
             return 0
-        is_compared = self._compare(lease)
         moved = 0
         for step in self._steps:
             if self.stop.is_set():
@@ -183,7 +191,7 @@ class Worker:
 
     def _hold_lease(self) -> Lease | None:
         try:
-            lease = acquire_worker_lease(self._services, self.deps.owner)
+            lease = acquire_worker_lease(self._services, self.deps.owner, LEASE_SECONDS)
         except LeaseHeldError:
             if not self._is_standby:
                 _logger.warning("another worker is at work; this one waits as a standby")

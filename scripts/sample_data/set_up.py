@@ -69,6 +69,14 @@ def _payers(services: Services, network: Network) -> None:
         with services.work() as work:
             work.payers.add(Payer(number, name, kind, done.account))
             work.commit()
+    own = services.settings.payer_number
+    with services.work(write=False) as work:
+        known = work.payers.accounts(own)
+    if len(known) < 2:
+        second = network.add_payer_account(own, known)
+        with services.work() as work:
+            work.payers.add_account(own, second)
+            work.commit()
 
 
 def _policies(services: Services, network: Network) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from backend.adapters.clock import SystemClock
+from backend.adapters.database.account_choice import AccountChoice
 from backend.adapters.database.tables import (
     batch,
     batch_leaf,
@@ -35,6 +37,7 @@ from backend.service_layer.claims.records import (
     StoredLeaf,
     Submission,
 )
+from backend.service_layer.ports import Clock
 
 _OPEN_STATES = [str(state) for state in ClaimState if state not in CLOSED_STATES]
 _BILL_COLUMNS = (
@@ -91,8 +94,9 @@ def _claim(row: Any) -> Claim:
 
 
 class ClaimRepository:
-    def __init__(self, connection: sa.Connection, clock: Any = None) -> None:
+    def __init__(self, connection: sa.Connection, clock: Clock | None = None) -> None:
         self._connection = connection
+        self._clock = clock or SystemClock()
 
     # --- bills ---------------------------------------------------------------------------
 
@@ -180,9 +184,8 @@ class ClaimRepository:
         return found
 
     def payer_account(self, number: int) -> str | None:
-        return self._connection.execute(
-            sa.select(payer.c.ledger_account).where(payer.c.number == number)
-        ).scalar_one_or_none()
+        """The account of a payer that should send its next call; None for an unknown payer."""
+        return AccountChoice(self._connection, self._clock.now()).best(number)
 
     def payer_name(self, number: int) -> str:
         name = self._connection.execute(

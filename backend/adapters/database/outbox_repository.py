@@ -94,16 +94,6 @@ class OutboxRepository:
             found += self._select(*conditions, table.c.kind == kind, limit=limit)
         return found
 
-    def accounts_waiting(self, *, held: bool) -> Sequence[str]:
-        """Accounts with queued intents, the one that has waited longest first."""
-        rows = self._connection.execute(
-            sa.select(table.c.account, sa.func.min(table.c.created_at).label("oldest"))
-            .where(table.c.state == str(IntentState.QUEUED), table.c.held == held)
-            .group_by(table.c.account)
-            .order_by("oldest", table.c.account)
-        )
-        return [account for account, _ in rows]
-
     def newest(self) -> str:
         """The greatest intent id, which changes when an intent is enqueued; empty at first."""
         return self._connection.execute(sa.select(sa.func.max(table.c.id))).scalar() or ""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from backend.adapters.database.tables import payer
+from backend.adapters.database.account_choice import AccountChoice
+from backend.adapters.database.tables import payer, payer_account
 from backend.service_layer.ports import Clock
 
 
@@ -42,6 +43,26 @@ class PayerRepository:
     def find(self, number: int) -> Payer | None:
         row = self._connection.execute(sa.select(payer).where(payer.c.number == number)).first()
         return None if row is None else Payer(**row._mapping)
+
+    def accounts(self, number: int) -> list[str]:
+        """The accounts that act for a payer, the first one first."""
+        return AccountChoice(self._connection, self._clock.now()).accounts(number)
+
+    def add_account(self, number: int, account: str) -> bool:
+        """Store a further account of a payer; False when it is there already."""
+        if account in self.accounts(number):
+            return False
+        self._connection.execute(
+            sa.insert(payer_account).values(
+                account=account, payer_number=number, added_at=self._clock.now()
+            )
+        )
+        return True
+
+    def relieve_slow_accounts(self) -> int:
+        """Move what is queued at a slow account to another one of the payer; returns how many
+        intents moved."""
+        return AccountChoice(self._connection, self._clock.now()).relieve()
 
     def all(self) -> list[Payer]:
         rows = self._connection.execute(sa.select(payer).order_by(payer.c.number))

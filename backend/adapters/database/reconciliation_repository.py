@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from backend.adapters.database.account_choice import AccountChoice
 from backend.adapters.database.tables import (
     account_nonce,
     batch,
@@ -17,7 +18,6 @@ from backend.adapters.database.tables import (
     institution,
     invoice,
     invoice_version,
-    payer,
 )
 from backend.adapters.database.tables import reconciliation_case as table
 from backend.service_layer.anchoring.model import Case, KnownBatch, Parties
@@ -32,9 +32,7 @@ class ReconciliationRepository:
     def parties(self, payer_number: int) -> Parties:
         """The accounts, payers and institutions of this database."""
         used = self._connection.execute(sa.select(account_nonce.c.account)).scalars()
-        paying = self._connection.execute(
-            sa.select(payer.c.ledger_account).where(payer.c.number == payer_number)
-        ).scalars()
+        paying = AccountChoice(self._connection, self._clock.now()).accounts(payer_number)
         rows = self._connection.execute(
             sa.select(
                 institution.c.ledger_number,

@@ -80,6 +80,15 @@ payer = sa.Table(
     column("ledger_account", sa.String(42), PUBLIC, unique=True),
 )
 
+# A payer's further accounts beside ``payer.ledger_account``; each may act for its claims.
+payer_account = sa.Table(
+    "payer_account",
+    metadata,
+    column("account", sa.String(42), PUBLIC, primary_key=True),
+    column("payer_number", sa.Integer, PUBLIC, sa.ForeignKey("payer.number"), index=True),
+    column("added_at", _AT, INTERNAL),
+)
+
 # The simulated person registry: stands in for the insurance core system behind a port.
 person = sa.Table(
     "person",

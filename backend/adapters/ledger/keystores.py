@@ -20,8 +20,11 @@ from eth_account import Account
 from eth_utils.address import to_checksum_address
 
 from backend.adapters.ledger.transactions import sign
-from backend.domain.errors import DomainError
-from backend.service_layer.anchoring.model import SignedTransaction, UnsignedTransaction
+from backend.service_layer.anchoring.model import (
+    KeyUnavailableError,
+    SignedTransaction,
+    UnsignedTransaction,
+)
 from backend.settings import Settings
 
 # scrypt with n = 2^18 costs most of a second a key (measured): fit for production. The sample
@@ -31,7 +34,7 @@ SCRYPT_CHEAP: Final = 2**12
 _ROLE: Final = re.compile(r"[a-z]+(-[A-Za-z0-9]+)*")
 
 
-class KeystoreError(DomainError):
+class KeystoreError(KeyUnavailableError):
     """A keystore is missing, unreadable, or does not open with the password."""
 
     code = "keystore"
@@ -102,10 +105,15 @@ class Keystores:
         """Sign with the account's key; raises KeystoreError when we do not hold it."""
         role = self._role_of(account)
         if role is None:
-            raise KeystoreError(
-                f"没有账户 {account} 的密钥", f"there is no keystore for account {account}"
-            )
+            raise _no_keystore(account)
         return sign(unsigned, self._open(role, account))
+
+    def require_open(self, account: str) -> None:
+        """Raise KeystoreError unless the account's key is here and opens with the password."""
+        role = self._role_of(account)
+        if role is None:
+            raise _no_keystore(account)
+        self._open(role, account)
 
     def open_key(self, role: str) -> bytes:
         """The private key of a role; raises KeystoreError when it does not open."""
@@ -118,8 +126,10 @@ class Keystores:
                     key = Account.decrypt(self._document(role), self._password)
                 except ValueError as error:
                     raise KeystoreError(
-                        f"密钥库 {role} 打不开：口令不对或文件被改动",
-                        f"keystore {role} does not open: wrong password or changed file",
+                        f"密钥库 {role} 打不开：口令不对或文件被改动。"
+                        "请检查 YICHU_KEYSTORE_PASSWORD 或口令文件",
+                        f"keystore {role} does not open: wrong password or changed file; check "
+                        "YICHU_KEYSTORE_PASSWORD or the password file",
                     ) from error
                 if Account.from_key(key).address != account:
                     raise KeystoreError(
@@ -150,3 +160,9 @@ class Keystores:
         if not _ROLE.fullmatch(role):
             raise KeystoreError("密钥库名称不合规", "a keystore name has an impossible form")
         return self._folder / f"{role}.json"
+
+
+def _no_keystore(account: str) -> KeystoreError:
+    return KeystoreError(
+        f"没有账户 {account} 的密钥", f"there is no keystore for account {account}"
+    )

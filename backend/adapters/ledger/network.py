@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -211,6 +212,31 @@ class Network:
                 f"该账户是 {given} 号支付方", f"this account acts for payer {given}"
             )
         return Registered(given, account)
+
+    def add_payer_account(self, number: int, known: Sequence[str]) -> str:
+        """Register a further account of a payer; its keystore is ``payer-<number>-2``, ``-3``, ...
+
+        ``known`` are the payer's accounts in the database: an interrupted registration of another
+        one is completed. Raises RegistrationError for a payer that is not registered.
+        """
+        if not 1 <= number <= self._ledger.read("Registry", "counts")[1]:
+            raise RegistrationError(
+                f"账本上没有 {number} 号支付方", f"there is no payer {number} on the ledger"
+            )
+        place = 2
+        while self._keystores.has(f"payer-{number}-{place}"):
+            if self._keystores.account_of(f"payer-{number}-{place}") not in known:
+                break
+            place += 1
+        account = self._keystores.create(f"payer-{number}-{place}")
+        if self._account(account)[0] == 0:
+            self._send("registrar", "rotatePayerAccount", number, _NOBODY, account)
+        if self._ledger.read("Registry", "payerOf", account)[0] != number:
+            raise LedgerUnavailableError(
+                "账户还未登记到账本，请再运行一次",
+                "the account is not on the ledger yet: run it again",
+            )
+        return account
 
     def publish_policy(self, policy_hash: bytes, effective_from: dt.date) -> bool:
         """Publish a policy pack by its hash; False when it was published before."""

@@ -13,12 +13,23 @@ from backend.bootstrap import build_services
 
 @click.command()
 @click.option("--once", is_flag=True, help="Run every step once, then stop.")
-def command(once: bool) -> None:
+@click.option(
+    "--wait",
+    type=click.FloatRange(0, 3600),
+    default=30,
+    show_default=True,
+    help="Seconds to wait at the start for a first ledger node to answer.",
+)
+def command(once: bool, wait: float) -> None:
     """Form batches, sign and send, follow the ledger, move claims on.
+
+    It does not start with a wrong network, other contracts, a keystore that does not open or an
+    account without its role, and says what to do.
 
     SIGTERM stops it after the current step. It can be killed at any moment and started again;
     a second one waits as a standby.
     """
+    from backend.adapters.ledger.preflight import require_ready
     from backend.entrypoints.anchor_worker import Worker
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -29,6 +40,7 @@ def command(once: bool) -> None:
     # A missing secret is one plain message here, not a claim that never moves on.
     for name in ("network_key", "wrapping_key"):
         services.settings.secret(name)
+    require_ready(services, wait)
     worker = Worker(services, stop)
     if once:
         worker.run_once()

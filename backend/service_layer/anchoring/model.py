@@ -24,6 +24,12 @@ class LeaseLostError(ConflictError):
     code = "lease-lost"
 
 
+class KeyUnavailableError(DomainError):
+    """A key that should sign is missing, unreadable or does not open."""
+
+    code = "key-unavailable"
+
+
 class CallRefusedError(DomainError):
     """The node says that a call would revert; ``data`` is the revert data in hex."""
 

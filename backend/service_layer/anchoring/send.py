@@ -17,6 +17,7 @@ from backend.service_layer.anchoring.groups import Group, Poison, by_kind, pack
 from backend.service_layer.anchoring.model import (
     Call,
     Fees,
+    KeyUnavailableError,
     Lease,
     LeaseHeldError,
     LeaseLostError,
@@ -31,20 +32,37 @@ from backend.service_layer.ports import LedgerUnavailableError
 
 _logger = logging.getLogger(__name__)
 RETRY_SECONDS = 2.0
+SEND_SECONDS = 0.3
 
 
 def send_queued(deps: Anchoring) -> int:
-    """Send what is queued for the keys that we hold; returns how many transactions were made."""
+    """Send what is queued for the keys that we hold; returns how many transactions were made.
+
+    After SEND_SECONDS the rest is left to the next pass, so that outcomes are read meanwhile.
+    """
+    began = deps.clock.now()
     with deps.work(write=False) as work:
-        intents = work.outbox.queued(held=True)
+        accounts = work.outbox.queued_accounts(held=True)
     made = 0
-    for account in dict.fromkeys(intent.account for intent in intents):
+    for account in accounts:
+        if made and (deps.clock.now() - began).total_seconds() > SEND_SECONDS:
+            break
         try:
             lease = take_lease(deps, account)
             made += _send_for(deps, account, lease)
+        except KeyUnavailableError as error:
+            _raise_alarm(deps, "no-keystore", account, error.en)
         except (LeaseHeldError, LeaseLostError) as error:
             _logger.info("account %s is left to another worker: %s", account, error.en)
     return made
+
+
+def relieve(deps: Anchoring) -> int:
+    """Let a payer's other accounts send what is queued at one that stands still (T7)."""
+    with deps.work() as work:
+        moved = work.payers.relieve_slow_accounts()
+        work.commit()
+    return moved
 
 
 def take_lease(deps: Anchoring, account: str) -> Lease:
@@ -237,4 +255,4 @@ def _raise_alarm(deps: Anchoring, code: str, subject: str, detail: str) -> None:
         work.commit()
 
 
-__all__ = ["Group", "commit_signed", "forward", "send_queued", "take_lease"]
+__all__ = ["Group", "commit_signed", "forward", "relieve", "send_queued", "take_lease"]
