@@ -14,6 +14,7 @@ from tests.contracts.chain import expect_revert
 from tests.contracts.outcome_cases import CASES, FORMS, UNREACHABLE, Form, Sent
 from tests.contracts.outcome_world import World
 
+INTAKE = {"lodge", "supersede", "expire"}
 INTERFACE = (CONTRACTS / "interfaces" / "IInvoiceLedger.sol").read_text("utf-8")
 
 
@@ -118,6 +119,22 @@ def test_every_outcome_is_the_same_singly_and_in_a_batch(desk: Desk, single: str
             raise AssertionError(f"{single}: {name}") from error
         if sent.undo is not None:
             sent.undo()
+
+
+@pytest.mark.parametrize("single", FORMS)
+def test_a_pause_stops_intake_and_nothing_else(desk: Desk, single: str) -> None:
+    form, world, ledger = FORMS[single], World.open(desk), desk.chain.ledger
+    sent = CASES[single]["Done"](world)
+    resume = world.paused()
+    if single in INTAKE:
+        _check(desk, ledger, form, "Paused", sent)
+        resume()
+        if single != "expire":  # not for seven days more
+            (report,) = _mined(desk, _single(ledger, form, sent), form.role)
+            assert report.outcome == Outcome.DONE
+    else:
+        (report,) = _mined(desk, _single(ledger, form, sent), form.role)
+        assert report.outcome == Outcome.DONE
 
 
 @pytest.mark.parametrize("single", FORMS)

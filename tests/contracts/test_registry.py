@@ -50,6 +50,8 @@ def test_numbers_accounts_and_terms_are_read_back(chain: Chain) -> None:
         ("registerPayer", "REGISTRAR_ROLE"),
         ("suspendPayer", "REGISTRAR_ROLE"),
         ("rotatePayerAccount", "REGISTRAR_ROLE"),
+        ("quarantine", "REGISTRAR_ROLE"),
+        ("lift", "REGISTRAR_ROLE"),
         ("publishPolicy", "POLICY_PUBLISHER_ROLE"),
         ("pause", "PAUSER_ROLE"),
         ("unpause", "PAUSER_ROLE"),
@@ -69,6 +71,8 @@ def test_a_call_is_refused_without_its_role(
         "registerPayer": (1, someone),
         "suspendPayer": (1, True),
         "rotatePayerAccount": (1, chain.accounts["basic"], someone),
+        "quarantine": (1, 1, 1, digest("reason")),
+        "lift": (1, 1, 1),
         "publishPolicy": (digest("policy"), 0),
     }.get(call, ())
     role = chain.view(functions[role_name]())
@@ -189,6 +193,43 @@ def test_pause_and_unpause_are_not_repeated(chain: Chain) -> None:
     chain.send(functions.unpause(), "pauser")
     paused, at = chain.view(functions.pauseState())
     assert (paused, at) == (False, chain.tester.get_block_by_number("latest")["timestamp"])
+
+
+def test_administration_goes_on_while_intake_is_paused(chain: Chain) -> None:
+    functions, accounts = chain.registry.functions, chain.accounts
+    successor = chain.deploy_successor()
+    chain.send(functions.pause(), "pauser")
+    spare, other = accounts["hospital_spare"], accounts["basic_spare"]
+    for function, role in (
+        (functions.changeInstitutionTerms(1, *_terms(chain)), "registrar"),
+        (functions.suspendInstitution(2, True), "registrar"),
+        (functions.rotateInstitutionAccount(1, accounts["hospital"], spare), "registrar"),
+        (functions.rotatePayerAccount(1, accounts["basic"], other), "registrar"),
+        (functions.suspendPayer(2, True), "registrar"),
+        (functions.registerPayer(2, accounts["stranger"]), "registrar"),
+        (functions.quarantine(1, 1, 9, digest("reason")), "registrar"),
+        (functions.lift(1, 1, 9), "registrar"),
+        (functions.publishPolicy(digest("policy"), 0), "publisher"),
+        (functions.retireLedger(successor.address), "admin"),
+    ):
+        chain.send(function, role)
+    assert chain.view(functions.pauseState()) == [True, 0]
+
+
+def test_a_pending_admin_or_a_stranger_does_not_take_over(chain: Chain) -> None:
+    functions = chain.registry.functions
+    new, stranger = chain.accounts["stranger"], chain.accounts["mutual"]
+    with expect_revert(chain.registry, "AccessControlUnauthorizedAccount", stranger, bytes(32)):
+        chain.view(functions.beginDefaultAdminTransfer(stranger), "mutual")
+    chain.send(functions.beginDefaultAdminTransfer(new), "admin")
+    chain.travel(chain.now() + ADMIN_DELAY + 1)
+    chain.tester.mine_block()
+    with expect_revert(chain.registry, "AccessControlInvalidDefaultAdmin", stranger):
+        chain.view(functions.acceptDefaultAdminTransfer(), "mutual")
+    chain.send(functions.cancelDefaultAdminTransfer(), "admin")
+    with expect_revert(chain.registry, "AccessControlInvalidDefaultAdmin", new):
+        chain.view(functions.acceptDefaultAdminTransfer(), "stranger")
+    assert chain.view(functions.defaultAdmin()) == chain.accounts["admin"]
 
 
 def test_terms_can_be_changed_and_the_code_cannot(chain: Chain) -> None:
