@@ -278,6 +278,10 @@ class ClaimRepository:
         ).first()
         return None if row is None else _claim(row)
 
+    def newest(self) -> str:
+        """The greatest claim id, which changes when a claim is made; empty at first."""
+        return self._connection.execute(sa.select(sa.func.max(claim.c.id))).scalar() or ""
+
     def open_ids(self, limit: int = 500) -> list[tuple[str, str]]:
         """(claim id, person id) of claims that still have a step to make, oldest first."""
         rows = self._connection.execute(

@@ -1,0 +1,98 @@
+"""The worker's loop between two passes: what wakes it, and how often it renews its lease."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+import sqlalchemy as sa
+
+from backend.adapters.database.tables import lease
+from backend.domain.ledger import IntentKind
+from backend.entrypoints import anchor_worker
+from backend.entrypoints.anchor_worker import Step, Worker
+from tests.integration.anchoring.network import CUSTODIAL, TestNetwork, leaf
+
+LONG = 30.0
+
+
+def test_an_idle_worker_wakes_when_an_intent_is_enqueued(
+    network: TestNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(anchor_worker, "PAUSE_SECONDS", LONG)
+    worker = Worker(network.services)
+    other = threading.Timer(0.3, lambda: network.want_anchor(CUSTODIAL, [leaf(CUSTODIAL, 1)]))
+    began = time.monotonic()
+    other.start()
+    worker._pause(worker._newest())
+    waited = time.monotonic() - began
+    other.join()
+    assert 0.25 < waited < LONG / 2
+
+
+def test_what_was_enqueued_during_the_pass_is_not_slept_over(
+    network: TestNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(anchor_worker, "PAUSE_SECONDS", LONG)
+    worker = Worker(network.services)
+    before = worker._newest()
+    network.want(IntentKind.EXPIRE, {}, network.payer_account(1), "expire:1")
+    began = time.monotonic()
+    worker._pause(before)
+    assert time.monotonic() - began < LONG / 2
+
+
+def test_an_idle_worker_sleeps_for_its_pause_and_ends_at_once_when_told(
+    network: TestNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(anchor_worker, "PAUSE_SECONDS", 0.2)
+    worker = Worker(network.services)
+    began = time.monotonic()
+    worker._pause(worker._newest())
+    assert time.monotonic() - began >= 0.2
+    monkeypatch.setattr(anchor_worker, "PAUSE_SECONDS", LONG)
+    worker.stop.set()
+    worker._pause(worker._newest())
+    assert time.monotonic() - began < LONG / 2
+
+
+def test_the_lease_is_renewed_when_a_quarter_has_passed_and_not_each_time(
+    network: TestNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def expires() -> object:
+        with network.services.engine.connect() as connection:
+            chosen = sa.select(lease.c.expires_at).where(lease.c.name == "worker")
+            return connection.execute(chosen).scalar_one()
+
+    worker = Worker(network.services)
+    worker.run_once()
+    first = expires()
+    worker.run_once()
+    assert expires() == first
+    monkeypatch.setattr(worker, "_renew_at", time.monotonic())
+    worker.run_once()
+    assert expires() != first
+
+
+def test_a_worker_whose_lease_was_taken_meanwhile_becomes_a_standby_at_its_renewal(
+    network: TestNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(anchor_worker, "STANDBY_SECONDS", 0)
+    first, second = Worker(network.services), Worker(network.services)
+    first.run_once()
+    with network.services.work() as work:
+        work.accounts.release_all(first.deps.owner)
+        work.commit()
+    second.run_once()
+    first._renew_at = 0.0
+    network.want_anchor(CUSTODIAL, [leaf(CUSTODIAL, 1)])
+    assert first.run_once() == 0
+    assert first._lease is None
+
+
+def test_a_step_that_left_something_undone_is_due_at_once(network: TestNetwork) -> None:
+    worker = Worker(network.services)
+    full, part = Step("full", lambda: 3, LONG, 3), Step("part", lambda: 2, LONG, 3)
+    assert (worker._run(full), worker._run(part)) == (3, 2)
+    assert (full.is_due(), part.is_due()) == (True, False)
