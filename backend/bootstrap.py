@@ -121,6 +121,8 @@ class Services:
         try:
             head = self.ledger.head()
             report["ledger"] = {"head": head.number, "final": self.ledger.final_number()}
+        except sa.exc.SQLAlchemyError:  # which network it is stands in the database
+            report["ledger"] = "unknown"
         except LedgerUnavailableError:
             # Uploads and submissions are still accepted, so this is late, not unready.
             report["ledger"] = "unavailable"
@@ -128,21 +130,9 @@ class Services:
 
     def metrics(self) -> str:
         """The figures of :meth:`readiness` in the Prometheus text format."""
-        lines: list[str] = []
-        for name, value in _flatten("yichu", self.readiness()):
-            lines.append(f"{name} {value}")
-        return "\n".join(lines) + "\n"
+        from backend.service_layer.metrics_text import to_prometheus
 
-
-def _flatten(prefix: str, value: Any) -> list[tuple[str, float]]:
-    if isinstance(value, dict):
-        pairs = []
-        for key, part in value.items():
-            pairs += _flatten(f"{prefix}_{str(key).replace('-', '_')}", part)
-        return pairs
-    if isinstance(value, bool | int | float):
-        return [(prefix, float(value))]
-    return []
+        return to_prometheus(self.readiness())
 
 
 def build_services(settings: Settings | None = None) -> Services:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
+from backend.domain.ledger import IntentState
 from backend.service_layer.anchoring.behind import BEHIND
 from backend.service_layer.anchoring.model import TransactionRecord, TransactionState
 from backend.service_layer.ports import BlockStamp
 
 #: Alarms whose detail says why nothing moves, and names no person, bill or address.
 _LATE: Final = ("chain-stalled", "probe-not-included")
+
+_UNSENT: Final = str(IntentState.QUEUED)
 
 
 class _Outbox(Protocol):
@@ -68,7 +72,13 @@ def status(work: StatusWork, now: dt.datetime) -> dict[str, Any]:
             state: max(0.0, round((now - oldest).total_seconds(), 1))
             for state, (_, oldest) in backlog.items()
         },
+        "oldest_unsent_seconds": (
+            max(0.0, round((now - backlog[_UNSENT][1]).total_seconds(), 1))
+            if _UNSENT in backlog
+            else 0.0
+        ),
         "pending_nonces": len(pending),
+        "pending_by_account": dict(Counter(record.account for record in pending)),
         "last_block": 0 if cursor is None else cursor.number,
         "last_block_age_seconds": (
             0.0 if cursor is None else max(0.0, round((now - cursor.at).total_seconds(), 1))
