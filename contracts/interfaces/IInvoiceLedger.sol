@@ -331,8 +331,8 @@ interface IInvoiceLedger {
     /// `KindRefused`, `BadLeaf`, `KindNotForBasic`, `NothingLeft`, `BadDeadline` (after now, within
     /// `MAX_LOCK_SECONDS`), `SecondKeyBound`, `BadBatch`, `Quarantined`, `ForeignLeaf`, `BadProof`.
     /// `BoundElsewhere` also answers for a bill whose key is the second key of a bound bill.
-    /// Effect: binds the leaf where the slot is not bound (total, paid = borne, second key marked
-    /// alias), sets counter, open payer, deadline. Emits `Lodged`.
+    /// Effect: binds the leaf where the slot is not bound (total, paid = borne), marks the second key
+    /// alias, sets counter, open payer, deadline. Emits `Lodged`.
     function lodge(BatchRef calldata batch, LodgeItem calldata item) external;
 
     /// @notice Pays `amount` fen (0 is allowed) on the caller's open claim and closes it.
@@ -465,7 +465,7 @@ interface IInvoiceLedger {
     /// `Suspended`, `BoundElsewhere` (the paper key's slot is no paper of this leaf, or the e-bill is
     /// not bound to it), `Repeated` (returned before), `KindRefused`, `BadLeaf`, `BadBatch`,
     /// `ForeignLeaf`, `BadProof`. Goes on while paused and in a quarantined batch. Effect: clears `on
-    /// paper` of the e-bill, which stays pinned, and marks the paper's slot `void`. Emits `Returned`.
+    /// paper` of the e-bill, pins it, and marks the paper's slot `void`. Emits `Returned`.
     function returnPaper(BatchRef calldata batch, PaperItem calldata item) external;
 
     /// @notice `supplement` for many items.

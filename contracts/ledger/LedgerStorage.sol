@@ -96,12 +96,14 @@ abstract contract LedgerStorage is IInvoiceLedger {
 
     /// @dev Binds the leaf in memory and marks its second key in storage.
     function _bind(Slot slot_, uint48 leafRef, Leaf calldata leaf) internal returns (Slot) {
-        if (leaf.secondKey != 0) {
-            _slots[leaf.secondKey].slot =
-                _read(leaf.secondKey).bound(leafRef, 0, 0).withFlags(ALIAS);
-            _primaryKeys[leaf.secondKey] = leaf.invoiceKey;
-        }
+        _markSecondKey(leafRef, leaf);
         return slot_.bound(leafRef, leaf.total, leaf.borne);
+    }
+
+    function _markSecondKey(uint48 leafRef, Leaf calldata leaf) internal {
+        if (leaf.secondKey == 0) return;
+        _slots[leaf.secondKey].slot = _read(leaf.secondKey).bound(leafRef, 0, 0).withFlags(ALIAS);
+        _primaryKeys[leaf.secondKey] = leaf.invoiceKey;
     }
 
     /// @dev What a batch reference opens: the code of the issuer in the high half and, in bit 0,

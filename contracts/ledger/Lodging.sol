@@ -53,11 +53,13 @@ abstract contract Lodging is LedgerChecks {
         bar = _lodgeBar(slot_, who, leafRef, item);
         if (bar != 0) return bar;
         bool binds = slot_.leafReference() == 0;
-        if (binds && _isSecondKeyBound(leaf)) return uint256(Outcome.SecondKeyBound);
+        if (_isSecondKeyBound(leaf)) return uint256(Outcome.SecondKeyBound);
         if (_isQuarantined(opened)) return uint256(Outcome.Quarantined);
         bar = _proofBar(batch, opened, leaf, item.leafIndex, item.proof);
         if (bar != 0) return bar;
         if (binds) slot_ = _bind(slot_, leafRef, leaf);
+        // A ruling may have freed the second key of a pinned bill; under a claim it is held again.
+        else _markSecondKey(leafRef, leaf);
         uint32 deadline = item.deadline;
         slot_ = slot_.locked(who.payer, item.counter, deadline);
         entry.slot = slot_;

@@ -68,9 +68,9 @@ abstract contract Rulings is LedgerChecks {
         if (flags & ~_RULING_FLAGS != 0) return uint256(Outcome.BadFlags);
         bar = _rulingBar(slot_, item.leaf.invoiceKey);
         if (bar != 0) return bar;
-        if (slot_.leafReference() == leafRef && slot_.flags() & ~MOVED == flags) {
-            return uint256(Outcome.Repeated);
-        }
+        // A place where no leaf can be has no reference, and is not what an unbound slot is bound to.
+        bool isThere = leafRef != 0 && slot_.leafReference() == leafRef;
+        if (isThere && slot_.flags() & ~MOVED == flags) return uint256(Outcome.Repeated);
         bar = _leafBar(item.leaf);
         if (bar != 0) return bar;
         if (_isSecondKeyBound(item.leaf)) return uint256(Outcome.SecondKeyBound);

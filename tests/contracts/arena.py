@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from itertools import pairwise
 from typing import Any, Protocol
@@ -132,6 +132,7 @@ class Arena:
         self.registry = deepcopy(registry)
         self.batches = batches
         self.now = calls.start
+        self.trace: Callable[[object], None] = _unheard
         self.seen: Seen = Counter() if seen is None else seen
         self.ledgers: dict[str, Ledger] = {}
         before = None
@@ -161,6 +162,12 @@ class Arena:
         """What the ledger in force holds on a key."""
         return self.ledgers[self.present].slot(key)
 
+    def depth(
+        self, function: str, refs: tuple[Any, ...], item: tuple[Any, ...], sender: str
+    ) -> int:
+        """How many checks of the model an item would pass in the ledger in force."""
+        return self.ledgers[self.present].depth(function, refs, item, sender, self.now + 1)
+
     # ------------------------------------------------------------------------------- calls
 
     def pass_time(self, seconds: int) -> None:
@@ -172,6 +179,7 @@ class Arena:
         """A call on one invoice or more, to the ledger in force unless another is named."""
         ledger = ledger or self.present
         self.now += 1
+        self.trace((ledger, function, arguments, sender, self.now))
         before = {key: self.slot(key) for key in KEYS}
         expected = _answer(self.ledgers[ledger].run, function, arguments, sender, self.now)
         found = self._send(ledger, function, arguments, sender)
@@ -191,6 +199,7 @@ class Arena:
         """Anchor a batch."""
         ledger = ledger or self.present
         self.now += 1
+        self.trace((ledger, "anchor", arguments, sender, self.now))
         expected = _answer(self.ledgers[ledger].anchor, arguments, sender, self.now)
         found = self._send(ledger, "anchor", arguments, sender)
         if not isinstance(found, Reverted):
@@ -205,6 +214,7 @@ class Arena:
     def registry_call(self, function: str, arguments: tuple[Any, ...], sender: str) -> None:
         """A call on the registry; accounts and ledgers are named by role and name."""
         self.now += 1
+        self.trace((function, arguments, sender, self.now))
         before = {key: self.slot(key) for key in KEYS}
         expected = _answer(self.registry.call, function, arguments, sender, self.now)
         addressed = tuple(
@@ -241,8 +251,9 @@ class Arena:
     def _check(self, before: dict[bytes, Slot], reports: list[Report]) -> None:
         places = [(name, key) for name in self.ledgers for key in KEYS]
         for (name, key), stored in zip(places, self.calls.stored_slots(places), strict=True):
-            expected = self.ledgers[name].slots.get(key, Slot()).word
-            assert stored == expected, f"slot of {NAMES[key]} in {name}"
+            slot = self.ledgers[name].slots.get(key, Slot())
+            what = f"slot of {NAMES[key]} in {name}: contract {stored:#x}, model {slot}"
+            assert stored == slot.word, what
         for report in reports:
             if report.outcome == Outcome.DONE and report.call in (Call.SETTLE, Call.SUPPLEMENT):
                 self._paid[report.key] += report.value
@@ -300,6 +311,10 @@ class Arena:
 
     def _view(self, contract: str, function: str, *arguments: Any) -> Any:
         return self.calls.view(contract, function, *arguments, now=self.now)
+
+
+def _unheard(_call: object) -> None:
+    """Nobody follows the run."""
 
 
 def _answer(function: Any, *arguments: Any) -> Any:

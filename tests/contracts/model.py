@@ -112,6 +112,25 @@ class Ledger(Books):
             reports.append(_report(place, item, effect))
         return reports
 
+    def depth(
+        self, function: str, refs: tuple[Any, ...], content: tuple[Any, ...], sender: str, now: int
+    ) -> int:
+        """How many checks an item would pass; -1 when the caller may not call at all."""
+        call = CALLS[function]
+        try:
+            who = self._caller(call, sender, now)
+        except Reverted:
+            return -1
+        item = self._item(call, who, tuple(Ref(*ref) for ref in refs), content, now)
+        if item.leaf and not item.ref:
+            return 0
+        passed = 0
+        for check in CHECKS[call](self, item):
+            if check[0]:
+                return passed
+            passed += 1
+        return passed
+
     def _caller(self, call: Call, sender: str, now: int) -> Who:
         registry = self.registry
         retired = registry.in_force(now) != self.generation

@@ -141,7 +141,8 @@ def _lodge(books: Books, item: Item) -> Effect:
     assert item.leaf is not None
     slot, deadline = item.slot, item.content[4]
     if not slot.reference:
-        slot = books.bind(slot, item.reference, item.leaf)
+        slot = slot.bound(item.reference, item.leaf)
+    books.mark_second(item.reference, item.leaf)
     slot = replace(slot, payer=item.who.payer, counter=item.counter, deadline=deadline)
     books.slots[item.key] = slot
     return Effect("Lodged", slot, deadline)
@@ -402,7 +403,7 @@ def _return_checks(books: Books, item: Item) -> Checks:
 @_effect(Call.RETURN)
 def _return(books: Books, item: Item) -> Effect:
     paper_key = item.content[1]
-    slot = replace(item.slot, flags=item.slot.flags & ~ON_PAPER)
+    slot = replace(item.slot, flags=item.slot.flags & ~ON_PAPER | PINNED)
     books.slots[item.key] = slot
     books.slots[paper_key] = books.slot(paper_key).flagged(VOID)
     return Effect("Returned", slot, rest={"paperKey": paper_key})
