@@ -449,8 +449,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    folder = Path(os.environ.get("YICHU_NETWORK_FOLDER", "") or ROOT / "var" / "network")
-    parser.add_argument("--folder", type=Path, default=folder, help="default: var/network")
+    kept = ROOT / "var" / "network"
+    parser.add_argument("--folder", type=Path, default=kept, help="default: var/network")
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("build", "down", "heal", "hold", "release", "status"):
         commands.add_parser(name)

@@ -128,7 +128,7 @@ class CliqueFinality:
             accounts = clique.checkpoint_signers(checkpoint)
         except HeaderError as error:
             raise HeaderError(
-                f"{error.en}: YICHU_FINALITY=clique:EPOCH must name the epoch of the network"
+                f"{error.reason}: YICHU_FINALITY=clique:EPOCH must name the epoch of the network"
             ) from error
         self._next_signers = clique.Signers(accounts)
         if number:  # the genesis is sealed by nobody
@@ -225,5 +225,5 @@ def _checked(header: Header) -> Header:
 
 def _unavailable(error: HeaderError) -> LedgerUnavailableError:
     return LedgerUnavailableError(
-        f"无法判断终局：{error.zh}", f"finality cannot be judged: {error.en}"
+        f"无法判断终局：{error.reason}", f"finality cannot be judged: {error.reason}"
     )

@@ -42,6 +42,7 @@ class HeaderError(DomainError):
 
     def __init__(self, en: str) -> None:
         super().__init__(f"区块头无法采信：{en}", f"a block header cannot be believed: {en}")
+        self.reason = en
 
 
 @dataclass(frozen=True, slots=True)
