@@ -44,8 +44,8 @@ _GAS_ITEM: Final[Mapping[IntentKind, int]] = {
     IntentKind.RULE: 240_000,
     IntentKind.SUPPLEMENT: 90_000,
     IntentKind.RECOVER: 90_000,
-    IntentKind.EXCHANGE: 240_000,
-    IntentKind.RETURN: 160_000,
+    IntentKind.EXCHANGE: 180_000,
+    IntentKind.RETURN: 100_000,
 }
 GAS_TRANSFER: Final = 21_000
 _LEGACY_FIELDS: Final = 9
