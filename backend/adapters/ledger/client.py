@@ -79,22 +79,23 @@ class LedgerClient:
         """Raise unless an endpoint is on the deployment's network with its code (T14)."""
         expected = self.deployment()
         place = hex(expected.block_number)
-        try:
-            chain_id, genesis, registry_code, ledger_code, height, logs = endpoint.post(
-                [
-                    ("eth_chainId", []),
-                    ("eth_getBlockByNumber", ["0x0", False]),
-                    ("eth_getCode", [expected.registry, "latest"]),
-                    ("eth_getCode", [expected.invoice_ledger, "latest"]),
-                    ("eth_blockNumber", []),
-                    (
-                        "eth_getLogs",
-                        [{"address": expected.registry, "fromBlock": place, "toBlock": place}],
-                    ),
-                ]
-            )
-        except RPCError as error:
-            raise endpoint.failed(f"it does not say who it is: {error.message}") from error
+        answers = endpoint.post_each(
+            [
+                ("eth_chainId", []),
+                ("eth_getBlockByNumber", ["0x0", False]),
+                ("eth_getCode", [expected.registry, "latest"]),
+                ("eth_getCode", [expected.invoice_ledger, "latest"]),
+                ("eth_blockNumber", []),
+                (
+                    "eth_getLogs",
+                    [{"address": expected.registry, "fromBlock": place, "toBlock": place}],
+                ),
+            ]
+        )
+        for answer in answers[:-1]:
+            if isinstance(answer, RPCError):
+                raise endpoint.failed(f"it does not say who it is: {answer.message}")
+        chain_id, genesis, registry_code, ledger_code, height, logs = answers
         with _reading():
             pairs = (
                 ("chain id", expected.chain_id, _quantity(chain_id)),
@@ -102,12 +103,14 @@ class LedgerClient:
                 ("registry code", expected.registry_code_hash, keccak(_unhex(registry_code))),
                 ("ledger code", expected.invoice_ledger_code_hash, keccak(_unhex(ledger_code))),
                 # The registry's constructor emits events: they are in the deployment block.
-                ("deployment block", True, bool(logs)),
+                ("deployment block", True, bool(logs) and not isinstance(logs, RPCError)),
             )
             head = _quantity(height)
         differing = [name for name, want, have in pairs if want != have]
         if differing[:1] not in ([], ["chain id"], ["genesis"]) and head < expected.block_number:
             raise endpoint.failed(f"it is still at block {head}, before the contracts")
+        if differing == ["deployment block"] and isinstance(logs, RPCError):
+            raise endpoint.failed(f"it gives no event logs: {logs.message}")
         if differing:
             is_missing = differing[0].endswith("code") and "0x" in (registry_code, ledger_code)
             how = f"{differing[0]} {'is missing' if is_missing else 'differs'}"
