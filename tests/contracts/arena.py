@@ -14,7 +14,7 @@ from web3.contract import Contract
 from tests.contracts.bills import ALIAS, ZERO, Batch, Bill, Call, Desk, Outcome, Report, take_apart
 from tests.contracts.chain import CLINIC_CODE, HOSPITAL_CODE, POLICY, RETIREMENT_DELAY, Chain
 from tests.contracts.direct import CallReverted, Event
-from tests.contracts.model import Ledger
+from tests.contracts.model import CALLS, Ledger
 from tests.contracts.model_registry import Account, Institution, ModelRegistry, Reverted
 from tests.contracts.model_state import Slot
 
@@ -142,10 +142,10 @@ class Arena:
             self.ledgers["first"].heads[batch.institution, batch.sequence] = batch.head
         self._names = {address: name for name, address in calls.addresses.items()}
         self._names[NO_ACCOUNT] = ""
-        self._leaves = {
-            batch.reference(index): bill
-            for batch in batches
-            for index, bill in enumerate(batch.bills)
+        self.places = {
+            batch.reference(index): (number, index)
+            for number, batch in enumerate(batches)
+            for index in range(len(batch.bills))
         }
         # What the events say was paid: by key and payer, settlements and supplements.
         self._settlements: Counter[tuple[bytes, int]] = Counter()
@@ -190,8 +190,10 @@ class Arena:
         for report in reports:
             self.seen[report.call.name, report.outcome.name] += 1
         if isinstance(found, Reverted):
-            name = Outcome(found.arguments[0]).name if found.error == "LedgerRefused" else ""
-            self.seen[function, name or found.error] += 1
+            if found.error == "LedgerRefused":
+                self.seen[CALLS[function].name, Outcome(found.arguments[0]).name] += 1
+            else:
+                self.seen[function, found.error] += 1
         self._check(before, reports)
         return reports
 
@@ -235,6 +237,8 @@ class Arena:
                 self._names.get(value, value) if isinstance(value, str) else value
                 for value in reverted.arguments
             ]
+            if reverted.error == "LedgerRefused":
+                named[0] = Outcome(reverted.arguments[0])
             if reverted.error == "AccessControlUnauthorizedAccount":
                 named[1] = ROLE_NAMES[reverted.arguments[1]]
             return Reverted(reverted.error, *named)
@@ -244,7 +248,9 @@ class Arena:
             expected = (expected.error, *expected.arguments)
         if isinstance(found, Reverted):
             found = (found.error, *found.arguments)
-        assert found == expected, f"{what}:\ncontract {found}\nmodel    {expected}"
+        if found != expected:
+            both = f"contract {shown(found)}\nmodel    {shown(expected)}"
+            raise AssertionError(f"{what}:\n{both}")
 
     # ------------------------------------------------------------------------------- invariants
 
@@ -272,7 +278,8 @@ class Arena:
         if slot.flags & ALIAS or not slot.reference:
             return
         assert slot.paid <= slot.total, "more was paid than the bill's total"
-        bill = self._leaves[slot.reference]
+        number, index = self.places[slot.reference]
+        bill = self.batches[number].bills[index]
         if bill.key != key:  # a paper bill's slot holds the leaf of its e-bill
             assert not slot.payer and not slot.settled, "a paper bill was claimed"
             return
@@ -311,6 +318,23 @@ class Arena:
 
     def _view(self, contract: str, function: str, *arguments: Any) -> Any:
         return self.calls.view(contract, function, *arguments, now=self.now)
+
+
+def shown(value: object) -> str:
+    """A call or an answer for reading: keys by name, other bytes shortened."""
+    match value:
+        case bytes():
+            return NAMES.get(value) or (value.hex()[:8] if any(value) else "0")
+        case Outcome() | Call():
+            return value.name
+        case Report():
+            fields = ((name, getattr(value, name)) for name in Report.__dataclass_fields__)
+            return f"{value.name}({', '.join(f'{n}={shown(v)}' for n, v in fields if v)})"
+        case dict():
+            return "{" + ", ".join(f"{key}: {shown(item)}" for key, item in value.items()) + "}"
+        case list() | tuple():
+            return "(" + ", ".join(shown(item) for item in value) + ")"
+    return repr(value)
 
 
 def _unheard(_call: object) -> None:

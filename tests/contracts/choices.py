@@ -11,7 +11,7 @@ from random import Random
 from typing import Any, NamedTuple, TypeVar
 
 from tests.contracts.arena import KEYS, LEDGERS, Arena
-from tests.contracts.bills import ON_PAPER, PINNED, REVERSED, VOID, digest
+from tests.contracts.bills import IS_PAPER, ON_PAPER, PINNED, REVERSED, VOID, digest
 from tests.contracts.chain import DAY, POLICY
 from tests.contracts.model_state import ZERO, Slot
 
@@ -89,8 +89,8 @@ class Choices:
         make = {
             "lodge": self._lodge,
             "supersede": self._supersede,
-            "exchangeToPaper": self._paper,
-            "returnPaper": self._paper,
+            "exchangeToPaper": self._exchange,
+            "returnPaper": self._return,
         }.get(function, self._withdraw)
         tries = self._tries(function, chance, make)
         ledger = self._ledger(chance)
@@ -233,7 +233,8 @@ class Choices:
         elif fault == "root":
             ref[3] = digest("another root")
         elif fault == "leaf":
-            leaf[6] += 1
+            field, value = chance.choice([(1, 3), (6, leaf[6] + 1), (7, leaf[6] + 1)])
+            leaf[field] = value
         elif fault == "place":
             at += 200
         elif fault == "unknown":
@@ -302,10 +303,20 @@ class Choices:
         ref, proof = self._proved(chance, place, at)
         return Try(sender or self._issuer(chance, place[0]), (ref,), proof)
 
-    def _paper(self, chance: Random, at: int, sender: str) -> Try:
+    def _exchange(self, chance: Random, at: int, sender: str) -> Try:
         place = chance.choice(PLACES)
         ref, proof = self._proved(chance, place, at)
         paper = chance.choice([*KEYS[4:], *KEYS[4:], *KEYS[4:], *KEYS, ZERO])
+        return Try(sender or self._issuer(chance, place[0]), (ref,), (proof, paper))
+
+    def _return(self, chance: Random, at: int, sender: str) -> Try:
+        """Mostly of a paper bill that there is."""
+        place, paper = chance.choice(PLACES), chance.choice(KEYS)
+        papers = [key for key in KEYS if self.arena.slot(key).flags & IS_PAPER]
+        if papers and chance.random() < 0.85:
+            paper = chance.choice(papers)
+            place = self.arena.places[self.arena.slot(paper).reference]
+        ref, proof = self._proved(chance, place, at)
         return Try(sender or self._issuer(chance, place[0]), (ref,), (proof, paper))
 
     # ------------------------------------------------------------------------------- registry

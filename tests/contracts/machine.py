@@ -13,7 +13,7 @@ from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from tests.contracts.arena import Arena
+from tests.contracts.arena import Arena, shown
 from tests.contracts.choices import Choices
 
 NUMBER = st.integers(0, 2**32 - 1)
@@ -28,13 +28,26 @@ def state_machine(
         def __init__(self) -> None:
             super().__init__()
             self.arena = make_arena()
-            self.arena.trace = note
+            self.arena.trace = _tell
             self.choices = Choices(self.arena)
 
         def teardown(self) -> None:
             leave(self.arena)
 
     return Machine
+
+
+def _tell(call: object) -> None:
+    """Hypothesis prints notes for the run that it reports, and only then."""
+    note(_Call(call))
+
+
+class _Call:
+    def __init__(self, call: object) -> None:
+        self._call = call
+
+    def __repr__(self) -> str:
+        return shown(self._call)
 
 
 class LedgerMachine(RuleBasedStateMachine):
