@@ -42,6 +42,7 @@ GLANCE_SECONDS: Final = 0.025
 STANDBY_SECONDS: Final = 1.0
 WATCH_SECONDS: Final = 1.0
 AUDIT_SECONDS: Final = 5.0
+RENEW_SECONDS: Final = 600.0
 PROBE_KEY: Final = "probe"  # a keystore whose account may do nothing on the ledger
 BACK_OFF_SECONDS_MAX: Final = 30.0
 _logger = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class Step:
 def build_steps(services: Services, deps: Anchoring) -> list[Step]:
     """The steps in their order; claims read the outcomes that the follower has just written."""
     from backend.service_layer.claims.advance import advance_claims
+    from backend.service_layer.claims.renewal import renew_locks
     from backend.service_layer.intake.form_batches import BATCHES_A_PASS, form_batches
 
     settings = services.settings
@@ -93,6 +95,7 @@ def build_steps(services: Services, deps: Anchoring) -> list[Step]:
         Step("follow", lambda: follow(deps)),
         Step("finality", lambda: advance_finality(deps)),
         Step("claims", lambda: advance_claims(services)),
+        Step("renew-locks", lambda: renew_locks(services), RENEW_SECONDS),
         Step("watch", lambda: watch(deps, seen), WATCH_SECONDS),
         Step("audit", lambda: audit_final(deps, place), AUDIT_SECONDS),
     ]

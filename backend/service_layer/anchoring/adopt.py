@@ -34,6 +34,7 @@ from backend.service_layer.ports import LedgerUnavailableError
 
 _OPEN: Final = tuple(state for state in IntentState if state is not IntentState.FINAL)
 _CLAIM_CALLS: Final = frozenset(("lodge", "settle", "release", "renew"))
+_PAYER_CALLS: Final = _CLAIM_CALLS | {"supplement", "recover"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,7 @@ def _adopt_event(
         return Line("agrees", describe(event), "it changed nothing")
     if event.call == "anchor":
         return _adopt_batch(deps, work, parties, event, at)
-    if event.call in _CLAIM_CALLS or event.call == "expire":
+    if event.call in _PAYER_CALLS:
         return adopters.claim(work, event, at)
     return adopters.bill(work, event)
 

@@ -20,7 +20,7 @@ from backend.service_layer.ports import BlockStamp
 BEHIND: Final = "database-behind-chain"
 SUBJECT: Final = "chain"
 _STAMPS_CHECKED: Final = 10_000
-_ISSUER_CALLS: Final = frozenset(("supersede", "void", "reverse"))
+_ISSUER_CALLS: Final = frozenset(("supersede", "void", "reverse", "exchange", "return"))
 
 
 class DatabaseBehindChainError(ConflictError):
@@ -140,7 +140,10 @@ def is_known(work: AnchoringWork, tx_hash: bytes) -> bool:
 
 
 def concerns(event: LedgerEvent, parties: Parties) -> bool:
-    """Whether an event was caused by our payer or by one of our institutions."""
+    """Whether an event was caused by our payer or by one of our institutions. Anybody may expire a
+    lock: that says nothing about us, and must not stop us."""
+    if event.call == "expire":
+        return False
     if event.call == "anchor":
         return event.values["institution"] in parties.institutions
     if event.call in _ISSUER_CALLS:

@@ -14,7 +14,7 @@ again after the backup is the one that the bank knows. A claim that was lost has
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from backend.domain.claim import ClaimState, Stage, StageOutcome
@@ -39,6 +39,7 @@ from verifier.errors import VerificationError
 
 LOST_CLAIM: Final = "claim-lost"
 DIFFERS: Final = "settlement-differs"
+PAYMENT: Final = "payment-unknown"
 BY_LEDGER: Final = "ledger"
 _MISTAKEN: Final = 4  # ReleaseReason.Mistaken of the contract
 _UNLODGED: Final = (
@@ -59,8 +60,8 @@ _BYTES: Final = ("decision_fingerprint", "policy_hash")
 
 def adopt_claim_event(deps: ClaimServices, work: Any, event: LedgerEvent, at: dt.datetime) -> Line:
     """Bring the claim of an event to the state that the event shows, or keep a case."""
-    if event.call == "expire":
-        return Line("agrees", describe(event), "the lock is read from the ledger")
+    if event.call not in _STEPS:
+        return _keep_payment(work, event, at)
     case_id = _case_id(event)
     case = work.reconciliation.case(case_id)
     if case is not None and case.resolved_at is None:
@@ -81,14 +82,20 @@ def _keep(
     return Line("case", describe(event), f"{kind}: no claim here can be shown to be it")
 
 
+def _keep_payment(work: Any, event: LedgerEvent, at: dt.datetime) -> Line:
+    """A supplement or a recovery of ours that nothing here has asked for: a person looks."""
+    case_id = f"{event.call}:{event.key.hex()}:{event.block_number}:{event.log_index}"
+    open_case(work, case_id, PAYMENT, _to_json(event, at))
+    return Line("case", describe(event), f"{event.values['value']} fen, unknown here")
+
+
 def _adopt(deps: ClaimServices, work: Any, event: LedgerEvent, at: dt.datetime) -> Line | None:
     """A line when the event was adopted or agrees, None when it cannot be."""
     claim = _claim_of(work, event)
     if claim is None:
         return None
     work.people.lock(claim.person_id)
-    step = {"lodge": _lodge, "settle": _settle, "release": _release, "renew": _renew}[event.call]
-    return step(deps, work, claim, event, at)
+    return _STEPS[event.call](deps, work, claim, event, at)
 
 
 def _claim_of(work: Any, event: LedgerEvent) -> Claim | None:
@@ -304,6 +311,13 @@ def _release(
     )
     return Line("adopted", describe(event), f"claim {claim.number} was released")
 
+
+_STEPS: Final[Mapping[str, Callable[..., Line | None]]] = {
+    "lodge": _lodge,
+    "settle": _settle,
+    "release": _release,
+    "renew": _renew,
+}
 
 # --- cases ------------------------------------------------------------------------------------
 

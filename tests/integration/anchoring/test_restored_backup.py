@@ -257,6 +257,7 @@ def reconcile_is_refused_while_a_worker_runs(town: Town) -> bool:
     return done.exit_code == 1 and "a worker is at work" in done.output
 
 
+@pytest.mark.slow
 def test_new_claim_on_a_locked_bill_takes_over_the_lock(town: Town, tmp_path: Path) -> None:
     """The submission was lost, the citizen touches again before anybody looks."""
     person = town.person()
@@ -302,6 +303,7 @@ def test_released_claim_is_refused_here_too(town: Town, tmp_path: Path) -> None:
     town.close()
 
 
+@pytest.mark.slow
 def test_worker_takes_the_check_again_when_it_takes_the_lease_over(
     town: Town, tmp_path: Path
 ) -> None:
@@ -364,6 +366,7 @@ def test_payouts_are_held_and_said_to_wait_until_the_chain_is_adopted(
     town.close()
 
 
+@pytest.mark.slow
 def test_reconcile_that_was_stopped_in_the_middle_is_finished_by_the_next(
     town: Town, tmp_path: Path
 ) -> None:
@@ -406,8 +409,10 @@ def test_reconcile_that_was_stopped_in_the_middle_is_finished_by_the_next(
         ("extra",),
     ],
 )
-def test_wrong_calls_of_reconcile_are_usage_errors(town: Town, arguments: tuple[str, ...]) -> None:
-    assert reconcile(town, *arguments).exit_code == 2
+def test_wrong_calls_of_reconcile_are_usage_errors(arguments: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(cli, ["reconcile", *arguments])
+    assert done.exit_code == 2
+    assert "Usage: " in done.output
 
 
 def wrapped_secrets(town: Town, bills: list[str]) -> list[bytes]:
