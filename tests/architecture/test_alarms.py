@@ -21,6 +21,12 @@ def alarm_codes() -> Iterator[str]:
             for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
             if isinstance(target, ast.Name)
         }
+        # Codes that a module raises through a table: the constants of its tuple _CODES.
+        for node in ast.walk(tree):
+            target = node.target if isinstance(node, ast.AnnAssign) else None
+            if isinstance(target, ast.Name) and target.id == "_CODES":
+                names = [n.id for n in ast.walk(node) if isinstance(n, ast.Name)]
+                yield from (constants[name] for name in names if name in constants)
         for node in ast.walk(tree):
             if not isinstance(node, ast.Call):
                 continue
