@@ -10,6 +10,8 @@ from typing import Final
 
 GETH_VERSION: Final = "1.13.15"  # the last line of geth that seals Clique
 GETH_PACKAGE: Final = f"github.com/ethereum/go-ethereum/cmd/geth@v{GETH_VERSION}"
+#: The one reason for which a test may be skipped where nothing else may (tests/conftest.py).
+NO_GETH_NO_GO: Final = f"geth {GETH_VERSION} is not here, and no Go to build it with"
 
 
 class NetworkError(Exception):
@@ -21,7 +23,7 @@ def build() -> None:
     if find_geth() is not None:
         print(f"geth {GETH_VERSION}: {find_geth()}")
         return
-    go = _find_go()
+    go = find_go()
     if go is None:
         raise NetworkError("Go is not installed; install Go 1.21 or newer, or set YICHU_GETH")
     target = cached_geth().parent
@@ -47,7 +49,7 @@ def cached_geth() -> Path:
 def find_geth() -> Path | None:
     """The geth that seals Clique: ``YICHU_GETH``, what ``build`` made, PATH, GOPATH/bin."""
     named = os.environ.get("YICHU_GETH", "")
-    on_path, go = shutil.which("geth"), _find_go()
+    on_path, go = shutil.which("geth"), find_go()
     candidates = [Path(named)] if named else [cached_geth(), Path(on_path or "/nonexistent")]
     if go is not None and not named:
         done = subprocess.run((go, "env", "GOPATH"), capture_output=True, text=True, check=False)
@@ -78,7 +80,8 @@ def geth_path() -> str:
     return _found_geth[0]
 
 
-def _find_go() -> str | None:
+def find_go() -> str | None:
+    """The go command, None where Go is not installed."""
     usual = "/usr/local/go/bin/go"
     return shutil.which("go") or (usual if os.access(usual, os.X_OK) else None)
 

@@ -253,11 +253,16 @@ class Network:
 
     def separate(self) -> None:
         """Part the validators of different groups."""
-        enodes = self._enodes()
-        for one, other in itertools.permutations(self.running(), 2):
-            if not any({one.number, other.number} <= set(group) for group in self.groups):
-                one.rpc("admin_removePeer", enodes[other.number])
-        _wait("the halves to part", lambda: self._strange_links() == 0, 10.0)
+
+        def part() -> bool:
+            # Again until it is done: a side that has not heard of it yet may dial once more.
+            enodes = self._enodes()
+            for one, other in itertools.permutations(self.running(), 2):
+                if not any({one.number, other.number} <= set(group) for group in self.groups):
+                    one.rpc("admin_removePeer", enodes[other.number])
+            return self._strange_links() == 0
+
+        _wait("the halves to part", part, 20.0)
 
     def _enodes(self) -> dict[int, str]:
         """What the others dial, of each running validator by number."""

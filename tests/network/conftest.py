@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from scripts.geth_binary import find_geth
+from scripts.geth_binary import NO_GETH_NO_GO, find_geth, find_go
 from scripts.network import EPOCH_BLOCKS
 from tests.e2e.system import System
-from tests.network.four import GETH_IS_MISSING, Four, prepare
+from tests.network.four import Four, prepare
 
 #: Settings of a system on four geth validators with blocks of a second.
 ON_FOUR = {"YICHU_FINALITY": f"clique:{EPOCH_BLOCKS}", "YICHU_STALL_SECONDS": "4"}
@@ -20,7 +20,7 @@ ON_FOUR = {"YICHU_FINALITY": f"clique:{EPOCH_BLOCKS}", "YICHU_STALL_SECONDS": "4
 def four(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Four]:
     """Four validators, running."""
     if find_geth() is None:
-        pytest.skip(GETH_IS_MISSING)
+        pytest.skip(NO_GETH_NO_GO if find_go() is None else "run scripts/network.py build first")
     network = Four(tmp_path_factory.mktemp("four"))
     try:
         network.command("up", "--validators", "4", "--first-port", "0")

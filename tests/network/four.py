@@ -18,8 +18,6 @@ from scripts.sample_data.set_up import set_up
 from tests.e2e.processes import ROOT, wait_for
 from tests.e2e.system import System
 
-#: The one reason for which a test may be skipped where nothing else may (tests/conftest.py).
-GETH_IS_MISSING = "geth 1.13.15 is not here: run scripts/network.py build, which needs Go"
 #: Place of the custodial hospital in the sample, whose bills ``fresh_bill`` makes.
 CUSTODIAL = 2
 _QUIET_SECONDS = 2.5

@@ -133,6 +133,7 @@ def test_what_the_losing_half_of_a_cut_network_held_ends_on_the_chain_once(
         assert anchor_state(system, fresh)["state"] == "mined"
         assert claim_state(system, claimed)[0] == "lodging"
     finally:
+        four.command("release")
         four.command("heal")
     wait_for("one chain", lambda: len({four.head(n).hash for n in (1, 2, 3, 4)}) == 1, 60)
     assert four.block(1, lost.number).hash != lost.hash

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.geth_binary import NO_GETH_NO_GO
 from scripts.link_project import link
 
 ROOT = Path(__file__).parents[3]
@@ -80,6 +81,9 @@ def test_old_python_is_refused_with_a_plain_message(tmp_path: Path) -> None:
         ("import pytest\ndef test_a(): pytest.skip('no compiler here')\n", False, 0),
         ("import pytest\n@pytest.mark.xfail\ndef test_a(): assert 0\n", True, 0),
         ("def test_a(): pass\n", True, 0),
+        # The one skip that is allowed, word for word.
+        (f"import pytest\ndef test_a(): pytest.skip({NO_GETH_NO_GO!r})\n", True, 0),
+        (f"import pytest\ndef test_a(): pytest.skip({NO_GETH_NO_GO + '.'!r})\n", True, 1),
     ],
 )
 @pytest.mark.parametrize(
