@@ -16,8 +16,8 @@ from backend.service_layer.anchoring.behind import BEHIND, SUBJECT, Comparison, 
 from backend.service_layer.anchoring.dependencies import Anchoring
 from backend.service_layer.anchoring.follow import follow
 from backend.service_layer.anchoring.reconcile import advance_finality
-from backend.service_layer.claims.adopt import adopt_claim_event, retry_cases
-from backend.service_layer.claims.holds import show_held_payouts
+from backend.service_layer.claims.adopt import ALARM, adopt_claim_event, retry_cases
+from backend.service_layer.claims.holds import HOLDING_ALARMS, show_held_payouts
 from backend.service_layer.claims.ports import ClaimServices
 from backend.service_layer.intake.adopt import adopt_bill_event, find_lost_leaves
 from backend.service_layer.intake.ports import IntakeServices
@@ -100,7 +100,17 @@ def _differences(comparison: Comparison) -> list[Line]:
 def _open_cases(services: Services, without: frozenset[str]) -> list[Line]:
     with services.work(write=False) as work:
         cases = work.reconciliation.open_cases()
-    return [Line("case", case.id, case.kind) for case in cases if case.kind not in without]
+        alarms = work.reconciliation.holding_alarms(sorted(HOLDING_ALARMS - {BEHIND}))
+        unsettled = work.reconciliation.paid_without_settlement()
+    lines = [Line("case", case.id, case.kind) for case in cases if case.kind not in without]
+    lines += [
+        Line("case", f"{ALARM}:{code}:{subject}", "payouts are held") for code, subject in alarms
+    ]
+    lines += [
+        Line("case", f"claim {number}", "paid, and its settlement is not on the chain now")
+        for number in unsettled
+    ]
+    return lines
 
 
 def _agreement(comparison: Comparison) -> Line:

@@ -12,14 +12,19 @@ import sqlalchemy as sa
 from backend.adapters.database.account_choice import AccountChoice
 from backend.adapters.database.tables import (
     account_nonce,
+    alarm,
     batch,
     batch_leaf,
     claim,
     institution,
     invoice,
     invoice_version,
+    ledger_intent,
+    payout,
+    payout_answer,
 )
 from backend.adapters.database.tables import reconciliation_case as table
+from backend.domain.ledger import IntentKind, IntentState
 from backend.service_layer.anchoring.model import Case, KnownBatch, Parties
 from backend.service_layer.ports import Clock
 
@@ -136,6 +141,32 @@ class ReconciliationRepository:
             .order_by(claim.c.created_at, claim.c.id)
         )
         return list(rows.scalars())
+
+    def paid_without_settlement(self) -> Sequence[str]:
+        """Numbers of claims that the bank has paid though their settlement is not on the chain
+        now: a reorganisation took it away."""
+        rows = self._connection.execute(
+            sa.select(claim.c.number)
+            .join(payout, payout.c.claim_id == claim.c.id)
+            .join(payout_answer, payout_answer.c.payout_id == payout.c.id)
+            .join(ledger_intent, ledger_intent.c.subject_id == claim.c.id)
+            .where(
+                payout_answer.c.outcome == "paid",
+                ledger_intent.c.kind == str(IntentKind.SETTLE),
+                ledger_intent.c.state != str(IntentState.FINAL),
+            )
+            .order_by(claim.c.number)
+        )
+        return list(rows.scalars())
+
+    def holding_alarms(self, codes: Sequence[str]) -> Sequence[tuple[str, str]]:
+        """(code, subject) of the open alarms with one of these codes."""
+        rows = self._connection.execute(
+            sa.select(alarm.c.code, alarm.c.subject)
+            .where(alarm.c.code.in_(codes), alarm.c.cleared_at.is_(None))
+            .order_by(alarm.c.code, alarm.c.subject)
+        )
+        return [(row.code, row.subject) for row in rows]
 
     # --- cases --------------------------------------------------------------------------------
 

@@ -28,9 +28,11 @@ from backend.service_layer.anchoring.adopt import (
     open_case,
     resolve_case,
 )
+from backend.service_layer.anchoring.behind import BEHIND
 from backend.service_layer.anchoring.model import Case, LedgerEvent
 from backend.service_layer.claims.benefits import DAMAGE, adjudicate_claim
 from backend.service_layer.claims.decide import decision_record
+from backend.service_layer.claims.holds import HOLDING_ALARMS, show_held_payouts
 from backend.service_layer.claims.ports import ClaimServices
 from backend.service_layer.claims.records import Claim, Decision, Reason, StageResult
 from backend.service_layer.claims.screen_step import store_stage
@@ -40,6 +42,7 @@ from verifier.errors import VerificationError
 LOST_CLAIM: Final = "claim-lost"
 DIFFERS: Final = "settlement-differs"
 PAYMENT: Final = "payment-unknown"
+ALARM: Final = "alarm"
 BY_LEDGER: Final = "ledger"
 _MISTAKEN: Final = 4  # ReleaseReason.Mistaken of the contract
 _UNLODGED: Final = (
@@ -369,10 +372,12 @@ def _standing(case: Case, slot: SlotState) -> str:
 def close_case(deps: ClaimServices, case_id: str, by: str, reason: str) -> str:
     """A person has dealt with a case. Our open lock that no claim holds is given back. Returns
     what was done; raises DomainError when there is no such open case."""
+    if case_id.startswith(f"{ALARM}:"):
+        return _close_alarm(deps, case_id, by, reason)
     with deps.work(write=False) as reading:
         case = _board(reading).case(case_id)
     if case is None or case.resolved_at is not None:
-        raise DomainError("没有这条待办", f"there is no open case {case_id}", code="no-such-case")
+        raise _no_such_case(case_id)
     done = "closed"
     with deps.work() as transaction:
         work: Any = transaction
@@ -385,6 +390,29 @@ def close_case(deps: ClaimServices, case_id: str, by: str, reason: str) -> str:
         resolve_case(work, case_id, by, reason)
         work.commit()
     return done
+
+
+def _close_alarm(deps: ClaimServices, case_id: str, by: str, reason: str) -> str:
+    """A person has looked into an alarm that holds payouts: they go on."""
+    code, _, subject = case_id.removeprefix(f"{ALARM}:").partition(":")
+    with deps.work() as transaction:
+        work: Any = transaction
+        if (code, subject) not in work.reconciliation.holding_alarms(
+            sorted(HOLDING_ALARMS - {BEHIND})
+        ):
+            raise _no_such_case(case_id)
+        work.alarms.clear(code, subject)
+        # A later alarm of the same words is another incident: each one is kept with its time.
+        kept = f"{case_id}:{deps.clock.now():%Y%m%dT%H%M%S}"
+        work.reconciliation.put_case(kept, ALARM, {"code": code, "subject": subject})
+        work.reconciliation.resolve_case(kept, by, reason)
+        work.commit()
+    show_held_payouts(deps)
+    return "closed"
+
+
+def _no_such_case(case_id: str) -> DomainError:
+    return DomainError("没有这条待办", f"there is no open case {case_id}", code="no-such-case")
 
 
 def _board(work: Any) -> Any:

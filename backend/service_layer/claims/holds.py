@@ -12,8 +12,9 @@ from backend.domain.claim import ClaimState
 from backend.service_layer.anchoring.behind import BEHIND
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 
-HOLDING_ALARMS: Final = frozenset({BEHIND})
-"""Alarms while which nothing is paid."""
+HOLDING_ALARMS: Final = frozenset({BEHIND, "final-reorganisation", "final-block-changed"})
+"""Alarms while which nothing is paid: the chain is ahead, or what counted as final has left it. The
+first is closed by adopting the chain, the others by a person (``yichu reconcile --close``)."""
 
 WAITING: Final = "reconcile"
 _AT_THE_BANK: Final = (ClaimState.SETTLED, ClaimState.PAYING)

@@ -92,6 +92,15 @@ def finish(town: Town) -> None:
     worker._release()
 
 
+def go_back(town: Town, snapshot: str) -> None:
+    """The chain leaves its newest blocks and grows past them; a shorter one may be a slow node."""
+    rpc = town.services.ledger.rpc
+    height = int(rpc.call("eth_blockNumber"), 16)
+    rpc.call("evm_revert", snapshot)
+    while int(rpc.call("eth_blockNumber"), 16) <= height:
+        rpc.call("evm_mine")
+
+
 def refuse_to_start(town: Town) -> str:
     worker = town.worker()
     with pytest.raises(DatabaseBehindChainError, match="Run `yichu reconcile`") as refusal:
@@ -364,6 +373,57 @@ def test_payouts_are_held_and_said_to_wait_until_the_chain_is_adopted(
     finish(town)
     assert town.payouts() == [(f"pay_{claim.number}_v1", 1)]
     town.close()
+
+
+@pytest.mark.slow
+def test_nothing_is_paid_after_a_final_block_left_the_chain_until_a_person_says_so(
+    town: Town,
+) -> None:
+    person = town.person()
+    bill = town.upload(town.bill(person, 1))
+    (claim,) = town.submit(person, bill)
+    run_until(town, claim, "lodged")
+    snapshot = town.services.ledger.rpc.call("evm_snapshot")
+    run_until(town, claim, "settled")
+    go_back(town, snapshot)
+    worker = town.worker()
+    for _ in range(10):
+        worker.run_once()
+    worker._release()
+    # The settlement went out again by itself; the money waits for a person.
+    assert len(town.event_keys("Settled")) == 1
+    assert town.claim(claim.id).waiting_for == "reconcile"
+    assert town.payouts() == []
+    done = reconcile(town)
+    assert done.exit_code == 1
+    (case,) = [word for word in done.output.split() if word.startswith("alarm:final-reorg")]
+    closed = reconcile(town, "--close", case, "--by", "测试员", "--reason", "各节点已核对")
+    assert closed.exit_code == 0, closed.output
+    assert reconcile(town, "--close", case, "--by", "x", "--reason", "y").exit_code == 1
+    finish(town)
+    assert town.payouts() == [(f"pay_{claim.number}_v1", 1)]
+    assert_once(town, bill)
+    assert reconcile(town).exit_code == 0
+
+
+@pytest.mark.slow
+def test_money_sent_on_a_final_block_that_left_the_chain_is_a_case(town: Town) -> None:
+    person = town.person()
+    bill = town.upload(town.bill(person, 1))
+    (claim,) = town.submit(person, bill)
+    run_until(town, claim, "lodged")
+    snapshot = town.services.ledger.rpc.call("evm_snapshot")
+    finish(town)
+    assert town.claim(claim.id).state == "paid"
+    go_back(town, snapshot)
+    done = reconcile(town)
+    assert done.exit_code == 1
+    assert f"claim {claim.number}\tpaid, and its settlement is not on the chain now" in done.output
+    finish(town)  # the settlement is sent again; nothing is paid again
+    done = reconcile(town)
+    assert f"claim {claim.number}" not in done.output
+    assert town.payouts() == [(f"pay_{claim.number}_v1", 1)]
+    assert_once(town, bill)
 
 
 @pytest.mark.slow
