@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -301,3 +301,70 @@ def run_script(folder: Path, words: list[str]) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def asked(*steps: tuple[Any, ...]) -> Callable[[Ledger], Any]:
+    """The result of the last of these requests, or its error's code; "refused" without a code."""
+
+    def ask(ledger: Ledger) -> Any:
+        answer: dict[str, Any] = {}
+        for method, *params in steps:
+            answer = ledger.rpc(method, *params)
+        return answer["error"].get("code", "refused") if "error" in answer else answer["result"]
+
+    return ask
+
+
+def has_base_fee(ledger: Ledger) -> bool:
+    return "baseFeePerGas" in ledger.ask("eth_getBlockByNumber", "latest", False)
+
+
+#: (what a client sees, with ganache, here) of each row of the page's table, without options.
+DIFFERENCES: dict[str, tuple[Callable[[Ledger], Any], Any, Any]] = {
+    "default rules": (has_base_fee, True, False),
+    "default gas price": (asked(("eth_gasPrice",)), hex(2 * 10**9), "0x0"),
+    "eth_maxPriorityFeePerGas": (asked(("eth_maxPriorityFeePerGas",)), hex(10**9), "0x0"),
+    "evm_mine with a time before the last block's": (asked(("evm_mine", 5)), "0x0", -32000),
+    "evm_mine with an unknown option": (asked(("evm_mine", {"block": 2})), "0x0", -32602),
+    "an unknown method": (asked(("evm_nothing",)), -32700, -32601),
+    "evm_setAccountNonce, evm_addAccount and their kin, personal_*": (
+        asked(("evm_setAccountNonce", ADDRESS1, "0x5")),
+        True,
+        -32601,
+    ),
+}
+#: Rows about the start, or about a result that depends on the clock: each has a test below.
+ELSEWHERE = {
+    "evm_setTime without a time",
+    "-m with words that are no BIP-39 phrase",
+    "-a 0",
+}
+
+
+def test_differences_from_ganache_are_those_of_the_page() -> None:
+    assert {row[0] for row in table("Differences from ganache")} == set(DIFFERENCES) | ELSEWHERE
+    with both("-d", "-q") as (theirs, ours):
+        for what, (ask, reference, here) in DIFFERENCES.items():
+            assert (what, ask(theirs), ask(ours)) == (what, reference, here)
+        # Last: it sends ganache's clock back to 1970.
+        assert theirs.ask("evm_setTime") < -1_000_000_000
+        assert ours.refusal("evm_setTime")["code"] == -32602
+
+
+def test_starts_that_ganache_takes_and_this_ledger_refuses() -> None:
+    for options, accounts, message in (
+        (("-m", "one two"), 10, "--mnemonic is not a valid BIP-39 phrase"),
+        (("-d", "-a", "0"), 0, "--accounts must be between 1 and 100"),
+    ):
+        with running([str(GANACHE)], *options, "-q") as theirs:
+            assert len(theirs.ask("eth_accounts")) == accounts
+        done = subprocess.run(
+            [*our_command(), *options],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert message in done.stderr
