@@ -80,6 +80,8 @@ class AnvilTester:
 
     def __init__(self, url: str) -> None:
         self.node = Node(url)
+        # Each block is a second after the one before, as eth-tester has it, whatever the clock says.
+        self.node.ask("anvil_setBlockTimestampInterval", 1)
 
     def get_block_by_number(self, number: str) -> dict[str, int]:
         block = self.node.ask("eth_getBlockByNumber", number, False)
@@ -107,6 +109,7 @@ class AnvilChain(Chain):
     """A chain of which the node is anvil: errors come as eth-tester gives them."""
 
     def view(self, function: ContractFunction, sender: str = "stranger") -> Any:
+        """As the dev ledger's, which raises `TransactionFailed` with the printed bytes."""
         try:
             return super().view(function, sender)
         except ContractCustomError as error:

@@ -66,6 +66,10 @@ class Chain:
         """The time that the next block will have, at the least."""
         return int(self.tester.get_block_by_number("latest")["timestamp"]) + 1
 
+    def height(self) -> int:
+        """The number of the latest block."""
+        return int(self.tester.get_block_by_number("latest")["number"])
+
     def travel(self, timestamp: int) -> None:
         """Make the next block's time at least `timestamp`."""
         self.tester.time_travel(timestamp)

@@ -1,4 +1,7 @@
-"""One deployment a session; every test starts from its state and leaves none behind."""
+"""One deployment a session and ledger; every test starts from its state and leaves none behind.
+
+Every test runs on the dev ledger, and in the slow suite on anvil as well.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 from eth_keys.backends.native import main as plain_python_keys
 
+from tests.contracts.anvil_chain import anvil_chain
 from tests.contracts.bills import Desk
 from tests.contracts.chain import Chain, open_chain
 
@@ -23,18 +27,22 @@ def _remembered_signatures() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def deployed(_remembered_signatures: None) -> Chain:
-    return open_chain()
+@pytest.fixture(scope="session", params=["dev", pytest.param("anvil", marks=pytest.mark.slow)])
+def deployed(request: pytest.FixtureRequest, _remembered_signatures: None) -> Iterator[Chain]:
+    if request.param == "dev":
+        yield open_chain()
+        return
+    with anvil_chain() as chain:
+        yield chain
 
 
 @pytest.fixture
 def chain(deployed: Chain) -> Iterator[Chain]:
     snapshot = deployed.tester.take_snapshot()
-    before = deployed.now()
+    before = deployed.height()
     yield deployed
     # Going back costs as much as a transaction; many tests have only asked.
-    if deployed.now() != before:
+    if deployed.height() != before:
         deployed.tester.revert_to_snapshot(snapshot)
 
 
