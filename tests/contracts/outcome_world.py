@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from tests.contracts.bills import PINNED, ZERO, Batch, Bill, Call, Desk, digest
@@ -24,35 +25,42 @@ ODD = (
 
 @dataclass
 class World:
-    """A desk, and batches with plain bills to take one by one.
-
-    `odd` holds leaves with something about them; `again` the corrections of both; `jailed` is a
-    batch under quarantine that continues `again`; `stranger` holds the same plain bills in the
-    name of the other institution.
-    """
+    """A desk, and batches to take bills from, each anchored when first asked for."""
 
     desk: Desk
-    first: Batch
-    again: Batch
-    odd: Batch
-    odd_again: Batch
-    jailed: Batch
-    stranger: Batch
     _free: Iterator[int] = field(default_factory=lambda: iter(range(PLAIN)))
 
-    @classmethod
-    def open(cls, desk: Desk) -> World:
-        plain = [Bill(f"plain {number}") for number in range(PLAIN)]
-        squat = [replace(bill, code=CLINIC_CODE) for bill in plain]
-        return cls(
-            desk,
-            first=desk.anchor(*plain),
-            odd=desk.anchor(*ODD),
-            again=desk.anchor(*(bill.corrected() for bill in plain)),
-            odd_again=desk.anchor(*(bill.corrected() for bill in ODD)),
-            jailed=desk.anchor(*(replace(bill, version="jailed") for bill in plain)),
-            stranger=desk.anchor(*squat, role="clinic"),
-        )
+    @cached_property
+    def first(self) -> Batch:
+        """Plain bills."""
+        return self.desk.anchor(*(Bill(f"plain {number}") for number in range(PLAIN)))
+
+    @cached_property
+    def again(self) -> Batch:
+        """Their corrections."""
+        return self.desk.anchor(*(bill.corrected() for bill in self.first.bills))
+
+    @cached_property
+    def jailed(self) -> Batch:
+        """Corrections once more, for a batch under quarantine."""
+        bills = self.first.bills
+        return self.desk.anchor(*(replace(bill, version="jailed") for bill in bills))
+
+    @cached_property
+    def stranger(self) -> Batch:
+        """The same numbers in the name of the other institution."""
+        bills = [replace(bill, code=CLINIC_CODE) for bill in self.first.bills]
+        return self.desk.anchor(*bills, role="clinic")
+
+    @cached_property
+    def odd(self) -> Batch:
+        """Leaves with something about them."""
+        return self.desk.anchor(*ODD)
+
+    @cached_property
+    def odd_again(self) -> Batch:
+        """Their corrections."""
+        return self.desk.anchor(*(bill.corrected() for bill in self.odd.bills))
 
     def take(self) -> int:
         """The place of a plain bill that no case has touched."""
@@ -123,11 +131,17 @@ class World:
 
     # ------------------------------------------------------------------------------- conditions
 
+    def _anchor_before(self) -> None:
+        """What a case under a condition may need: no batch can be anchored meanwhile."""
+        assert self.first.sequence < self.again.sequence
+
     def paused(self) -> Callable[[], None]:
+        self._anchor_before()
         self.registry("pause", role="pauser")
         return lambda: self.registry("unpause", role="pauser")
 
     def suspended(self, call: Call) -> Callable[[], None]:
+        self._anchor_before()
         kind = "suspendInstitution" if call in ISSUER_CALLS else "suspendPayer"
         self.registry(kind, 1, True)
         return lambda: self.registry(kind, 1, False)

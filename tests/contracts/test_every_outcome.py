@@ -84,7 +84,7 @@ def _holder(desk: Desk, key: bytes, outcome: Outcome) -> tuple[int, int]:
 
 def _check_effect(desk: Desk, form: Form, name: str) -> None:
     """Once singly and once in a batch, where the second item finds the first one's effect."""
-    world = World.open(desk)
+    world = World(desk)
     ledger = desk.chain.ledger
     sent = CASES[form.single]["Done"](world)
     (single,) = _mined(desk, _single(ledger, form, sent), sent.role or form.role)
@@ -108,7 +108,7 @@ def test_an_effect_is_the_same_singly_and_in_a_batch_and_does_not_repeat(
 
 @pytest.mark.parametrize("single", FORMS)
 def test_every_outcome_is_the_same_singly_and_in_a_batch(desk: Desk, single: str) -> None:
-    form, world = FORMS[single], World.open(desk)
+    form, world = FORMS[single], World(desk)
     for name, case in CASES[single].items():
         if name == "Done":
             continue
@@ -123,7 +123,7 @@ def test_every_outcome_is_the_same_singly_and_in_a_batch(desk: Desk, single: str
 
 @pytest.mark.parametrize("single", FORMS)
 def test_a_pause_stops_intake_and_nothing_else(desk: Desk, single: str) -> None:
-    form, world, ledger = FORMS[single], World.open(desk), desk.chain.ledger
+    form, world, ledger = FORMS[single], World(desk), desk.chain.ledger
     sent = CASES[single]["Done"](world)
     resume = world.paused()
     if single in INTAKE:
@@ -139,7 +139,7 @@ def test_a_pause_stops_intake_and_nothing_else(desk: Desk, single: str) -> None:
 
 @pytest.mark.parametrize("single", FORMS)
 def test_a_successor_refuses_every_call_before_its_day(desk: Desk, single: str) -> None:
-    world, successor = World.open(desk), desk.chain.deploy_successor()
+    world, successor = World(desk), desk.chain.deploy_successor()
     _check(desk.at(successor), successor, FORMS[single], "Retired", CASES[single]["Done"](world))
 
 
