@@ -2,8 +2,8 @@
 
 Every child leads a process group of its own, so Ctrl-C in the terminal reaches the supervisor
 alone and the order of stopping is ours. A child that dies brings the family down, with its last
-log lines in the message. On Linux a child is also told to stop when the supervisor itself is
-killed.
+log lines in the message, unless it may refuse to work and ends with that exit status. On Linux a
+child is also told to stop when the supervisor itself is killed.
 """
 
 from __future__ import annotations
@@ -58,6 +58,8 @@ class Family:
         self._log_folder = log_folder
         self._environment = dict(environment)
         self._children: list[tuple[Command, subprocess.Popen[bytes]]] = []
+        self._may_refuse: dict[str, int] = {}
+        self._refused: list[str] = []
         self.stop_requested = False
         self._hurry = False
         log_folder.mkdir(parents=True, exist_ok=True)
@@ -72,8 +74,14 @@ class Family:
         signal.signal(signal.SIGINT, ask)
         signal.signal(signal.SIGTERM, ask)
 
-    def start(self, command: Command) -> None:
-        """Start a child that is meant to live until the family stops."""
+    def start(self, command: Command, *, may_refuse: int | None = None) -> None:
+        """Start a child that is meant to live until the family stops.
+
+        ``may_refuse`` is an exit status with which it may end, and the others go on: see
+        :meth:`take_refusals`.
+        """
+        if may_refuse is not None:
+            self._may_refuse[command.name] = may_refuse
         with self._open_log(command.name).open("ab") as log:
             child = self._spawn(command, log)
         self._children.append((command, child))
@@ -116,9 +124,19 @@ class Family:
         """Raise if a signal came or a child died."""
         if self.stop_requested:
             raise StopRequestedError
-        for command, child in self._children:
-            if child.poll() is not None:
+        for entry in list(self._children):
+            command, child = entry
+            if child.poll() is None:
+                continue
+            if child.returncode != self._may_refuse.get(command.name):
                 raise self._died(command, child.returncode, shown=False)
+            self._children.remove(entry)
+            self._refused.append(command.name)
+
+    def take_refusals(self) -> list[str]:
+        """Names of the children that have refused to work since the last call."""
+        found, self._refused = self._refused, []
+        return found
 
     def watch(self) -> None:
         """Wait until a signal comes or a child dies; always raises."""

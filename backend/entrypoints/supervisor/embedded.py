@@ -32,6 +32,8 @@ LEDGER_SECONDS = 30.0
 WEB_SECONDS = 60.0
 #: Exit status of ``yichu contracts deploy`` for older contracts or another database's ledger.
 FOREIGN_CONTRACTS = 4
+#: Exit status of ``yichu worker`` when the ledger is ahead of a restored database.
+WORKER_BEHIND = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class EmbeddedSystem:
         try:
             self._bring_up()
             self._print_ready(time.monotonic() - began)
-            self._family.wait_until(self._renew_code)
+            self._family.wait_until(self._look_around)
         except StopRequestedError:
             self._say("\n正在停止… / stopping ...")
         finally:
@@ -103,7 +105,7 @@ class EmbeddedSystem:
             self._start_stores()
             self._step("合约 / contracts", plan.deploy)
         self._say("  工作进程与网页 / worker and web")
-        self._family.start(plan.worker)
+        self._family.start(plan.worker, may_refuse=WORKER_BEHIND)
         # Asked on loopback also when it listens on every address.
         health = f"http://127.0.0.1:{plan.web_port}/healthz"
         if not self._family.wait_until(lambda: http_ready(health), WEB_SECONDS):
@@ -174,8 +176,15 @@ class EmbeddedSystem:
     def _offer_code(self) -> None:
         self._say(f"  一次性口令 / one-time code for a sample login: {self._codes.issue()}")
 
-    def _renew_code(self) -> bool:
-        """Print the next code when the last one was used; never ends the watch."""
+    def _look_around(self) -> bool:
+        """Tell what a child refused; print the next code when the last one was used. Never ends
+        the watch."""
+        for name in self._family.take_refusals():
+            told = "".join(f"\n  | {line}" for line in self._family.log_tail(name)[-3:])
+            self._say(
+                f"\n{name} 没有启动,其余照常运行:处理后按 Ctrl-C 再启动 / {name} refused to start, "
+                f"the rest goes on; when it is dealt with, stop with Ctrl-C and start again:{told}"
+            )
         if self._plan.lan is not None and not self._codes.is_waiting():
             self._offer_code()
         return False

@@ -266,6 +266,35 @@ def test_set_aside_moves_the_ledger_last(scene: Scene, monkeypatch: pytest.Monke
     assert "yichu.db" in moved
 
 
+def test_a_child_that_refuses_to_work_leaves_the_others_running(tmp_path: Path) -> None:
+    """A worker on a restored database: ledger and web are needed to put it right."""
+    family = Family(tmp_path, tmp_path / "log", dict(os.environ))
+    family.start(script("web", SLEEP))
+    refusal = "print('run yichu reconcile'); raise SystemExit(5)"
+    family.start(script("worker", refusal), may_refuse=5)
+    found: list[str] = []
+
+    def refused() -> bool:
+        found.extend(family.take_refusals())
+        return bool(found)
+
+    assert family.wait_until(refused, 10)
+    assert found == ["worker"]
+    assert family.log_tail("worker") == ("run yichu reconcile",)
+    family.check()
+    family.stop()
+
+
+def test_a_child_that_ends_with_another_status_than_its_refusal_ends_the_family(
+    tmp_path: Path,
+) -> None:
+    family = Family(tmp_path, tmp_path / "log", dict(os.environ))
+    family.start(script("worker", "raise SystemExit(1)"), may_refuse=5)
+    with pytest.raises(ChildDiedError, match=r"worker ended \(exit 1\)"):
+        family.wait_until(lambda: False, 10)
+    family.stop()
+
+
 def test_a_stubborn_child_is_killed_with_its_children(tmp_path: Path) -> None:
     code = (
         "import signal,subprocess,sys,time\n"
