@@ -113,6 +113,7 @@ class Deployer:
             "registry": self._block_of(registry),
             "invoice_ledger": self._block_of(ledger),
         }
+        self._require_events(registry, blocks["registry"])
         deployment = Deployment(
             chain_id=chain_id,
             genesis_hash=genesis,
@@ -169,7 +170,10 @@ class Deployer:
         return decode_result(contract, name, bytes.fromhex(answer[2:]))
 
     def _block_of(self, address: str) -> int:
-        """The first block that has the code, by bisection."""
+        """The first block that has the code, by bisection over old state.
+        A node that keeps the state of some hundred blocks only answers as if the code had come
+        with the oldest of them (reference T21): see :meth:`_require_events`.
+        """
         low, high = 0, int(self._rpc.call("eth_blockNumber"), 16)
         while low < high:
             middle = (low + high) // 2
@@ -178,6 +182,17 @@ class Deployer:
             else:
                 high = middle
         return low
+
+    def _require_events(self, registry: str, block: int) -> None:
+        """The registry's constructor emits events, which stand in its deployment block alone."""
+        place = hex(block)
+        query = {"address": registry, "fromBlock": place, "toBlock": place}
+        if not self._rpc.call("eth_getLogs", query):
+            raise ForeignContractsError(
+                "节点没有旧状态，无法确定合约的部署区块，请使用归档节点运行",
+                "the node keeps no old state, so the deployment block cannot be found: "
+                "run this with an archive node",
+            )
 
 
 def contract_address(deployer: str, nonce: int) -> str:

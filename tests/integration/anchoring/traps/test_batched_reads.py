@@ -54,7 +54,7 @@ def test_t18_one_receipt_that_cannot_be_had_is_unknown_and_spoils_no_other(
     strike_one(node, behind.intent(anchors[1]).tx_hash, silent=silent)
     assert settle_nonces(behind.deps) == 2
     assert states(behind, anchors) == [IntentState.MINED, IntentState.SENT, IntentState.MINED]
-    with pytest.raises(LedgerUnavailableError, match="gives no receipt|did not answer"):
+    with pytest.raises(LedgerUnavailableError, match=r"gives no receipt|did not answer"):
         follow(behind.deps)  # its block is not passed over
     node.heal()
     behind.run(passes=2)

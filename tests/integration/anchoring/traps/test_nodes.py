@@ -13,11 +13,13 @@ import pytest
 import requests
 
 from backend.adapters.ledger.client import LedgerClient
+from backend.adapters.ledger.deployment import Deployer, ForeignContractsError
 from backend.adapters.ledger.log_windows import LogWindow
-from backend.adapters.ledger.rpc import RPCError, WrongNetworkError
+from backend.adapters.ledger.rpc import JSONRPC, RPCError, WrongNetworkError
 from backend.domain.ledger import IntentKind, IntentState, SlotState
 from backend.service_layer.anchoring.audit import AuditPlace, audit_final
 from backend.service_layer.anchoring.follow import follow
+from backend.service_layer.anchoring.model import Fees
 from backend.service_layer.anchoring.reconcile import advance_finality
 from backend.service_layer.anchoring.send import send_queued
 from backend.service_layer.anchoring.watch import Watch, watch
@@ -302,7 +304,14 @@ def test_t19_restart_in_the_middle_of_a_range_resumes_at_the_cursor(
     assert_anchored_once(network, anchor)
 
 
-@pytest.mark.parametrize("limit", [1_000, 100, 7])
+@pytest.mark.parametrize(
+    "limit",
+    [
+        pytest.param(1_000, marks=pytest.mark.slow),
+        pytest.param(100, marks=pytest.mark.slow),
+        7,
+    ],
+)
 def test_t20_windows_adapt_to_the_nodes_limit(
     network: TestNetwork, behind: TestNetwork, node: FaultyNode, limit: int
 ) -> None:
@@ -382,6 +391,31 @@ def test_t21_zero_or_null_of_old_state_never_means_not_anchored(
     behind.run(passes=3)
     assert_anchored_once(network, anchor)
     assert network.alarms() == []
+
+
+@pytest.mark.parametrize("answer", ["0x", None])
+def test_t21_deployment_block_is_not_guessed_from_lost_state(
+    network: TestNetwork, node: FaultyNode, answer: str | None
+) -> None:
+    """The deployment is looked for again, long after, on a node that keeps new state only."""
+    known = network.services.ledger.deployment()
+    network.rpc("evm_mine", {"blocks": 8})
+    head = network.services.ledger.head().number
+
+    def forgotten(call: dict[str, Any], true: Any) -> Any:
+        wanted = call["params"][1]
+        is_old = wanted != "latest" and int(wanted, 16) < head - 3
+        return {"result": answer} if is_old else true
+
+    rpc = JSONRPC([node.url])
+    deployer = Deployer(rpc, network.services.keystores, lambda: Fees(gas_price=0))
+    assert deployer._block_of(known.registry) == known.block_number
+    node.strike("eth_getCode", change=forgotten)
+    wrong = deployer._block_of(known.registry)
+    assert wrong > known.block_number
+    with pytest.raises(ForeignContractsError, match="run this with an archive node"):
+        deployer._require_events(known.registry, wrong)
+    rpc.close()
 
 
 @pytest.mark.parametrize("answer", ["0x", None, "0x1234"])
