@@ -17,6 +17,7 @@ from backend.adapters.ledger.transactions import decode_signed, sign
 from backend.domain.errors import ConflictError, NotFoundError
 from backend.domain.ledger import IntentState
 from backend.entrypoints.cli import hospital
+from backend.service_layer.anchoring import send
 from backend.service_layer.anchoring.model import CallRefusedError
 from backend.service_layer.anchoring.send import send_queued
 from backend.service_layer.anchoring.signing_offers import accept_signed, offer_next
@@ -109,8 +110,6 @@ def test_signed_and_unsent_of_the_removed_account_is_signed_anew(
     """Its bytes were committed and never left; the ledger refuses them, the new account's stand."""
     old = account_here(network, CUSTODIAL)
     intent, _ = network.want_anchor(CUSTODIAL, [leaf(CUSTODIAL, 1)])
-    from backend.service_layer.anchoring import send
-
     with monkeypatch.context() as context:
         context.setattr(send, "forward", lambda deps, record: "")
         send_queued(network.deps)
@@ -226,6 +225,26 @@ def test_revoked_account_waits_with_an_alarm_and_goes_on_with_the_next(
     assert network.intent(waiting).is_final
     assert senders(network) == [old.lower(), account_here(network, CUSTODIAL).lower()]
     assert anchored(network) == [(1, 1), (1, 2)]
+
+
+def test_signed_and_unsent_of_a_revoked_account_ends_in_an_alarm(
+    network: TestNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No other account is there: nothing is anchored, the alarm says why, nothing is lost."""
+    intent, _ = network.want_anchor(CUSTODIAL, [leaf(CUSTODIAL, 1)])
+    with monkeypatch.context() as context:
+        context.setattr(send, "forward", lambda deps, record: "")
+        send_queued(network.deps)
+    run("revoke-account", CUSTODIAL)
+    network.run(passes=4)
+    assert network.intent(intent).state is IntentState.QUEUED
+    assert anchored(network) == []
+    assert open_transactions(network) == []
+    assert "anchor-barred" in network.alarms()
+    run("rotate-account", CUSTODIAL)
+    network.run(passes=2)
+    assert network.intent(intent).is_final
+    assert anchored(network) == [(1, 1)]
 
 
 def test_rotation_that_was_cut_off_is_completed_by_the_next(
