@@ -87,7 +87,10 @@ def test_with_two_validators_dead_work_waits_and_is_done_when_they_are_back(
         assert "chain-stalled: no block after" in why[0]
         assert readiness(system)["ready"] is True
         assert anchor_state(system, during)["state"] not in ("mined", "final")
+        assert "等待" in anchor_state(system, during)["zh"]
         assert claim_state(system, before)[0] in ("submitted", "calculated", "lodging")
+        phone = system.citizen(before.citizen.username).visitor.get("/m/claims")
+        assert "已受理，正在" in phone.text
     finally:
         four.command("restart", "2")
         four.command("restart", "3")

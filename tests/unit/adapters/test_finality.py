@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from backend.adapters.ledger import finality
-from backend.adapters.ledger.finality import build_finality
+from backend.adapters.ledger.finality import build_finality, confirmations
 from backend.domain.errors import DomainError
 from backend.domain.finality import FinalityKind, FinalityRule, FinalityRuleError
 from backend.service_layer.ports import LedgerUnavailableError
@@ -236,3 +236,13 @@ def test_node_that_is_behind_takes_no_finality_back() -> None:
     assert reader.final_number() == 9
     del chain.blocks[9]
     assert reader.final_number() == 9
+
+
+# --- for readers that count -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("text", "expected"), [("blocks:3", 3), ("qbft", 1), ("clique:30", 4)])
+def test_a_reader_that_only_counts_blocks_is_told_how_many(text: str, expected: int) -> None:
+    """Of four Clique signers three must build on a block: with itself, four blocks."""
+    chain = Chain(CLIQUE)
+    assert confirmations(FinalityRule.parse(text), chain) == expected  # type: ignore[arg-type]
