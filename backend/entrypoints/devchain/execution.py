@@ -21,8 +21,12 @@ from backend.entrypoints.devchain.errors import (
     refused,
     rejected,
 )
+from backend.entrypoints.devchain.rules import has_access_lists
 
 _ERROR_STRING = bytes.fromhex("08c379a0")  # Error(string)
+
+
+AccessList = tuple[tuple[bytes, tuple[int, ...]], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,80 @@ def estimate_gas(engine: Engine, message: Message, header: BlockHeaderAPI) -> in
     return enough
 
 
-def _execute(engine: Engine, message: Message, header: BlockHeaderAPI, gas: int) -> ComputationAPI:
+def access_list(engine: Engine, message: Message, header: BlockHeaderAPI) -> tuple[AccessList, int]:
+    """The slots that a message touches, by account, and the gas that it uses with them declared.
+
+    As in geth, the sender, the recipient and the precompiled contracts are named only with slots.
+    """
+    if not has_access_lists(engine.settings.hardfork):
+        raise refused("access lists are of Berlin (EIP-2930); this ledger has older rules")
+    gas = min(message.gas or engine.settings.gas_limit, engine.settings.gas_limit)
+    touched: dict[bytes, set[int]] = {}
+    _raise_if_failed(_execute(engine, message, header, gas, touched=touched))
+    known = {message.sender, message.to, *(n.to_bytes(20, "big") for n in range(1, 10))}
+    declared = tuple(
+        (address, tuple(sorted(slots)))
+        for address, slots in sorted(touched.items())
+        if slots or address not in known
+    )
+    computation = _execute(engine, message, header, gas, declared=declared)
+    _raise_if_failed(computation)
+    return declared, _gas_used(computation, gas)
+
+
+def _gas_used(computation: ComputationAPI, gas: int) -> int:
+    """What is paid for: refunds count up to half of it (before London, EIP-3529)."""
+    spent = gas - computation.get_gas_remaining()
+    return int(spent - min(computation.get_gas_refund(), spent // 2))
+
+
+def _watch(state: Any, touched: dict[bytes, set[int]]) -> None:
+    """Note every account and slot that the state marks as used (EIP-2929)."""
+    accounts = state._account_db
+    mark_address, mark_storage = accounts.mark_address_warm, accounts.mark_storage_warm
+
+    def note_address(address: bytes) -> None:
+        touched.setdefault(address, set())
+        mark_address(address)
+
+    def note_storage(address: bytes, slot: int) -> None:
+        touched.setdefault(address, set()).add(slot)
+        mark_storage(address, slot)
+
+    accounts.mark_address_warm, accounts.mark_storage_warm = note_address, note_storage
+
+
+def _unsigned(engine: Engine, message: Message, nonce: int, gas: int, declared: AccessList) -> Any:
+    if declared:
+        return engine.chain.get_transaction_builder().new_unsigned_access_list_transaction(
+            chain_id=engine.settings.chain_id,
+            nonce=nonce,
+            gas_price=0,
+            gas=gas,
+            to=message.to,
+            value=message.value,
+            data=message.data,
+            access_list=declared,
+        )
+    return engine.chain.create_unsigned_transaction(
+        nonce=nonce,
+        gas_price=0,
+        gas=gas,
+        to=message.to,
+        value=message.value,
+        data=message.data,
+    )
+
+
+def _execute(
+    engine: Engine,
+    message: Message,
+    header: BlockHeaderAPI,
+    gas: int,
+    *,
+    declared: AccessList = (),
+    touched: dict[bytes, set[int]] | None = None,
+) -> ComputationAPI:
     chain = engine.chain
     vm = chain.get_vm(at_header=header)
     if getattr(header, "base_fee_per_gas", None):
@@ -76,14 +153,9 @@ def _execute(engine: Engine, message: Message, header: BlockHeaderAPI, gas: int)
         header = header.copy(base_fee_per_gas=0)
     hashes = itertools.chain((header.parent_hash,), vm.previous_hashes)
     state = vm.build_state(chain.chaindb.db, header, vm.chain_context, hashes)
-    unsigned = chain.create_unsigned_transaction(
-        nonce=state.get_nonce(message.sender),
-        gas_price=0,
-        gas=gas,
-        to=message.to,
-        value=message.value,
-        data=message.data,
-    )
+    if touched is not None:
+        _watch(state, touched)
+    unsigned = _unsigned(engine, message, state.get_nonce(message.sender), gas, declared)
     transaction: Any = SpoofTransaction(unsigned, from_=message.sender)
     if gas < transaction.intrinsic_gas:
         raise refused(f"intrinsic gas too low: have {gas}, want {transaction.intrinsic_gas}")

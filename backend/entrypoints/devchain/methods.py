@@ -99,6 +99,19 @@ def estimate_gas(engine: Engine, params: list[Any]) -> str:
     return quantity(execution.estimate_gas(engine, message, to_header(engine, take(params, 1))))
 
 
+def create_access_list(engine: Engine, params: list[Any]) -> dict[str, Any]:
+    """What a message touches, and the gas that it uses when it declares that (EIP-2930)."""
+    message = to_message(take(params, 0))
+    declared, gas = execution.access_list(engine, message, to_header(engine, take(params, 1)))
+    return {
+        "accessList": [
+            {"address": data(address), "storageKeys": [encoding.word(slot) for slot in slots]}
+            for address, slots in declared
+        ],
+        "gasUsed": quantity(gas),
+    }
+
+
 def gas_price(engine: Engine, _params: list[Any]) -> str:
     """The price that the ledger proposes: the option's, 0 by default."""
     return quantity(engine.run.gas_price + (engine.base_fee() or 0))
@@ -300,6 +313,7 @@ METHODS: dict[str, Method] = {
     "eth_getStorageAt": get_storage_at,
     "eth_call": eth_call,
     "eth_estimateGas": estimate_gas,
+    "eth_createAccessList": create_access_list,
     "eth_gasPrice": gas_price,
     "eth_maxPriorityFeePerGas": lambda engine, _: quantity(engine.run.gas_price),
     "eth_sendRawTransaction": send_raw_transaction,

@@ -64,6 +64,11 @@ def has_base_fee(hardfork: str) -> bool:
     return hardfork not in _NO_BASE_FEE
 
 
+def has_access_lists(hardfork: str) -> bool:
+    """Whether transactions may declare what they touch (EIP-2930, Berlin)."""
+    return HARDFORKS.index(hardfork) >= HARDFORKS.index("berlin")
+
+
 def after_merge(hardfork: str) -> bool:
     """Whether difficulty is zero and the mix hash is random."""
     return hardfork in _AFTER_MERGE
