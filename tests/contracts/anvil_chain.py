@@ -80,7 +80,7 @@ class AnvilTester:
 
     def __init__(self, url: str) -> None:
         self.node = Node(url)
-        # Each block is a second after the one before, as eth-tester has it, whatever the clock says.
+        # As with eth-tester, a block is a second after the one before, whatever the clock says.
         self.node.ask("anvil_setBlockTimestampInterval", 1)
 
     def get_block_by_number(self, number: str) -> dict[str, int]:

@@ -20,7 +20,7 @@ T = TypeVar("T")
 PAYERS = ("basic", "second_basic", "commercial", "mutual")
 BATCH_SIZES = (4, 7, 3, 3)
 PLACES = [(batch, index) for batch, size in enumerate(BATCH_SIZES) for index in range(size)]
-FAULTS = ("proof", "index", "far", "size", "root", "leaf", "place", "unknown")
+FAULTS = ("proof", "index", "far", "size", "root", "leaf", "leaf", "leaf", "place", "unknown")
 LATER_POLICY = digest("later")
 POLICIES = (POLICY,) * 6 + (LATER_POLICY, ZERO)
 DEADLINES = (30 * DAY, 30 * DAY, 180 * DAY, DAY, 0, 180 * DAY + 1)
@@ -40,9 +40,9 @@ LEAF_CALLS = {
     "void": 1,
     "reverse": 1,
     "exchangeToPaper": 4,
-    "returnPaper": 3,
+    "returnPaper": 4,
 }
-OTHER_CALLS = {"ruling": 3, "anchor": 1, "authority": 4, "wait": 2}
+OTHER_CALLS = {"ruling": 3, "anchor": 2, "authority": 5, "wait": 2}
 CALLS = [*CLAIM_CALLS, *LEAF_CALLS, *OTHER_CALLS]
 WEIGHTS = [*CLAIM_CALLS.values(), *LEAF_CALLS.values(), *OTHER_CALLS.values()]
 
@@ -139,10 +139,10 @@ class Choices:
         """A change of the registry. What hinders many other calls is rare and soon undone."""
         functions = (
             (self._pause, 4),
-            (self._suspend, 4),
+            (self._suspend, 6),
             (self._quarantine, 4),
             (self._rotate, 1),
-            (self._change_terms, 1),
+            (self._change_terms, 3),
             (self._publish, 1),
             (self._retire, 1),
         )
@@ -217,11 +217,13 @@ class Choices:
 
     # ------------------------------------------------------------------------------- items
 
-    def _proved(self, chance: Random, place: tuple[int, int], at: int) -> tuple[Any, Any]:
+    def _proved(
+        self, chance: Random, place: tuple[int, int], at: int, spoiled: float = 0.2
+    ) -> tuple[Any, Any]:
         """Batch reference and leaf proof of a place in the pools, now and then spoiled."""
         batch, index = self.arena.batches[place[0]], place[1]
         ref, leaf, proof = list(batch.ref), list(batch.bills[index].leaf), batch.proof(index)
-        fault = chance.choice(FAULTS) if chance.random() < 0.2 else ""
+        fault = chance.choice(FAULTS) if chance.random() < spoiled else ""
         if fault == "proof":
             proof = [*proof[:-1], digest("a wrong node")]
         elif fault == "index":
@@ -316,7 +318,7 @@ class Choices:
         if papers and chance.random() < 0.85:
             paper = chance.choice(papers)
             place = self.arena.places[self.arena.slot(paper).reference]
-        ref, proof = self._proved(chance, place, at)
+        ref, proof = self._proved(chance, place, at, spoiled=0.5)
         return Try(sender or self._issuer(chance, place[0]), (ref,), (proof, paper))
 
     # ------------------------------------------------------------------------------- registry
@@ -358,7 +360,7 @@ class Choices:
         self._registry(chance, function, arguments)
 
     def _change_terms(self, chance: Random) -> None:
-        start, end, grace = chance.choice([(-9, 400, 30), (-9, 400, 30), (-9, 9, 5), (5, 9, 0)])
+        start, end, grace = chance.choice([(-9, 400, 30), (-9, 400, 30), (-9, 9, 5), (40, 90, 0)])
         if chance.random() < 0.1:
             start, end = end, start
         now = self.arena.now

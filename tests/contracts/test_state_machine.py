@@ -39,5 +39,5 @@ def test_a_rule_that_only_one_side_keeps_is_noticed(
 
 @pytest.mark.slow
 def test_no_long_interleaving_of_calls_breaks_p1(ground: Ground) -> None:
-    ground.run_machine(examples=100, steps=60)
-    ground.walk(runs=40, steps=60)
+    ground.run_machine(examples=50, steps=60)
+    ground.walk(runs=25, steps=60)
