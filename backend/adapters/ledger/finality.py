@@ -225,5 +225,6 @@ def _checked(header: Header) -> Header:
 
 def _unavailable(error: HeaderError) -> LedgerUnavailableError:
     return LedgerUnavailableError(
-        f"无法判断终局：{error.reason}", f"finality cannot be judged: {error.reason}"
+        f"无法判断终局：{error.reason}。请运行 yichu contracts doctor",
+        f"finality cannot be judged: {error.reason}; run yichu contracts doctor",
     )

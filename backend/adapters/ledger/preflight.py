@@ -46,6 +46,7 @@ def require_ready(services: Services, wait_seconds: float = 0) -> None:
             "the contracts are not deployed yet: run yichu contracts deploy",
         )
     _require_node(services, wait_seconds)
+    services.ledger.final_number()  # raises when the rule is not that of what seals the blocks
     Deployer(services.ledger.rpc, services.keystores, Fees).check(known)
     if not accounts:
         _logger.warning("payer %s is not registered yet: claims will wait", number)
