@@ -28,7 +28,8 @@ contract InvoiceLedger is
     LedgerViews
 {
     /// @param registry_ the registry that says who may call
-    /// @param predecessor_ the ledger that this one succeeds, on the same registry; zero for the first
+    /// @param predecessor_ the ledger that this one succeeds, on the same registry; zero for the
+    /// first
     constructor(IRegistry registry_, IInvoiceLedger predecessor_)
         LedgerStorage(registry_, predecessor_)
     {}

@@ -7,7 +7,8 @@ import {
 import {IInvoiceLedger} from "./interfaces/IInvoiceLedger.sol";
 import {IRegistry} from "./interfaces/IRegistry.sol";
 
-/// @title Institutions, payers, their accounts, policies, quarantines, pause and the ledger in force
+/// @title Institutions, payers, their accounts, policies, quarantines, pause and the ledger in
+/// force
 /// @dev Specified in `IRegistry`. Immutable: no proxy, nothing is ever deleted.
 contract Registry is IRegistry, AccessControlDefaultAdminRules {
     bytes32 public constant REGISTRAR_ROLE = keccak256("REGISTRAR_ROLE");
@@ -372,7 +373,8 @@ contract Registry is IRegistry, AccessControlDefaultAdminRules {
     function _isSuccessor(address successor, uint8 present) private view returns (bool) {
         if (successor.code.length == 0) return false;
         IInvoiceLedger ledger = IInvoiceLedger(successor);
-        if (address(ledger.registry()) != address(this) || ledger.generation() != present + 1) return false;
+        if (address(ledger.registry()) != address(this)) return false;
+        if (ledger.generation() != present + 1) return false;
         IInvoiceLedger old = ledger.predecessor();
         if (present > 1) return address(old) == _announcedLedgers[present];
         return address(old).code.length != 0 && address(old.registry()) == address(this)

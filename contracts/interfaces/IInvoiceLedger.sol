@@ -7,11 +7,12 @@ import {IRegistry} from "./IRegistry.sol";
 /// @notice Institutions anchor batches of bills; payers lodge a claim on a bill, then settle or
 /// release it. One 256-bit slot per invoice key decides that no part of a bill is paid twice.
 ///
-/// A ledger belongs to one registry and has a generation there. While another generation is in force
-/// (`IRegistry.generationInForce`), it refuses every change of state with `Retired`: a retired ledger
-/// for ever, a successor before its day. A successor honours all that its predecessor holds: slots,
-/// batches, second keys and recovery numbers are read from there until it has written its own; claims
-/// that were open end with the retirement, as if they had been released.
+/// A ledger belongs to one registry and has a generation there. While another generation is in
+/// force (`IRegistry.generationInForce`), it refuses every change of state with `Retired`: a
+/// retired ledger for ever, a successor before its day. A successor honours all that its
+/// predecessor holds: slots, batches, second keys and recovery numbers are read from there until it
+/// has written its own; claims that were open end with the retirement, as if they had been
+/// released.
 ///
 /// Limits: 64 payers; amounts up to 2^40 - 1 fen; 1,024 leaves a batch; sequences 1..2^22 - 1;
 /// 65,535 lodges a bill; `MAX_BATCH_ITEMS` items and `MAX_CALLDATA_BYTES` bytes a batch call; a
@@ -29,19 +30,20 @@ import {IRegistry} from "./IRegistry.sol";
 /// Slot of an invoice key, low bit first: total 40, paid 40, leaf reference 48, deadline 32, open
 /// payer 8 (0: no lock), lodge counter 16, flags 8 (`pinned` 1, `void` 2, `reversed` 4, `on paper`
 /// 8, `is paper` 16, `alias` 32, `moved` 64), settled payers 64 (bit payer - 1). `paid` starts at
-/// what others bore. In a slot with the flag `alias`, the second key of a bill, only leaf reference,
-/// counter and `moved` have meaning. A slot with the flag `is paper` belongs to a paper bill for which
-/// the e-bill at that leaf reference was exchanged; there `void` means that the paper was returned.
-/// `moved`: the slot was taken over from a predecessor; such a slot is never read from there again.
+/// what others bore. In a slot with the flag `alias`, the second key of a bill, only leaf
+/// reference, counter and `moved` have meaning. A slot with the flag `is paper` belongs to a paper
+/// bill for which the e-bill at that leaf reference was exchanged; there `void` means that the
+/// paper was returned. `moved`: the slot was taken over from a predecessor; such a slot is never
+/// read from there again.
 ///
 /// Detail word of every claim event, low bit first: item index 8, `Call` 8, `Outcome` 8, payer 8
 /// (0: the caller is no payer), counter 16, holder's payer 8, holder's counter 16, leaf reference
-/// 48, value 40, decision version 16, paid sum 40, total 40. `value` is the deadline in Unix seconds
-/// for Lodge and Renew, the amount in fen for Settle, Supplement and Recover, the reason for Release,
-/// the given flags for Rule, else 0. Calls without a lodge counter have counter 0. Leaf reference,
-/// paid and total are those of the slot after the effect (before it for Release and Expire, which may
-/// clear them). In `Unchanged` paid and total are the slot's, value and version are 0, and the leaf
-/// reference is the one that the item names, else the slot's.
+/// 48, value 40, decision version 16, paid sum 40, total 40. `value` is the deadline in Unix
+/// seconds for Lodge and Renew, the amount in fen for Settle, Supplement and Recover, the reason
+/// for Release, the given flags for Rule, else 0. Calls without a lodge counter have counter 0.
+/// Leaf reference, paid and total are those of the slot after the effect (before it for Release and
+/// Expire, which may clear them). In `Unchanged` paid and total are the slot's, value and version
+/// are 0, and the leaf reference is the one that the item names, else the slot's.
 ///
 /// Each item of a call gives exactly one event of its invoice key, in the order of the items: the
 /// event of its effect, or `Unchanged`. Batch calls never revert for an item. Single calls revert
@@ -49,11 +51,11 @@ import {IRegistry} from "./IRegistry.sol";
 /// (`Outcome.Repeated`), which is not an error in either. Outcomes are a pure function of state,
 /// caller, time and item; an outcome and the effect of the item stand and fall together.
 /// @dev Checks come in the order in which `Outcome` values are listed under each function; the
-/// first that fails is the outcome. The SHA-256 inclusion proof is always last.
-/// A batch index that names no batch of the call is `BadBatch` before all others (`supersede`: after
-/// `Suspended`; `ruleFor`: where it is listed).
-/// "Bound" means that a leaf holds the key: the slot's leaf reference is not 0, and a slot with the
-/// flag `alias` counts only while its bill is bound to that same leaf.
+/// first that fails is the outcome. The SHA-256 inclusion proof is always last. A batch index that
+/// names no batch of the call is `BadBatch` before all others (`supersede`: after `Suspended`;
+/// `ruleFor`: where it is listed). "Bound" means that a leaf holds the key: the slot's leaf
+/// reference is not 0, and a slot with the flag `alias` counts only while its bill is bound to that
+/// same leaf.
 interface IInvoiceLedger {
     /// @notice The calls that concern one invoice.
     enum Call {
@@ -318,77 +320,78 @@ interface IInvoiceLedger {
     /// @dev The caller is an account of an institution, else `LedgerNotInstitution`. Sequence
     /// 1..2^22 - 1, size 1..1,024, root not zero, else `LedgerAnchorInvalid`. Emits `Anchored`, or
     /// `AnchorUnchanged` with, in this order: `Repeated`, `Conflict`, `Retired`, `Paused`,
-    /// `Suspended`, `BeforeAgreement`, `AfterGrace`, `NotNext`. Its time is the block's. A successor
-    /// goes on in its predecessor's sequence.
+    /// `Suspended`, `BeforeAgreement`, `AfterGrace`, `NotNext`. Its time is the block's. A
+    /// successor goes on in its predecessor's sequence.
     /// @param previousHead head of the institution's batch `sequence - 1`, zero for sequence 1
     function anchor(uint32 sequence, bytes32 root, uint16 size, bytes32 previousHead) external;
 
     /// @notice Opens a claim of the caller's payer on a bill, as claim (key, payer, counter).
     /// @dev Payer accounts only (`LedgerNotPayer`). Outcomes in order: `Retired`, `Suspended`,
     /// `Repeated` (this claim is open on this leaf), `Paused`, `Locked`, `SettledByPayer`,
-    /// `SettledByBasic`, `IsPaper` (the key is a paper bill's, returned or not), `IsVoid`, `IsReversed`,
-    /// `IsOnPaper`, `BoundElsewhere`, `Stale` (counter is not the slot's plus one),
+    /// `SettledByBasic`, `IsPaper` (the key is a paper bill's, returned or not), `IsVoid`,
+    /// `IsReversed`, `IsOnPaper`, `BoundElsewhere`, `Stale` (counter is not the slot's plus one),
     /// `KindRefused`, `BadLeaf`, `KindNotForBasic`, `NothingLeft`, `BadDeadline` (after now, within
     /// `MAX_LOCK_SECONDS`), `SecondKeyBound`, `BadBatch`, `Quarantined`, `ForeignLeaf`, `BadProof`.
     /// `BoundElsewhere` also answers for a bill whose key is the second key of a bound bill.
-    /// Effect: binds the leaf where the slot is not bound (total, paid = borne), marks the second key
-    /// alias, sets counter, open payer, deadline. Emits `Lodged`.
+    /// Effect: binds the leaf where the slot is not bound (total, paid = borne), marks the second
+    /// key alias, sets counter, open payer, deadline. Emits `Lodged`.
     function lodge(BatchRef calldata batch, LodgeItem calldata item) external;
 
     /// @notice Pays `amount` fen (0 is allowed) on the caller's open claim and closes it.
-    /// @dev Payer accounts only. Outcomes: `Retired`, `Suspended`, `AlreadySettled` (this payer's bit
-    /// is set, whatever the item carries), `Stale` (this claim is not the open one; the holder is
-    /// named), `IsVoid`, `IsReversed`, `Quarantined` (the bound leaf's batch is), `SettledByBasic`,
-    /// `OverTotal`, `PolicyUnknown`. Valid after the deadline until expired, and while paused. Emits
-    /// `Settled`.
+    /// @dev Payer accounts only. Outcomes: `Retired`, `Suspended`, `AlreadySettled` (this payer's
+    /// bit is set, whatever the item carries), `Stale` (this claim is not the open one; the holder
+    /// is named), `IsVoid`, `IsReversed`, `Quarantined` (the bound leaf's batch is),
+    /// `SettledByBasic`, `OverTotal`, `PolicyUnknown`. Valid after the deadline until expired, and
+    /// while paused. Emits `Settled`.
     function settle(SettleItem calldata item) external;
 
     /// @notice Closes the caller's open claim without paying. With nothing settled, the binding is
     /// cleared unless pinned.
-    /// @dev Payer accounts only. Outcomes: `Retired`, `Suspended`, `Repeated` (no claim is open and the
-    /// counter is the slot's and not 0), `Stale`, `PolicyUnknown` (reason `Refused` only). Goes on
-    /// while paused and in a quarantined batch. Emits `Released`.
+    /// @dev Payer accounts only. Outcomes: `Retired`, `Suspended`, `Repeated` (no claim is open and
+    /// the counter is the slot's and not 0), `Stale`, `PolicyUnknown` (reason `Refused` only). Goes
+    /// on while paused and in a quarantined batch. Emits `Released`.
     function release(ReleaseItem calldata item) external;
 
     /// @notice Moves the deadline of the caller's open claim. Renewals are not limited.
     /// @dev Payer accounts only. Outcomes: `Retired`, `Suspended`, `Stale`, `IsVoid`, `IsReversed`,
-    /// `Quarantined`, `Repeated` (the same deadline), `BadDeadline` (also when earlier than the present
-    /// one). Goes on while paused. Emits `Renewed`.
+    /// `Quarantined`, `Repeated` (the same deadline), `BadDeadline` (also when earlier than the
+    /// present one). Goes on while paused. Emits `Renewed`.
     function renew(RenewItem calldata item) external;
 
     /// @notice Closes a claim whose deadline has passed; the binding as in `release`.
-    /// @dev Anyone. Outcomes: `Retired`, `Repeated` (no claim is open and the counter is the slot's and
-    /// not 0), `Stale`, `Paused`, `NotDue` (now <= deadline, or now < last unpause +
+    /// @dev Anyone. Outcomes: `Retired`, `Repeated` (no claim is open and the counter is the slot's
+    /// and not 0), `Stale`, `Paused`, `NotDue` (now <= deadline, or now < last unpause +
     /// `EXPIRY_GRACE_SECONDS`). Goes on in a quarantined batch. Emits `Expired`.
     function expire(ExpireItem calldata item) external;
 
     /// @notice Replaces a leaf by a later one of the same issuer and invoice key, and pins it.
     /// @dev Institution accounts only (`LedgerNotInstitution`). Outcomes: `Retired`, `Suspended`,
-    /// `BadLeaf` (the keys differ), `Repeated` (bound to `to` and pinned), `Paused`, `Locked`, `Settled`,
-    /// `IsPaper`, `IsVoid`, `IsReversed`, `IsOnPaper`, `BoundElsewhere` (bound, but not to `from`), for
-    /// `from` and `to` in turn: `KindRefused`, `BadLeaf`; `NotLater`, `SecondKeyBound`, for `from`:
-    /// `BadBatch`, `ForeignLeaf`, `BadProof`, for `to`: `BadBatch`, `Quarantined`, `ForeignLeaf`,
-    /// `BadProof`. Emits `Superseded`.
+    /// `BadLeaf` (the keys differ), `Repeated` (bound to `to` and pinned), `Paused`, `Locked`,
+    /// `Settled`, `IsPaper`, `IsVoid`, `IsReversed`, `IsOnPaper`, `BoundElsewhere` (bound, but not
+    /// to `from`), for `from` and `to` in turn: `KindRefused`, `BadLeaf`; `NotLater`,
+    /// `SecondKeyBound`, for `from`: `BadBatch`, `ForeignLeaf`, `BadProof`, for `to`: `BadBatch`,
+    /// `Quarantined`, `ForeignLeaf`, `BadProof`. Emits `Superseded`.
     function supersede(BatchRef[] calldata batches, SupersedeItem calldata item) external;
 
     /// @notice Declares a bill void, for ever. Wins in every state: an open claim can then only be
     /// released (or expire), never settled or renewed; a settled bill opens recovery.
-    /// @dev Institution accounts only, proving the leaf in an own batch; once bound, exactly that leaf.
-    /// Outcomes: `Retired`, `Suspended`, `IsPaper`, `BoundElsewhere`, `Repeated` (void already on this
-    /// leaf), `KindRefused`, `BadLeaf`, `SecondKeyBound` (when it binds), `BadBatch`, `ForeignLeaf`,
-    /// `BadProof`. Goes on while paused and in a quarantined batch. Binds and pins. Emits `Voided`.
+    /// @dev Institution accounts only, proving the leaf in an own batch; once bound, exactly that
+    /// leaf. Outcomes: `Retired`, `Suspended`, `IsPaper`, `BoundElsewhere`, `Repeated` (void
+    /// already on this leaf), `KindRefused`, `BadLeaf`, `SecondKeyBound` (when it binds),
+    /// `BadBatch`, `ForeignLeaf`, `BadProof`. Goes on while paused and in a quarantined batch.
+    /// Binds and pins. Emits `Voided`.
     function void(BatchRef calldata batch, LeafProof calldata item) external;
 
     /// @notice Declares a bill reversed by a red bill; otherwise as `void`. Emits `Reversed`.
     /// @dev The item names the original's leaf, not that of the red bill.
     function reverse(BatchRef calldata batch, LeafProof calldata item) external;
 
-    /// @notice Registrar: clears binding, pin, void, reversed and both paper flags of a key. A key that
-    /// a stranger's false exchange blocks as paper is freed so; the e-bill is another key, with a ruling
-    /// of its own.
-    /// @dev `LedgerNotRegistrar` without the role. Outcomes: `Retired`, `Locked`, `Settled`; for the
-    /// second key of a bill these two speak of that bill; `Repeated` (nothing to clear). Counter and
-    /// `moved` stay. Emits `Ruled`.
+    /// @notice Registrar: clears binding, pin, void, reversed and both paper flags of a key. A key
+    /// that a stranger's false exchange blocks as paper is freed so; the e-bill is another key,
+    /// with a ruling of its own.
+    /// @dev `LedgerNotRegistrar` without the role. Outcomes: `Retired`, `Locked`, `Settled`; for
+    /// the second key of a bill these two speak of that bill; `Repeated` (nothing to clear).
+    /// Counter and `moved` stay. Emits `Ruled`.
     /// @param reason digest of the written reason
     function rule(bytes32 invoiceKey, bytes32 reason) external;
 
@@ -431,41 +434,43 @@ interface IInvoiceLedger {
     /// @notice `reverse` for many items.
     function reverseBatch(BatchRef[] calldata batches, LeafProof[] calldata items) external;
 
-    /// @notice Pays `amount` more on a bill that the caller's payer has settled: an upheld appeal, a
-    /// yearly clearing. Names the paid sum from which it starts, so that it has one effect however
-    /// often it is sent.
-    /// @dev Payer accounts only. Outcomes: `Retired`, `Suspended`, `NotSettled` (this payer's bit is not
-    /// set), `IsVoid`, `IsReversed`, `Quarantined`, `Locked` (another payer's claim is open), `Stale`
-    /// (`paidBefore` is not the paid sum), `BadAmount` (0), `OverTotal`, `BadVersion` (below 2),
-    /// `PolicyUnknown`. Goes on while paused. Emits `Supplemented`.
+    /// @notice Pays `amount` more on a bill that the caller's payer has settled: an upheld appeal,
+    /// a yearly clearing. Names the paid sum from which it starts, so that it has one effect
+    /// however often it is sent.
+    /// @dev Payer accounts only. Outcomes: `Retired`, `Suspended`, `NotSettled` (this payer's bit
+    /// is not set), `IsVoid`, `IsReversed`, `Quarantined`, `Locked` (another payer's claim is
+    /// open), `Stale` (`paidBefore` is not the paid sum), `BadAmount` (0), `OverTotal`,
+    /// `BadVersion` (below 2), `PolicyUnknown`. Goes on while paused. Emits `Supplemented`.
     function supplement(SupplementItem calldata item) external;
 
     /// @notice Records `amount` fen taken back by a payer that has settled, counted once by its
     /// number. The paid sum stays: what was taken back is not freed for another payer.
-    /// @dev Payer accounts only. Outcomes: `Retired`, `Suspended`, `NotSettled`, `Repeated` (the number
-    /// stands for the same payer, key and amount), `NumberUsed` (it stands for another recovery),
-    /// `BadAmount` (0, or more than the paid sum). Goes on while paused, on void and reversed bills and
-    /// in a quarantined batch. Emits `Recovered`.
+    /// @dev Payer accounts only. Outcomes: `Retired`, `Suspended`, `NotSettled`, `Repeated` (the
+    /// number stands for the same payer, key and amount), `NumberUsed` (it stands for another
+    /// recovery), `BadAmount` (0, or more than the paid sum). Goes on while paused, on void and
+    /// reversed bills and in a quarantined batch. Emits `Recovered`.
     function recover(RecoverItem calldata item) external;
 
-    /// @notice Marks an e-bill as exchanged for a paper bill. It cannot be claimed until the paper is
-    /// returned, and the paper's key never.
-    /// @dev Institution accounts only, proving the e-bill's leaf in an own batch. Outcomes: `Retired`,
-    /// `Suspended`, `Repeated` (on paper under this paper key), `Locked`, `Settled`, `IsPaper`,
-    /// `IsVoid`, `IsReversed`, `IsOnPaper` (under another paper key, or by a ruling), `BoundElsewhere`
-    /// (bound to another leaf), `KindRefused`, `BadLeaf`, `PaperKeyBound` (zero, one of the leaf's two
-    /// keys, or bound), `SecondKeyBound` (when it binds), `BadBatch`, `Quarantined`, `ForeignLeaf`,
-    /// `BadProof`. Goes on while paused. Effect: binds and pins the leaf and sets `on paper`; the paper
-    /// key's slot gets the leaf reference and `is paper`, for ever. Emits `Exchanged`.
+    /// @notice Marks an e-bill as exchanged for a paper bill. It cannot be claimed until the paper
+    /// is returned, and the paper's key never.
+    /// @dev Institution accounts only, proving the e-bill's leaf in an own batch. Outcomes:
+    /// `Retired`, `Suspended`, `Repeated` (on paper under this paper key), `Locked`, `Settled`,
+    /// `IsPaper`, `IsVoid`, `IsReversed`, `IsOnPaper` (under another paper key, or by a ruling),
+    /// `BoundElsewhere` (bound to another leaf), `KindRefused`, `BadLeaf`, `PaperKeyBound` (zero,
+    /// one of the leaf's two keys, or bound), `SecondKeyBound` (when it binds), `BadBatch`,
+    /// `Quarantined`, `ForeignLeaf`, `BadProof`. Goes on while paused. Effect: binds and pins the
+    /// leaf and sets `on paper`; the paper key's slot gets the leaf reference and `is paper`, for
+    /// ever. Emits `Exchanged`.
     function exchangeToPaper(BatchRef calldata batch, PaperItem calldata item) external;
 
-    /// @notice Takes the paper bill back: the e-bill can be claimed again. A returned paper key is used
-    /// up; the next exchange takes another.
-    /// @dev Institution accounts only, proving the e-bill's leaf in an own batch. Outcomes: `Retired`,
-    /// `Suspended`, `BoundElsewhere` (the paper key's slot is no paper of this leaf, or the e-bill is
-    /// not bound to it), `Repeated` (returned before), `KindRefused`, `BadLeaf`, `BadBatch`,
-    /// `ForeignLeaf`, `BadProof`. Goes on while paused and in a quarantined batch. Effect: clears `on
-    /// paper` of the e-bill, pins it, and marks the paper's slot `void`. Emits `Returned`.
+    /// @notice Takes the paper bill back: the e-bill can be claimed again. A returned paper key is
+    /// used up; the next exchange takes another.
+    /// @dev Institution accounts only, proving the e-bill's leaf in an own batch. Outcomes:
+    /// `Retired`, `Suspended`, `BoundElsewhere` (the paper key's slot is no paper of this leaf, or
+    /// the e-bill is not bound to it), `Repeated` (returned before), `KindRefused`, `BadLeaf`,
+    /// `BadBatch`, `ForeignLeaf`, `BadProof`. Goes on while paused and in a quarantined batch.
+    /// Effect: clears `on paper` of the e-bill, pins it, and marks the paper's slot `void`. Emits
+    /// `Returned`.
     function returnPaper(BatchRef calldata batch, PaperItem calldata item) external;
 
     /// @notice `supplement` for many items.
@@ -476,32 +481,33 @@ interface IInvoiceLedger {
     function recoverBatch(RecoverItem[] calldata items) external;
 
     /// @notice `exchangeToPaper` for many items; each names its batch in `bill.batchIndex`.
-    /// @dev Reverts only with `LedgerNotInstitution` and `LedgerCallTooLarge`, as does the next one.
+    /// @dev Reverts only with `LedgerNotInstitution` and `LedgerCallTooLarge`, as does the next
+    /// one.
     function exchangeToPaperBatch(BatchRef[] calldata batches, PaperItem[] calldata items) external;
 
     /// @notice `returnPaper` for many items.
     function returnPaperBatch(BatchRef[] calldata batches, PaperItem[] calldata items) external;
 
-    /// @notice The raw slot of an invoice key, in the layout given above. In a successor that has not
-    /// written it yet: the predecessor's, with an open claim ended and the flag `moved`.
+    /// @notice The raw slot of an invoice key, in the layout given above. In a successor that has
+    /// not written it yet: the predecessor's, with an open claim ended and the flag `moved`.
     function slot(bytes32 invoiceKey) external view returns (uint256);
 
     /// @notice The slot as `slot` gives it, decoded.
     function claimState(bytes32 invoiceKey) external view returns (ClaimState memory);
 
-    /// @notice Of a second key, marked alias: the key of the bill whose second key it was last marked,
-    /// else zero.
+    /// @notice Of a second key, marked alias: the key of the bill whose second key it was last
+    /// marked, else zero.
     function primaryKey(bytes32 secondKey) external view returns (bytes32);
 
-    /// @notice What a recovery number stands for: keccak256(abi.encode(payer, invoice key, amount)),
-    /// zero when it is free.
+    /// @notice What a recovery number stands for: keccak256(abi.encode(payer, invoice key,
+    /// amount)), zero when it is free.
     function recoveryDigest(bytes32 recoveryNumber) external view returns (bytes32);
 
     /// @notice The head of a batch, here or in a predecessor, zero when it is not anchored.
     function head(uint16 institution, uint32 sequence) external view returns (bytes32);
 
-    /// @notice The highest anchored sequence of an institution, 0 when it has none. For off-chain use:
-    /// sequences have no gap, so it is searched for, not stored.
+    /// @notice The highest anchored sequence of an institution, 0 when it has none. For off-chain
+    /// use: sequences have no gap, so it is searched for, not stored.
     function lastSequence(uint16 institution) external view returns (uint32);
 
     /// @notice The head that a batch reference stands for, whether anchored or not.

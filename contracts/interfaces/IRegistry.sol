@@ -6,11 +6,11 @@ pragma solidity 0.8.37;
 /// for a number and are rotated under it, so that a new key is still the same institution or payer.
 /// An account acts for one number for ever: it is never given to another, even once removed, so
 /// that an old signature has one meaning.
-/// @dev Roles are OpenZeppelin access-control roles held by separate keys: the default admin (handed
-/// over with a delay), `REGISTRAR_ROLE`, `POLICY_PUBLISHER_ROLE` and `PAUSER_ROLE`. A call without
-/// its role reverts with OpenZeppelin's `AccessControlUnauthorizedAccount(account, role)`.
-/// Limits: institutions 1..65535, payers 1..64, 32 quarantined ranges an institution, 255 generations
-/// of the ledger; dates are Unix seconds in 32 bits.
+/// @dev Roles are OpenZeppelin access-control roles held by separate keys: the default admin
+/// (handed over with a delay), `REGISTRAR_ROLE`, `POLICY_PUBLISHER_ROLE` and `PAUSER_ROLE`. A call
+/// without its role reverts with OpenZeppelin's `AccessControlUnauthorizedAccount(account, role)`.
+/// Limits: institutions 1..65535, payers 1..64, 32 quarantined ranges an institution, 255
+/// generations of the ledger; dates are Unix seconds in 32 bits.
 ///
 /// Generations. The first invoice ledger on a registry is generation 1. A successor is another
 /// invoice ledger on the same registry that names its predecessor. One generation is in force at a
@@ -223,8 +223,9 @@ interface IRegistry {
 
     /// @notice Publishes a policy pack by the SHA-256 of its canonical bytes. Never withdrawn.
     /// @dev Policy publisher only. Emits `PolicyPublished`; reverts with `RegistryPolicyInvalid`.
-    /// @param effectiveFrom the first second at which the policy says it applies. It is a statement:
-    /// the ledger does not know the date of a bill and asks only whether the hash was published.
+    /// @param effectiveFrom the first second at which the policy says it applies. It is a
+    /// statement: the ledger does not know the date of a bill and asks only whether the hash was
+    /// published.
     function publishPolicy(bytes32 policyHash, uint32 effectiveFrom) external;
 
     /// @notice Stops intake: anchor, supersede, lodge and expire. Everything else goes on.
@@ -236,9 +237,9 @@ interface IRegistry {
     function unpause() external;
 
     /// @notice Quarantines batches of an institution. They cannot be lodged, settled, renewed,
-    /// supplemented, exchanged for paper or superseded to; a claim open there can only be released or
-    /// expire; superseding to a leaf outside stays open. Batches that are not anchored yet may be
-    /// named. Ranges may overlap.
+    /// supplemented, exchanged for paper or superseded to; a claim open there can only be released
+    /// or expire; superseding to a leaf outside stays open. Batches that are not anchored yet may
+    /// be named. Ranges may overlap.
     /// @dev Registrar only. Emits `BatchesQuarantined`. Reverts with `RegistryInstitutionUnknown`,
     /// `RegistryRangeInvalid`, `RegistryFull`.
     /// @param reason digest of the written reason
@@ -253,8 +254,8 @@ interface IRegistry {
     /// seconds the next generation is in force by time alone; nobody can stop or hasten it.
     /// @dev Default admin only. Emits `LedgerRetirementAnnounced`. Reverts with
     /// `RegistryRetirementPending`, `RegistryFull`, `RegistrySuccessorInvalid`: the successor must
-    /// answer with this registry, the next generation, and as its predecessor a ledger on this registry
-    /// of the generation in force, from the second retirement on the very ledger in force.
+    /// answer with this registry, the next generation, and as its predecessor a ledger on this
+    /// registry of the generation in force, from the second retirement on the very ledger in force.
     function retireLedger(address successor) external;
 
     /// @notice An institution's record; `RegistryInstitutionUnknown` when there is none.
@@ -269,8 +270,8 @@ interface IRegistry {
     /// @notice The institution for which an account acts now, zero when there is none.
     function institutionOf(address account) external view returns (uint16);
 
-    /// @notice As `institutionOf`, with the reason for which it may not anchor at this time, and the
-    /// generation of the ledger that is in force.
+    /// @notice As `institutionOf`, with the reason for which it may not anchor at this time, and
+    /// the generation of the ledger that is in force.
     function anchorContext(address account)
         external
         view

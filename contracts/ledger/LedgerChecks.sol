@@ -113,8 +113,8 @@ abstract contract LedgerChecks is LedgerReports {
         bar = _stateBar(slot_);
         if (bar == 0 && who.hasQuarantines) {
             uint48 leafRef = slot_.leafReference();
-            (, bool quarantined) =
-                registry.batchContext(uint16(leafRef >> 32), uint32(leafRef >> 10) & _SEQUENCE_MASK);
+            uint32 sequence = uint32(leafRef >> 10) & _SEQUENCE_MASK;
+            (, bool quarantined) = registry.batchContext(uint16(leafRef >> 32), sequence);
             if (quarantined) return uint256(Outcome.Quarantined);
         }
     }

@@ -68,7 +68,7 @@ abstract contract Rulings is LedgerChecks {
         if (flags & ~_RULING_FLAGS != 0) return uint256(Outcome.BadFlags);
         bar = _rulingBar(slot_, item.leaf.invoiceKey);
         if (bar != 0) return bar;
-        // A place where no leaf can be has no reference, and is not what an unbound slot is bound to.
+        // A place where no leaf can be has no reference: nothing is bound to it.
         bool isThere = leafRef != 0 && slot_.leafReference() == leafRef;
         if (isThere && slot_.flags() & ~MOVED == flags) return uint256(Outcome.Repeated);
         bar = _leafBar(item.leaf);

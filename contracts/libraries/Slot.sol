@@ -134,8 +134,8 @@ function reported(Slot slot) pure returns (uint256) {
     return ((word & REFERENCE_MASK) >> 8) | ((word & PAID_MASK) << 136) | (word << 216);
 }
 
-/// @dev Only the counter survives, so that a claim number is never used twice, and the mark that the
-/// slot was taken over, so that it is not taken over again.
+/// @dev Only the counter survives, so that a claim number is never used twice, and the mark that
+/// the slot was taken over, so that it is not taken over again.
 function cleared(Slot slot) pure returns (Slot) {
     return Slot.wrap(Slot.unwrap(slot) & KEPT_MASK);
 }
