@@ -251,6 +251,13 @@ class LedgerClient:
         with _reading():
             return _quantity(self.rpc.call("eth_getTransactionCount", account, block))
 
+    def transaction_counts(self, accounts: Sequence[str]) -> Mapping[str, int]:
+        """The next nonces of several accounts in the latest block, from one node."""
+        calls = [("eth_getTransactionCount", [account, "latest"]) for account in accounts]
+        found = self.rpc.batch(calls)
+        with _reading():
+            return {a: _quantity(count) for a, count in zip(accounts, found, strict=True)}
+
     def is_intake_paused(self) -> bool:
         return bool(self._read("Registry", "pauseState")[0])
 

@@ -1,7 +1,8 @@
 """Encrypted keystores (Web3 secret storage version 3), one a role, opened at first use.
 
 A file is named ``<role>.json``: ``deployer``, ``registrar``, ``policy-publisher``, ``pauser``,
-``payer-<number>``, ``institution-<code>``. The password comes from YICHU_KEYSTORE_PASSWORD or
+``payer-<number>``, ``institution-<code>``, further accounts of these two with ``-2``, ``-3``, ...,
+and ``probe``, which may do nothing. The password comes from YICHU_KEYSTORE_PASSWORD or
 the file ``<secrets_dir>/keystore_password``. Keys of different roles are different keys: registrar,
 policy publisher, pauser, payers and issuers are kept apart (design: ledger protocol, section 4).
 """

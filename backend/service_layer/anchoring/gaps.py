@@ -32,7 +32,7 @@ def fill_gaps(deps: Anchoring) -> int:
     lowest: dict[str, int] = {}
     for record in waiting:
         lowest[record.account] = min(record.nonce, lowest.get(record.account, record.nonce))
-    counts = {account: deps.node.transaction_count(account) for account in lowest}
+    counts = deps.node.transaction_counts(sorted(lowest))
     gaps = {account: n for account, n in counts.items() if n < lowest[account]}
     if not gaps or (cursor is not None and deps.node.head().number < cursor.number):
         return 0  # a node that lags knows too few nonces

@@ -76,8 +76,7 @@ def _see_accounts(
     accounts = {record.account for record in waiting}
     for account in set(seen.nonces) - accounts:
         del seen.nonces[account]
-    for account in sorted(accounts):
-        count = deps.node.transaction_count(account)
+    for account, count in deps.node.transaction_counts(sorted(accounts)).items():
         before, since = seen.nonces.get(account, (count, head))
         seen.nonces[account] = (count, since if before == count and since <= head else head)
 
