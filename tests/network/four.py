@@ -18,16 +18,17 @@ from scripts.sample_data.set_up import set_up
 from tests.e2e.processes import ROOT, wait_for
 from tests.e2e.system import System
 
-#: Place of the custodial hospital in the sample, whose bills ``fresh_bill`` makes.
-CUSTODIAL = 2
+#: Places in the sample of a hospital that signs for itself, and of one whose key we hold.
+SELF_CUSTODY, CUSTODIAL = 1, 2
 _QUIET_SECONDS = 2.5
 
 
 def prepare(system: System) -> None:
-    """Payers, policies, people and one institution of the sample, and no bill: each transaction
+    """Payers, policies, people and two institutions of the sample, and no bill: each transaction
     takes two or three blocks of a second."""
     population = system.population
-    few = dataclasses.replace(population, hospitals=population.hospitals[CUSTODIAL : CUSTODIAL + 1])
+    hospitals = tuple(population.hospitals[place] for place in (SELF_CUSTODY, CUSTODIAL))
+    few = dataclasses.replace(population, hospitals=hospitals)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("YICHU_KEYSTORE_SCRYPT", "cheap")
         system.keys = set_up(system.services, few, lambda _text: None)
