@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from backend.adapters.database.tables import alarm, batch, batch_leaf, institution, ledger_intent
+from backend.adapters.database.tables import alarm, batch, institution, ledger_intent
 from backend.adapters.ledger.codec import event_topic
 from backend.domain.ledger import IntentKind, IntentState, LedgerIntent
 from backend.service_layer.intake.form_batches import form_batches
@@ -78,12 +78,11 @@ def measure_bills(options: Options) -> None:
         wanted = each * options.institutions
         numbers = bed.ask(sa.select(institution.c.code, institution.c.ledger_number))
         bed.write(sa.update(institution).values(ledger_number=None))
-        leaves = sa.select(sa.func.count()).select_from(batch_leaf)
+        leaves = sa.select(sa.func.sum(batch.c.size))
 
         def is_done() -> bool:
-            return (
-                _count(bed, *IntentState) == _count(bed, IntentState.FINAL)
-                and bed.ask(leaves)[0][0] == wanted
+            return bed.ask(leaves)[0][0] == wanted and _count(bed, *IntentState) == _count(
+                bed, IntentState.FINAL
             )
 
         by_code = sa.case(dict(map(tuple, numbers)), value=institution.c.code)
@@ -102,7 +101,7 @@ def _time_worker(
     """From the commit that gives an idle worker its work until all of it is final."""
     with bed.worker() as pid:
         bed.write(release)
-        began, used = time.monotonic(), usage_of(pid).seconds
+        began, before = time.monotonic(), usage_of(pid)
         _wait(is_done, 0.05)
         seconds = time.monotonic() - began
         after = usage_of(pid)
@@ -111,7 +110,8 @@ def _time_worker(
     print(
         f"{name}: {invoices:,} invoices in {seconds:.2f} s: {rate:,.0f}/s, "
         f"{rate / BAR_A_SECOND:.2f} of the bar of {BAR_A_SECOND:,}/s; worker: "
-        f"{after.seconds - used:.2f} s of processor time, {after.peak_mib:.0f} MiB"
+        f"{after.seconds - before.seconds:.2f} s of processor time and "
+        f"{after.waited - before.waited:.2f} s of waiting for it, {after.peak_mib:.0f} MiB"
     )
 
 
@@ -151,8 +151,8 @@ def measure_lodge(options: Options) -> None:
     middle, late = statistics.median(waits), statistics.quantiles(waits, n=20)[-1]
     print(
         f"lodge: {len(waits)} lodges, from commit to block: median {middle:.3f} s "
-        f"({middle / BAR_LODGE_SECONDS:.2f} of the bar of {BAR_LODGE_SECONDS} s), p95 {late:.3f} s; "
-        f"the worker used {share:.0%} of a core meanwhile"
+        f"({middle / BAR_LODGE_SECONDS:.2f} of the bar of {BAR_LODGE_SECONDS} s), "
+        f"p95 {late:.3f} s; the worker used {share:.0%} of a core meanwhile"
     )
 
 

@@ -42,19 +42,21 @@ from backend.adapters.ledger.rpc import JSONRPC
 from backend.bootstrap import Services
 from backend.service_layer.anchoring.model import Fees, Purpose, TransactionState
 from backend.settings import Settings
-from tests.anvil import running_anvil
+from tests.anvil import BINARY, running_anvil
 
 ANVIL_OPTIONS = ("--hardfork", "berlin", "--gas-price", "0", "--block-base-fee-per-gas", "0")
-_PASSWORD = "a password of the benchmark"
+_PASSWORD = secrets.token_urlsafe(16)
 _ROOT = Path(__file__).resolve().parents[2]
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a process has used: processor seconds (user and system), peak memory in MiB."""
+    """What a process has used: processor seconds (user and system), seconds that it waited for a
+    processor which another program had, peak memory in MiB."""
 
     seconds: float
+    waited: float
     peak_mib: float
 
 
@@ -64,7 +66,8 @@ def usage_of(pid: int) -> Usage:
     ticks = int(fields[11]) + int(fields[12])
     status = Path(f"/proc/{pid}/status").read_text().splitlines()
     peak = next(line for line in status if line.startswith("VmHWM"))
-    return Usage(ticks / _TICKS, int(peak.split()[1]) / 1024)
+    waited = int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    return Usage(ticks / _TICKS, waited, int(peak.split()[1]) / 1024)
 
 
 class Bed:
@@ -252,6 +255,8 @@ class BlockWatch:
 @contextlib.contextmanager
 def open_bed(database: str, institutions: int) -> Iterator[Bed]:
     """A fresh network; ``database`` is sqlite or postgresql."""
+    if not BINARY.exists():
+        sys.exit("anvil is not installed: run npm ci in contracts/")
     with contextlib.ExitStack() as stack:
         folder = Path(
             stack.enter_context(
