@@ -31,6 +31,8 @@ REST_SECONDS: Final = 5.0
 VERIFY_AGAIN_SECONDS: Final = 1.0
 #: So many transactions in a row that only this node refused and does not know: a node at fault.
 REFUSED_MAX: Final = 3
+#: A node this far below another one is asked last.
+LAG_BLOCKS: Final = 5
 _logger = logging.getLogger(__name__)
 _HTTP_OK: Final = 200
 
@@ -116,6 +118,7 @@ class Endpoint:
         self.rests_until = 0.0
         self.trouble = ""
         self.refused = 0
+        self.behind = False
         self._timeout = timeout_seconds
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
@@ -310,20 +313,33 @@ class JSONRPC:
                 found[endpoint.label] = endpoint.trouble
             elif endpoint.refused >= REFUSED_MAX:
                 found[endpoint.label] = "it refuses transactions that another node takes"
+            elif endpoint.behind:
+                found[endpoint.label] = f"it is more than {LAG_BLOCKS} blocks behind another node"
         return found
 
     def probe_all(self) -> None:
-        """Ask every node that rests after a failure once more, so that its recovery is noticed."""
+        """Ask every node for its height, so that a recovery is noticed, and reads go to a node that
+        is not left behind, as one is that was cut off from the others."""
+        heights: dict[str, int] = {}
+        for endpoint in self.endpoints if len(self.endpoints) > 1 else self._in_trouble():
+            try:
+                height = self.ask(endpoint, [("eth_blockNumber", [])])[0]
+                heights[endpoint.label] = int(height, 16)
+            except (LedgerUnavailableError, RPCError, TypeError, ValueError) as error:
+                _logger.info("the ledger node %s fails: %s", endpoint.label, error)
+        best = max(heights.values(), default=0)
         for endpoint in self.endpoints:
-            if endpoint.trouble:
-                try:
-                    self.ask(endpoint, [("eth_blockNumber", [])])
-                except (LedgerUnavailableError, RPCError) as error:
-                    _logger.info("the ledger node %s still fails: %s", endpoint.label, error.en)
+            endpoint.behind = best - heights.get(endpoint.label, best) > LAG_BLOCKS
+
+    def _in_trouble(self) -> list[Endpoint]:
+        return [endpoint for endpoint in self.endpoints if endpoint.trouble]
 
     def _in_order(self) -> list[Endpoint]:
         now = time.monotonic()
-        return sorted(self.endpoints, key=lambda endpoint: endpoint.rests_until > now)
+        return sorted(
+            self.endpoints,
+            key=lambda endpoint: (endpoint.rests_until > now, endpoint.behind),
+        )
 
     def _verify(self, endpoint: Endpoint) -> None:
         if self.identify is not None and not endpoint.is_verified:

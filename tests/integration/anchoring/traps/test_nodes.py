@@ -109,6 +109,28 @@ def test_t12_second_endpoint_is_used_when_the_first_fails(
     assert network.alarms() == []
 
 
+def test_t12_node_that_is_left_behind_is_asked_last(
+    network: TestNetwork, both: TestNetwork, node: FaultyNode
+) -> None:
+    """The first node was cut off from the others: it answers, and stands still."""
+    node.stop_at(network.services.ledger.head().number)
+    network.rpc("evm_mine", {"blocks": 6})
+    anchor = want_one_anchor(both)
+    both.run(passes=2)
+    assert both.intent(anchor).state is not IntentState.FINAL
+    seen = new_watch()
+    watch(both.deps, seen)
+    with both.services.work(write=False) as work:
+        (alarm,) = work.alarms.open_alarms()
+    assert (alarm.code, alarm.subject) == ("node-failing", node.url)
+    assert "more than 5 blocks behind another node" in alarm.detail
+    both.run(passes=2)
+    assert_anchored_once(network, anchor)
+    node.heal()
+    watch(both.deps, seen)
+    assert network.alarms() == []
+
+
 def test_t12_every_node_down_is_unavailable_and_never_absent(
     network: TestNetwork, both: TestNetwork, node: FaultyNode, second: FaultyNode
 ) -> None:
