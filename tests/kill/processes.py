@@ -4,15 +4,23 @@ everything anew costs seconds."""
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import multiprocessing
 import os
+import pkgutil
 import signal
 import sys
 import traceback
 from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import ModuleType
 
+import psycopg  # noqa: F401 - SQLAlchemy imports it at the first connection
+import sqlalchemy.dialects.postgresql.psycopg
+import sqlalchemy.dialects.sqlite.pysqlite  # noqa: F401
+
+from backend import adapters, service_layer
 from backend.adapters.database import engine
 from backend.adapters.ledger.network import anchoring_of
 from backend.bootstrap import Services
@@ -22,6 +30,16 @@ from backend.service_layer.anchoring.dependencies import Anchoring
 from tests.kill.town import Town
 
 PAUSE_SECONDS = 0.02
+
+
+def _warm(*packages: ModuleType) -> None:
+    """Import what a worker imports at its first use, once for all that are forked from here."""
+    for package in packages:
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
+
+
+_warm(adapters, service_layer)
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload([__name__])
 

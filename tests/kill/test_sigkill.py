@@ -41,7 +41,7 @@ BILLS_AT_ONCE = 4
 POINTS = [name for name in NAMES if name != "claims.released"]
 REACH_SECONDS = 3.0
 QUIET_SECONDS = 90.0
-LIMIT_SECONDS = 240.0
+LIMIT_SECONDS = 400.0
 
 
 @dataclass(frozen=True)
