@@ -323,6 +323,7 @@ def command(  # noqa: PLR0917  # click passes every option by name
     _stop_on_signals(server)
     with contextlib.ExitStack() as stack:
         if log_file is not None:
+            log_file.touch(mode=0o600)  # what is printed at the start holds private keys
             stack.enter_context(contextlib.redirect_stdout(stack.enter_context(log_file.open("a"))))
         if keys_file is not None:
             _write_keys(engine, keys_file)

@@ -74,7 +74,7 @@ class Engine:
         self.backend: Any = None
         self._open()
         self.pool = Pool(self.store, stored.chain_id, self.run.price_bump)
-        #: Hashes of the transactions that this run has taken, for filters.
+        #: Hashes of the transactions that were taken while a filter watched them.
         self.received: list[bytes] = []
         self.filters = FilterBook()
         self.epoch = int(self.store.setting("epoch") or "0")
@@ -166,7 +166,8 @@ class Engine:
         with self._change():
             transaction = self.pool.decode(self.chain, raw)
             self.pool.admit(self, transaction, raw)
-            self.received.append(bytes(transaction.hash))
+            if self.filters.watches("transactions"):
+                self.received.append(bytes(transaction.hash))
             if self.mining and not self.run.block_seconds:
                 self._mine_ready_of(transaction.sender)
             return bytes(transaction.hash)

@@ -51,6 +51,10 @@ class FilterBook:
         found.polled = time.monotonic()
         return found
 
+    def watches(self, kind: str) -> bool:
+        """Whether any filter is of this kind."""
+        return any(found.kind == kind for found in self._filters.values())
+
     def remove(self, name: Any) -> bool:
         """Forget a filter; whether there was one."""
         return isinstance(name, str) and self._filters.pop(name, None) is not None
