@@ -7,6 +7,7 @@ import datetime as dt
 import shutil
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from backend.adapters.database import tables
+from backend.adapters.ledger.transactions import decode_signed, sign
 from backend.entrypoints.cli.main import cli
 from backend.entrypoints.devchain.engine import Engine
 from backend.entrypoints.devchain.options import ChainOptions, RunOptions
@@ -23,11 +25,12 @@ from backend.entrypoints.mobile.texts import status_of
 from backend.service_layer.anchoring.adopt import Adopters, Line, adopt_chain
 from backend.service_layer.anchoring.behind import DatabaseBehindChainError
 from backend.service_layer.anchoring.model import LedgerEvent, Parties
+from backend.service_layer.anchoring.signing_offers import accept_signed, offer_next
 from backend.service_layer.claims.advance import advance_claims
 from backend.service_layer.claims.read import view_claim
 from backend.service_layer.claims.records import Claim
 from backend.service_layer.intake.adopt import adopt_bill_event
-from tests.integration.anchoring.network import CUSTODIAL, PASSWORD
+from tests.integration.anchoring.network import CUSTODIAL, PASSWORD, SELF, SELF_KEY
 from tests.kill.town import Town, back_up, build_town, restore
 
 STATES = ("submitted", "calculated", "lodging", "lodged", "decided", "settling", "settled")
@@ -285,6 +288,44 @@ def test_new_claim_on_a_locked_bill_takes_over_the_lock(town: Town, tmp_path: Pa
     assert town.claim(again.id).state == "paid"
     assert_once(town, bill)
     town.close()
+
+
+@pytest.mark.slow
+def test_offer_that_was_signed_after_the_backup_is_not_signed_again(
+    town: Town, tmp_path: Path
+) -> None:
+    """The batch is known here, that its hospital has anchored it is not."""
+    bill = replace(town.bill(town.person(), 1), institution_code=SELF)
+    town.upload(bill, bytes(range(32)), SELF)
+    worker = town.worker()
+    while not open_offers(town):
+        worker.run_once()
+    worker._release()
+    back_up(town.folder, tmp_path / "backup.db")
+    with town.services.work() as work:
+        offer = offer_next(work, SELF)
+        assert offer is not None
+        raw = sign(offer.unsigned, SELF_KEY).raw
+        accept_signed(work, SELF, offer.id, raw, decode_signed)
+        work.commit()
+    finish(town)
+
+    town = reopened(town, tmp_path / "backup.db")
+    assert open_offers(town) == ["offered"]
+    refuse_to_start(town)
+    done = reconcile(town)
+    assert done.exit_code == 0, done.output
+    assert open_offers(town) == []
+    finish(town)
+    assert {row.state for row in town.rows(tables.ledger_intent)} == {"final"}
+    assert len(town.event_keys("Anchored")) == 1
+    assert town.event_keys("AnchorUnchanged") == []
+    town.close()
+
+
+def open_offers(town: Town) -> list[str]:
+    rows = town.rows(tables.ledger_transaction)
+    return [row.state for row in rows if row.state == "offered"]
 
 
 @pytest.mark.slow
