@@ -45,12 +45,16 @@ def node(ready: TestNetwork) -> Iterator[FaultyNode]:
 
 def run_worker_command(network: TestNetwork, **environment: str) -> tuple[int, str]:
     """``yichu worker --once --wait 0`` with this configuration: exit status, what it said."""
+    return run_command(network, "worker", "--once", "--wait", "0", **environment)
+
+
+def run_command(network: TestNetwork, *arguments: str, **environment: str) -> tuple[int, str]:
     secrets = network.folder / "secrets"
     secrets.mkdir(exist_ok=True)
     for name in ("network_key", "wrapping_key"):
         (secrets / name).write_text("ab" * 32)
     done = subprocess.run(
-        [sys.executable, "-m", "backend.entrypoints.cli.main", "worker", "--once", "--wait", "0"],
+        [sys.executable, "-m", "backend.entrypoints.cli.main", *arguments],
         env={
             "PATH": os.environ["PATH"],
             "YICHU_VAR": str(network.folder),
@@ -93,6 +97,15 @@ def test_wrong_rpc_address_stops_the_worker(ready: TestNetwork) -> None:
     assert "没有一个账本节点应答，请检查 YICHU_RPC_URLS" in said
     assert "no ledger node answers; check YICHU_RPC_URLS" in said
     assert_nothing_sent(ready, anchor)
+
+
+def test_set_up_command_with_a_wrong_address_says_what_to_check(ready: TestNetwork) -> None:
+    url = "http://127.0.0.1:9"
+    status, said = run_command(ready, "contracts", "pause", YICHU_RPC_URLS=url)
+    assert status == 1
+    assert "账本节点没有应答，请检查 YICHU_RPC_URLS" in said
+    assert "http://127.0.0.1:9 did not answer" in said and "check YICHU_RPC_URLS" in said
+    assert ready.nonce(ready.services.keystores.account_of("pauser")) == 0
 
 
 def test_one_wrong_address_of_two_does_not_stop_the_worker(ready: TestNetwork) -> None:
