@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from backend.adapters.ledger import clique, qbft
 from backend.adapters.ledger.headers import Header, HeaderError
-from backend.adapters.ledger.rpc import JSONRPC
+from backend.adapters.ledger.rpc import JSONRPC, RPCError
 from backend.domain.finality import FinalityKind, FinalityRule
 from backend.service_layer.ports import LedgerUnavailableError
 
@@ -56,10 +56,9 @@ class BlocksFinality:
         self._confirmations = confirmations
 
     def final_number(self) -> int:
-        answer = self._rpc.call("eth_blockNumber")
         try:
-            head = int(answer, 16)
-        except (TypeError, ValueError) as error:
+            head = int(self._rpc.call("eth_blockNumber"), 16)
+        except (RPCError, TypeError, ValueError) as error:
             raise _unavailable(HeaderError("there is no block number")) from error
         return max(0, head - self._confirmations + 1)
 
@@ -209,7 +208,10 @@ class QBFTFinality:
 
 def _fetch(rpc: JSONRPC, tags: Sequence[str]) -> list[Header]:
     """Headers of one node, each of the number that was asked for."""
-    answers = rpc.batch([("eth_getBlockByNumber", [tag, False]) for tag in tags])
+    try:
+        answers = rpc.batch([("eth_getBlockByNumber", [tag, False]) for tag in tags])
+    except RPCError as error:
+        raise HeaderError(f"the node refuses it: {error.message}") from error
     headers = [Header.parse(answer) for answer in answers]
     for tag, header in zip(tags, headers, strict=True):
         if tag != "latest" and header.number != int(tag, 16):

@@ -11,6 +11,7 @@ import pytest
 
 from backend.adapters.ledger import finality
 from backend.adapters.ledger.finality import build_finality, confirmations
+from backend.adapters.ledger.rpc import RPCError
 from backend.domain.errors import DomainError
 from backend.domain.finality import FinalityKind, FinalityRule, FinalityRuleError
 from backend.service_layer.ports import LedgerUnavailableError
@@ -236,6 +237,19 @@ def test_node_that_is_behind_takes_no_finality_back() -> None:
     assert reader.final_number() == 9
     del chain.blocks[9]
     assert reader.final_number() == 9
+
+
+class Refusing(Chain):
+    """A node that answers each question with an error."""
+
+    def batch(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        raise RPCError(-32005, "limit exceeded")
+
+
+@pytest.mark.parametrize("rule", ["blocks:1", "clique:30", "qbft"])
+def test_node_that_refuses_is_an_outage(rule: str) -> None:
+    with pytest.raises(LedgerUnavailableError, match="finality cannot be judged"):
+        final(Refusing(CLIQUE), FinalityRule.parse(rule))
 
 
 # --- for readers that count -----------------------------------------------------------------------
