@@ -175,7 +175,7 @@ def state_of(ledger: Ledger) -> dict[str, Any]:
 
 def test_default_gas_price_block_time_and_keys() -> None:
     """Options whose defaults differ, given explicitly."""
-    with both("-d", "-k", "berlin", "-g", "0x10", "-b", "1", "-q") as ledgers:
+    with both("-d", "-k", "berlin", "-g", "0x10", "-b", "4", "-q") as ledgers:
         for ledger in ledgers:
             assert ledger.ask("eth_gasPrice") == "0x10"
             sent = ledger.ask("eth_sendTransaction", {"from": ADDRESS0, "to": ADDRESS1})
@@ -187,7 +187,7 @@ def test_default_gas_price_block_time_and_keys() -> None:
 
 
 def wait_for(ledger: Ledger, sent: str) -> Any:
-    for _ in range(100):
+    for _ in range(300):
         receipt = ledger.ask("eth_getTransactionReceipt", sent)
         if receipt is not None:
             return receipt
