@@ -46,10 +46,8 @@ def settle_nonces(deps: Anchoring) -> int:
         records = work.transactions.in_states(TransactionState.SIGNED, TransactionState.SENT)
     # By nonce, then by age: what was replaced is looked up, and its newest candidate sent again.
     newest = {(record.account, record.nonce): record.id for record in records}
-    counts = {
-        account: deps.node.transaction_count(account)
-        for account in dict.fromkeys(record.account for record in records)
-    }
+    accounts = dict.fromkeys(record.account for record in records)
+    counts = deps.node.transaction_counts(list(accounts))
     used = [record for record in records if record.nonce < counts[record.account]]
     has_receipt = note_mined(deps, used) if used else {}
     for record in used:
