@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+# slither wants an older web3 than ours: the tools of `make check` live apart.
+TOOLS := .venv-tools
+TOOLS_LOCK := scripts/analysis/requirements.txt
 # Two workers by default: the suite is meant to end within 5 minutes on 2 cores.
 WORKERS ?= 2
 # More arguments: for yichu up (make run), for pytest (make test ARGS="-k devchain").
@@ -22,17 +25,25 @@ test: $(STAMP)
 test-slow: $(STAMP)
 	$(PY) -m pytest -m slow --timeout 1800 $(ARGS)
 
-check: $(STAMP) contracts/node_modules
+check: $(STAMP) $(TOOLS)/.installed contracts/node_modules
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(PY) scripts/compile_contracts.py --check
 	$(PY) scripts/generate_vectors.py --check
+	$(PY) -m scripts.analysis
 
 # The pinned compiler and contract library; needs npm.
 contracts/node_modules: contracts/package-lock.json
 	cd contracts && npm ci --no-audit --no-fund --silent
+	@touch $@
+
+# Remade when its list changes; a half-made one is made anew.
+$(TOOLS)/.installed: $(TOOLS_LOCK)
+	@$(TOOLS)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(TOOLS)
+	@echo "安装合约分析工具 / installing the tools that analyse the contracts"
+	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(TOOLS_LOCK)
 	@touch $@
 
 # Remade when the lock file changes; a half-made environment is made anew.
@@ -49,4 +60,4 @@ $(STAMP): requirements.lock pyproject.toml scripts/link_project.py
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache artifacts
+	rm -rf $(VENV) $(TOOLS) build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache artifacts

@@ -85,16 +85,17 @@ abstract contract Setting {
     }
 
     /// @dev Institution 0 does not exist.
-    function batchContext(uint256 institution, uint256 sequence)
+    function batchContext(uint16 institution, uint32 sequence)
         external
         view
         returns (uint256, uint256)
     {
-        uint256 code = _codes[institution] << 128;
-        assembly ("memory-safe") {
-            code := mul(code, iszero(iszero(institution)))
-        }
-        return (code, _quarantined[(institution << 32) | sequence] & _context[4]);
+        uint256 place = (uint256(institution) << 32) | sequence;
+        return (_code(institution), _quarantined[place] & _context[4]);
+    }
+
+    function _code(uint16 institution) private view returns (uint256) {
+        return institution == 0 ? 0 : _codes[institution] << 128;
     }
 
     function policy(bytes32 policyHash) external view returns (uint256, uint256) {

@@ -1,1 +1,1 @@
-"""Static analysis and proofs of the contracts, run by `make check` from an environment of their own."""
+"""Static analysis and proofs of the contracts, run by `make check`."""

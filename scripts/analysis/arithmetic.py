@@ -23,7 +23,7 @@ _SOURCES = {
     "proofs/Arithmetic.sol": (),
     "proofs/SlotArithmetic.sol": ("libraries/Slot.sol",),
 }
-_SECONDS = 200
+_SECONDS = 400
 _QUERY_SECONDS = 30
 #: Asserted and proved, by contract: names that begin with `Planted` must be refuted.
 _HARNESS = re.compile(r"^contract (\w+)", re.MULTILINE)

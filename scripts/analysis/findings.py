@@ -19,12 +19,12 @@ from scripts.analysis.workshop import (
 
 LIST = PROOFS / "slither-findings.json"
 DOCUMENT = ROOT / "docs" / "ledger.md"
-_SECONDS = 180
+_SECONDS = 400
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
-    """What slither says of one place: its detector, and the contract's function, event or variable."""
+    """What slither says of one place: its detector, and the function, event or variable."""
 
     detector: str
     where: str
@@ -84,7 +84,7 @@ def _place(element: dict[str, Any]) -> str:
 
 
 def compare(found: set[Finding], listed: dict[Finding, str], document: str) -> None:
-    """Demand that the list and the findings are the same, and that the document explains each kind."""
+    """Demand that list and findings are the same, and that the document explains each kind."""
     faults = [
         f"new finding {item.detector} in {item.where}: fix it, or list it with its reason in "
         f"{LIST.relative_to(ROOT)} and docs/ledger.md"
