@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
 from backend.adapters.database import tables
+from backend.adapters.ledger.network import Network
 from backend.adapters.ledger.transactions import decode_signed, sign
 from backend.entrypoints.cli.main import cli
 from backend.entrypoints.devchain.engine import Engine
@@ -23,7 +24,7 @@ from backend.entrypoints.devchain.options import ChainOptions, RunOptions
 from backend.entrypoints.devchain.server import LedgerServer
 from backend.entrypoints.mobile.texts import status_of
 from backend.service_layer.anchoring.adopt import Adopters, Line, adopt_chain
-from backend.service_layer.anchoring.behind import DatabaseBehindChainError
+from backend.service_layer.anchoring.behind import DatabaseBehindChainError, compare
 from backend.service_layer.anchoring.model import LedgerEvent, Parties
 from backend.service_layer.anchoring.signing_offers import accept_signed, offer_next
 from backend.service_layer.claims.advance import advance_claims
@@ -373,6 +374,27 @@ def test_worker_takes_the_check_again_when_it_takes_the_lease_over(
     with pytest.raises(DatabaseBehindChainError):
         standby.run_once()
     town.close()
+
+
+def test_transaction_sent_while_the_nonces_are_compared_is_no_sign_of_a_backup(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An operator's command signs with the registrar's key while a worker starts."""
+    deps = town.worker().deps
+    admin = Network(town.services)
+    asked = town.services.ledger.transaction_count
+    registrar = town.services.keystores.account_of("registrar")
+    calls: list[str] = []
+
+    def count(account: str, block_number: int | None = None) -> int:
+        if account == registrar and not calls:
+            calls.append(account)
+            admin.register_payer("basic")
+        return asked(account, block_number)
+
+    monkeypatch.setattr(town.services.ledger, "transaction_count", count)
+    assert compare(deps, 1).findings == ()
+    assert calls == [registrar]
 
 
 def test_nothing_is_batched_before_a_node_has_answered(town: Town) -> None:
