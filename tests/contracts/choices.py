@@ -11,7 +11,7 @@ from random import Random
 from typing import Any, NamedTuple, TypeVar
 
 from tests.contracts.arena import KEYS, LEDGERS, Arena
-from tests.contracts.bills import IS_PAPER, ON_PAPER, PINNED, REVERSED, VOID, digest
+from tests.contracts.bills import ALIAS, IS_PAPER, ON_PAPER, PINNED, REVERSED, VOID, digest
 from tests.contracts.chain import DAY, POLICY
 from tests.contracts.model_state import ZERO, Slot
 
@@ -42,7 +42,14 @@ LEAF_CALLS = {
     "exchangeToPaper": 4,
     "returnPaper": 4,
 }
-OTHER_CALLS = {"ruling": 3, "anchor": 2, "authority": 5, "wait": 2}
+OTHER_CALLS = {
+    "ruling": 3,
+    "anchor": 2,
+    "authority": 5,
+    "wait": 2,
+    "expiry_after_a_pause": 1,
+    "second_number_ruled_free": 1,
+}
 CALLS = [*CLAIM_CALLS, *LEAF_CALLS, *OTHER_CALLS]
 WEIGHTS = [*CLAIM_CALLS.values(), *LEAF_CALLS.values(), *OTHER_CALLS.values()]
 
@@ -109,7 +116,9 @@ class Choices:
         sender = chance.choice(["registrar"] * 9 + ["admin", "hospital"])
         ledger = self._ledger(chance)
         if chance.random() < 0.4:
-            arguments: tuple[Any, ...] = (chance.choice(KEYS), digest("reason"))
+            aliases = [key for key in KEYS if self.arena.slot(key).flags & ALIAS]
+            key = chance.choice(aliases if aliases and chance.random() < 0.5 else KEYS)
+            arguments: tuple[Any, ...] = (key, digest("reason"))
             self.arena.ledger_call("rule", arguments, sender, ledger)
             return
         flags = chance.choice([PINNED] * 4 + [0, VOID, REVERSED, ON_PAPER, 16, 32, 64])
@@ -151,6 +160,29 @@ class Choices:
 
     def wait(self, chance: Random) -> None:
         self.arena.pass_time(chance.choice([1, 1, 7, 8, 31, 31, 200]) * DAY)
+
+    # What chance alone seldom puts in a row.
+
+    def expiry_after_a_pause(self, chance: Random) -> None:
+        """Deadlines pass during a pause; then somebody wants the bills."""
+        self.arena.registry_call("pause", (), "pauser")
+        self.arena.pass_time(chance.choice([31, 181]) * DAY)
+        self.arena.registry_call("unpause", (), "pauser")
+        self.arena.pass_time(chance.choice([0, 1, 6, 7, 8]) * DAY)
+        self.claim_call("expire", chance)
+
+    def second_number_ruled_free(self, chance: Random) -> None:
+        """A ruling on a second number; then a claim on the bill that has it."""
+        aliases = [key for key in KEYS if self.arena.slot(key).flags & ALIAS]
+        if not aliases:
+            return
+        key = chance.choice(aliases)
+        batch, index = self.arena.places[self.arena.slot(key).reference]
+        self.arena.ledger_call("rule", (key, digest("reason")), "registrar")
+        ref, (leaf, _at, _index, proof) = self._proved(chance, (batch, index), 0, spoiled=0)
+        counter, deadline = self.arena.slot(leaf[3]).counter + 1, self.arena.now + 30 * DAY
+        item = (leaf, 0, index, counter, deadline, proof)
+        self.arena.ledger_call("lodge", (ref, item), self._payer(chance))
 
     # ------------------------------------------------------------------------------- candidates
 
@@ -235,7 +267,7 @@ class Choices:
         elif fault == "root":
             ref[3] = digest("another root")
         elif fault == "leaf":
-            field, value = chance.choice([(1, 3), (6, leaf[6] + 1), (7, leaf[6] + 1)])
+            field, value = chance.choice([(1, 3), (1, 3), (6, leaf[6] + 1), (7, leaf[6] + 1)])
             leaf[field] = value
         elif fault == "place":
             at += 200

@@ -134,3 +134,11 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(number=NUMBER)
     def wait(self, number: int) -> None:
         self.choices.wait(self.chance(number))
+
+    @rule(number=NUMBER)
+    def expiry_after_a_pause(self, number: int) -> None:
+        self.choices.expiry_after_a_pause(self.chance(number))
+
+    @rule(number=NUMBER)
+    def second_number_ruled_free(self, number: int) -> None:
+        self.choices.second_number_ruled_free(self.chance(number))

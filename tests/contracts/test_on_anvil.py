@@ -44,7 +44,7 @@ def test_walks_come_by_every_outcome_of_every_call() -> None:
     """So a contract that lacks one of the rules, or has another order, differs from the model."""
     with anvil_chain() as chain:
         ground = Ground(chain)
-        ground.walk(runs=170, steps=60)
+        ground.walk(runs=200, steps=60)
     expected = {(call, one) for call, outcomes in OUTCOMES.items() for one in outcomes.split()}
     assert expected - ground.seen.keys() == set()
 
