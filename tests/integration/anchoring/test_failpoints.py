@@ -12,13 +12,25 @@ from tests.integration.anchoring.network import CUSTODIAL, TestNetwork, leaf
 from tests.integration.anchoring.worker_process import run_worker
 
 ANCHORING = [name for name in NAMES if not name.startswith("claims.")]
+#: One before and one after the bytes are safe, one of what comes back; the others are slow ones.
+QUICK = ("send.after-sign", "send.after-commit", "outcome.before-commit")
 
 
 def test_there_are_enough_points() -> None:
     assert len(ANCHORING) >= 12 and len(set(NAMES)) == len(NAMES)
 
 
-@pytest.mark.parametrize("failpoint", ANCHORING)
+def test_quick_points_exist() -> None:
+    assert set(QUICK) < set(ANCHORING)
+
+
+@pytest.mark.parametrize(
+    "failpoint",
+    [
+        pytest.param(name, marks=() if name in QUICK else pytest.mark.slow, id=name)
+        for name in ANCHORING
+    ],
+)
 def test_killed_worker_neither_loses_nor_doubles_an_anchor_or_a_lodge(
     network: TestNetwork, failpoint: str
 ) -> None:

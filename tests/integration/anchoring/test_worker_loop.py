@@ -66,8 +66,12 @@ def test_the_lease_is_renewed_when_a_quarter_has_passed_and_not_each_time(
             return connection.execute(chosen).scalar_one()
 
     worker = Worker(network.services)
+    started = time.monotonic()
     worker.run_once()
     first = expires()
+    quarter = anchor_worker.LEASE_SECONDS / 4
+    assert started + quarter <= worker._renew_at <= time.monotonic() + quarter
+    monkeypatch.setattr(worker, "_renew_at", time.monotonic() + 60)
     worker.run_once()
     assert expires() == first
     monkeypatch.setattr(worker, "_renew_at", time.monotonic())

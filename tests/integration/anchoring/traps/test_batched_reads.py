@@ -101,9 +101,13 @@ def test_t18_malformed_receipt_in_a_batch_is_unknown(
 
 @pytest.mark.parametrize(
     "failpoint",
-    ["outcome.before-commit:2", "outcome.after-commit", "finality.before-commit:2",
-     "finality.after-commit"],
-)  # fmt: skip
+    [
+        "outcome.before-commit:2",
+        pytest.param("outcome.after-commit", marks=pytest.mark.slow),
+        pytest.param("finality.before-commit:2", marks=pytest.mark.slow),
+        pytest.param("finality.after-commit", marks=pytest.mark.slow),
+    ],
+)
 def test_worker_killed_between_two_groups_closes_the_rest_at_its_next_start(
     network: TestNetwork, failpoint: str
 ) -> None:

@@ -326,14 +326,8 @@ def test_t19_restart_in_the_middle_of_a_range_resumes_at_the_cursor(
     assert_anchored_once(network, anchor)
 
 
-@pytest.mark.parametrize(
-    "limit",
-    [
-        pytest.param(1_000, marks=pytest.mark.slow),
-        pytest.param(100, marks=pytest.mark.slow),
-        7,
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("limit", [1_000, 100, 7])
 def test_t20_windows_adapt_to_the_nodes_limit(
     network: TestNetwork, behind: TestNetwork, node: FaultyNode, limit: int
 ) -> None:
@@ -372,6 +366,7 @@ def test_t20_node_that_gives_no_logs_at_all_is_unavailable(
         behind.services.ledger.events(0, 10)
 
 
+@pytest.mark.slow
 def test_t20_first_settlement_is_found_in_a_node_with_a_limit(
     network: TestNetwork, behind: TestNetwork, node: FaultyNode
 ) -> None:
