@@ -9,7 +9,7 @@ import {
     SettleCheck,
     SupplementCheck
 } from "./ClaimProofs.sol";
-import {AnchorCheck} from "./IssuerProofs.sol";
+import {AnchorCheck, RuleCheck} from "./IssuerProofs.sol";
 
 // Each proof must fail on a ledger with a planted bug, or it would prove nothing. The bugs are listed
 // in `planted.json`; the ledger with all of them asks its registry at deployment which one it has.
@@ -74,6 +74,13 @@ contract Planted12 is SupplementCheck {
 contract Planted13 is RecoverCheck {
     function plantedBug() public pure override returns (uint256) {
         return 13;
+    }
+}
+
+/// @dev A ruling under a claim, or on the second key of a bill under claim.
+contract Planted17 is RuleCheck {
+    function plantedBug() public pure override returns (uint256) {
+        return 17;
     }
 }
 

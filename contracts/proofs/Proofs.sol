@@ -10,7 +10,7 @@ import {
     SupplementCheck,
     ViewsCheck
 } from "./ClaimProofs.sol";
-import {AnchorCheck} from "./IssuerProofs.sol";
+import {AnchorCheck, RuleCheck} from "./IssuerProofs.sol";
 
 // Proved of the very bytes that are deployed: `LEDGER_CODE` holds the committed artefact's.
 
@@ -27,5 +27,7 @@ contract ReleaseProof is ReleaseCheck {}
 contract ExpireProof is ExpireCheck {}
 
 contract RenewProof is RenewCheck {}
+
+contract RuleProof is RuleCheck {}
 
 contract AnchorProof is AnchorCheck {}
