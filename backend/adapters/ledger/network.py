@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
 
 from backend.adapters.ledger.codec import encode_call
 from backend.domain.errors import ConflictError, DomainError
@@ -36,12 +37,24 @@ _CUSTODY: Final = {"self": 1, "custodial": 2}
 _INSTITUTION: Final = 1
 _NOBODY: Final = "0x" + "00" * 20
 _CLASSES: Final = {"basic": 1, "commercial": 2, "other": 3}
+#: The registry's role of each keystore that signs for one.
+_ROLES: Final = {
+    "registrar": "REGISTRAR_ROLE",
+    "policy-publisher": "POLICY_PUBLISHER_ROLE",
+    "pauser": "PAUSER_ROLE",
+}
 
 
 class RegistrationError(DomainError):
     """A registration that the ledger would refuse or that names impossible values."""
 
     code = "registration"
+
+
+class RoleMissingError(DomainError):
+    """The account of a set-up command's keystore may not do this on the ledger."""
+
+    code = "role-missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +112,7 @@ class Network:
         word = code.encode("ascii").ljust(16, b"\x00")
         number = self._ledger.read("Registry", "institutionNumber", word)[0]
         if number == 0:
+            self._require_own_key(account)
             self._send(
                 "registrar",
                 "registerInstitution",
@@ -123,7 +137,7 @@ class Network:
         The first keystore is ``institution-<code>``, the next ``institution-<code>-2`` and so on.
         """
         first = f"institution-{code}"
-        found = [self._keystores.create(first)]
+        found = [self._keystore(first)]
         while self._keystores.has(f"{first}-{len(found) + 1}"):
             found.append(self._keystores.account_of(f"{first}-{len(found) + 1}"))
         return found
@@ -134,7 +148,7 @@ class Network:
         known = self.custodial_accounts(code)
         if self._account(known[-1])[0] == 0:
             return known[-1]
-        return self._keystores.create(f"institution-{code}-{len(known) + 1}")
+        return self._keystore(f"institution-{code}-{len(known) + 1}")
 
     def acts_for(self, code: str, account: str) -> bool:
         """Whether the account acts for the institution now."""
@@ -164,6 +178,8 @@ class Network:
             )
         if gone == new == _NOBODY:
             return False
+        if new != _NOBODY:
+            self._require_own_key(new)
         self._send("registrar", "rotateInstitutionAccount", number, gone, new)
         return True
 
@@ -195,7 +211,7 @@ class Network:
             )
         if account is None:
             place = number or self._ledger.read("Registry", "counts")[1] + 1
-            account = self._keystores.create(f"payer-{place}")
+            account = self._keystore(f"payer-{place}")
         account = to_checksum_address(account)
         given = self._ledger.read("Registry", "payerOf", account)[0]
         if given == 0:
@@ -205,6 +221,7 @@ class Network:
                     f"账本上的下一个支付方编号是 {following}",
                     f"the next payer on the ledger is number {following}",
                 )
+            self._require_own_key(account)
             self._send("registrar", "registerPayer", _CLASSES[payer_class], account)
             given = self._ledger.read("Registry", "payerOf", account)[0]
         if number not in (None, given):
@@ -228,8 +245,9 @@ class Network:
             if self._keystores.account_of(f"payer-{number}-{place}") not in known:
                 break
             place += 1
-        account = self._keystores.create(f"payer-{number}-{place}")
+        account = self._keystore(f"payer-{number}-{place}")
         if self._account(account)[0] == 0:
+            self._require_own_key(account)
             self._send("registrar", "rotatePayerAccount", number, _NOBODY, account)
         if self._ledger.read("Registry", "payerOf", account)[0] != number:
             raise LedgerUnavailableError(
@@ -252,9 +270,38 @@ class Network:
         self._send("pauser", "pause" if paused else "unpause")
         return True
 
+    def _keystore(self, role: str) -> str:
+        """The account of a keystore of ours, which is made only where it can be registered too:
+        one that was made with a wrong password would lock up what is registered with it."""
+        if not self._keystores.has(role):
+            self._require_role("registrar")
+        return self._keystores.create(role)
+
+    def _require_own_key(self, account: str) -> None:
+        """An account of ours is registered only when its key opens: it must be able to sign."""
+        if self._keystores.holds(account):
+            self._keystores.require_open(account)
+
+    def _require_role(self, role: str) -> str:
+        """The account of a role whose key opens and which has it on the ledger.
+
+        Raises KeystoreError and RoleMissingError, with nothing sent.
+        """
+        account = self._keystores.account_of(role)
+        self._keystores.require_open(account)
+        name = _ROLES[role]
+        if not self._ledger.read("Registry", "hasRole", bytes(keccak(text=name)), account)[0]:
+            raise RoleMissingError(
+                f"账户 {account}（密钥库 {role}）在账本上没有角色 {name}。请放回正确的密钥库，"
+                "或请合约管理员授予它该角色",
+                f"account {account} (keystore {role}) lacks the role {name} on the ledger: restore "
+                "the right keystore, or let the contracts' admin grant it the role",
+            )
+        return account
+
     def _send(self, role: str, name: str, *arguments: Any) -> None:
         """One registry call, until it is mined; raises when the registry refuses it."""
-        account = self._keystores.account_of(role)
+        account = self._require_role(role)
         call = Call(
             self._ledger.deployment().registry, encode_call("Registry", name, *arguments), _GAS
         )

@@ -4,6 +4,7 @@ and nothing is sent."""
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import os
 import subprocess
 import sys
@@ -14,11 +15,10 @@ import pytest
 
 from backend.adapters.database.payer_repository import Payer
 from backend.adapters.ledger.keystores import SCRYPT_CHEAP, KeystoreError, Keystores
-from backend.adapters.ledger.network import Network
+from backend.adapters.ledger.network import Network, RoleMissingError
 from backend.adapters.ledger.preflight import StartRefusedError, require_ready
 from backend.adapters.ledger.rpc import WrongNetworkError
 from backend.domain.ledger import IntentState
-from backend.service_layer.anchoring.model import CallRefusedError
 from backend.service_layer.anchoring.send import send_queued
 from backend.service_layer.ports import LedgerUnavailableError
 from tests.integration.anchoring.faulty_node import FaultyNode, faulty_node
@@ -26,6 +26,7 @@ from tests.integration.anchoring.network import CUSTODIAL, PASSWORD, TestNetwork
 from tests.integration.anchoring.traps.checks import assert_anchored_once, want_one_anchor
 
 ROOT = Path(__file__).parents[3]
+TODAY = dt.date(2026, 1, 1)
 
 
 @pytest.fixture
@@ -214,11 +215,54 @@ def test_registrar_without_its_role_is_refused_before_anything_is_sent(
     ready: TestNetwork, tmp_path: Path
 ) -> None:
     """A set-up command with keystores of another system."""
-    ready.services.keystores = Keystores(tmp_path / "other", PASSWORD, SCRYPT_CHEAP)
-    account = ready.services.keystores.create("registrar")
-    with pytest.raises(CallRefusedError, match="AccessControlUnauthorizedAccount"):
-        Network(ready.services).register_payer("basic", account="0x" + "15" * 20)
-    assert ready.nonce(account) == 0
+    keystores = ready.services.keystores = Keystores(tmp_path / "other", PASSWORD, SCRYPT_CHEAP)
+    accounts = [keystores.create(role) for role in ("registrar", "pauser", "policy-publisher")]
+    network = Network(ready.services)
+    for command, role in (
+        (lambda: network.register_payer("basic", account="0x" + "15" * 20), "REGISTRAR_ROLE"),
+        (lambda: network.fresh_custodial_account("H33080300077"), "REGISTRAR_ROLE"),
+        (lambda: network.set_paused(True), "PAUSER_ROLE"),
+        (lambda: network.publish_policy(b"\x15" * 32, TODAY), "POLICY_PUBLISHER_ROLE"),
+    ):
+        with pytest.raises(RoleMissingError, match=f"lacks the role {role}") as refusal:
+            command()
+        assert "let the contracts' admin grant it" in refusal.value.en
+        assert f"没有角色 {role}" in refusal.value.zh and "请合约管理员授予" in refusal.value.zh
+    assert [ready.nonce(account) for account in accounts] == [0, 0, 0]
+    assert keystores.roles() == ["pauser", "policy-publisher", "registrar"]
+
+
+def test_wrong_password_makes_no_keystore_that_would_lock_up_what_is_registered(
+    ready: TestNetwork,
+) -> None:
+    services, right = ready.services, ready.services.keystores
+    services.keystores = Keystores(ready.folder / "keystores", "not this", SCRYPT_CHEAP)
+    before, terms = right.roles(), {"agreement_from": TODAY, "agreement_until": TODAY}
+    network, code = Network(services), "H33080300077"
+    for command in (
+        lambda: network.register_institution(code, **terms, grace_days=1, custody="custodial"),
+        lambda: network.fresh_custodial_account(CUSTODIAL),
+        lambda: network.register_payer("commercial"),
+        lambda: network.add_payer_account(1, [ready.payer_account(1)]),
+    ):
+        with pytest.raises(KeystoreError, match="keystore registrar does not open"):
+            command()
+    assert right.roles() == before
+    services.keystores = right
+    made = Network(services).register_institution(code, **terms, grace_days=1, custody="custodial")
+    right.require_open(made.account)
+
+
+def test_keystore_of_another_password_is_not_registered(ready: TestNetwork) -> None:
+    """It lies there from elsewhere: whoever registered it could never sign."""
+    code, registrar = "H33080300078", ready.services.keystores.account_of("registrar")
+    nonce = ready.nonce(registrar)
+    Keystores(ready.folder / "keystores", "not this", SCRYPT_CHEAP).create(f"institution-{code}")
+    with pytest.raises(KeystoreError, match=f"keystore institution-{code} does not open"):
+        Network(ready.services).register_institution(
+            code, agreement_from=TODAY, agreement_until=TODAY, grace_days=1, custody="custodial"
+        )
+    assert ready.nonce(registrar) == nonce
 
 
 def test_command_without_its_keystore_says_which(ready: TestNetwork, tmp_path: Path) -> None:
