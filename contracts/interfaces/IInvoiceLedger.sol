@@ -248,6 +248,8 @@ interface IInvoiceLedger {
         bytes32 primaryKey; // of the bill whose second key this is (flag `alias`), else zero
     }
 
+    /// @notice Emitted by `anchor` when the batch is stored: its `root` over `size` leaves, and the
+    /// head that follows `previousHead` in the institution's sequence.
     event Anchored(
         uint16 indexed institution,
         uint32 indexed sequence,
@@ -257,8 +259,9 @@ interface IInvoiceLedger {
         bytes32 head,
         uint16 size
     );
-    /// @notice An anchor that changed nothing. With `Conflict`, `head` is the stored head and
-    /// differs from the head of (institution, sequence, previousHead, root, size): evidence.
+    /// @notice Emitted by `anchor` when it changed nothing. With `Conflict`, `head` is the stored
+    /// head and differs from the head of (institution, sequence, previousHead, root, size):
+    /// evidence.
     event AnchorUnchanged(
         uint16 indexed institution,
         uint32 indexed sequence,
@@ -270,33 +273,54 @@ interface IInvoiceLedger {
         uint16 size
     );
 
+    /// @notice Emitted when a claim is opened (`lodge`): payer, counter and deadline are in the
+    /// detail word, as laid out above.
     event Lodged(bytes32 indexed invoiceKey, uint256 detail);
+    /// @notice Emitted when an open claim is paid and closed (`settle`): the amount in fen is in
+    /// the detail word, the decision and the policy that it followed are named by their digests.
     event Settled(
         bytes32 indexed invoiceKey, uint256 detail, bytes32 decisionFingerprint, bytes32 policyHash
     );
+    /// @notice Emitted when the payer closes its open claim without paying (`release`): the reason
+    /// is in the detail word; both digests as the item gives them, of meaning for reason `Refused`.
     event Released(
         bytes32 indexed invoiceKey, uint256 detail, bytes32 decisionFingerprint, bytes32 policyHash
     );
+    /// @notice Emitted when an open claim gets a later deadline (`renew`), in Unix seconds in the
+    /// detail.
     event Renewed(bytes32 indexed invoiceKey, uint256 detail);
+    /// @notice Emitted when somebody closes a claim whose deadline has passed (`expire`).
     event Expired(bytes32 indexed invoiceKey, uint256 detail);
+    /// @notice Emitted when a later leaf of the bill takes the place of another (`supersede`); the
+    /// new leaf's reference is in the detail word.
     /// @param fromReference leaf reference of the leaf that was replaced
     event Superseded(bytes32 indexed invoiceKey, uint256 detail, uint48 fromReference);
+    /// @notice Emitted when the issuer declares the bill void (`void`).
     event Voided(bytes32 indexed invoiceKey, uint256 detail);
+    /// @notice Emitted when the issuer declares the bill reversed by a red bill (`reverse`).
     event Reversed(bytes32 indexed invoiceKey, uint256 detail);
+    /// @notice Emitted when the registrar rules on a key (`rule`, `ruleFor`): the flags given are
+    /// in the detail word.
     /// @param before the raw slot before the ruling
     /// @param reason digest of the registrar's written reason
     event Ruled(bytes32 indexed invoiceKey, uint256 detail, uint256 before, bytes32 reason);
+    /// @notice Emitted when a payer pays more on a bill that it has settled (`supplement`): the
+    /// further amount in fen and the new paid sum are in the detail word.
     event Supplemented(
         bytes32 indexed invoiceKey, uint256 detail, bytes32 decisionFingerprint, bytes32 policyHash
     );
+    /// @notice Emitted when a payer records money taken back (`recover`): the amount in fen is in
+    /// the detail word; the paid sum stays.
     event Recovered(
         bytes32 indexed invoiceKey, bytes32 indexed recoveryNumber, uint256 detail
     );
-    /// @notice The e-bill is on paper now, under the paper bill's key.
+    /// @notice Emitted by `exchangeToPaper`: the e-bill is on paper now, under the paper bill's
+    /// key.
     event Exchanged(bytes32 indexed invoiceKey, bytes32 indexed paperKey, uint256 detail);
-    /// @notice The paper bill was returned; the e-bill can be claimed again.
+    /// @notice Emitted by `returnPaper`: the paper bill was returned; the e-bill can be claimed
+    /// again.
     event Returned(bytes32 indexed invoiceKey, bytes32 indexed paperKey, uint256 detail);
-    /// @notice An item that had no effect; the detail word says why.
+    /// @notice Emitted for an item that had no effect; the detail word says why.
     event Unchanged(bytes32 indexed invoiceKey, uint256 detail);
 
     /// @notice A single call was refused. The holder is the claim or payer in the way, else (0, 0).

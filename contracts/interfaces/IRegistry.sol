@@ -107,6 +107,8 @@ interface IRegistry {
         uint64 basicPayers;
     }
 
+    /// @notice Emitted by `registerInstitution`: the number, its code and its terms; dates in Unix
+    /// seconds, grace in seconds.
     event InstitutionRegistered(
         uint16 indexed institution,
         bytes16 indexed code,
@@ -115,6 +117,8 @@ interface IRegistry {
         uint32 graceSeconds,
         Custody custody
     );
+    /// @notice Emitted by `changeInstitutionTerms` with the new terms; dates in Unix seconds, grace
+    /// in seconds.
     event InstitutionTermsChanged(
         uint16 indexed institution,
         uint32 agreementFrom,
@@ -122,20 +126,33 @@ interface IRegistry {
         uint32 graceSeconds,
         Custody custody
     );
+    /// @notice Emitted by `suspendInstitution`, also when nothing changed: suspended from now on,
+    /// or not.
     event InstitutionSuspensionChanged(uint16 indexed institution, bool suspended);
+    /// @notice Emitted by `registerPayer`: the number and its class, which never changes.
     event PayerRegistered(uint8 indexed payer, PayerClass class);
+    /// @notice Emitted by `suspendPayer`, also when nothing changed: suspended from now on, or not.
     event PayerSuspensionChanged(uint8 indexed payer, bool suspended);
+    /// @notice Emitted by a registration or rotation: the account acts for that number from now on.
     event AccountAdded(AccountKind indexed kind, uint16 indexed number, address indexed account);
+    /// @notice Emitted by a rotation: the account acts for nobody from now on, for ever.
     event AccountRemoved(AccountKind indexed kind, uint16 indexed number, address indexed account);
+    /// @notice Emitted by `publishPolicy`: SHA-256 of the policy pack, the Unix second from which
+    /// it says that it applies, and who published it.
     event PolicyPublished(bytes32 indexed policyHash, uint32 effectiveFrom, address publisher);
+    /// @notice Emitted by `pause`: intake is stopped by this account of the pauser.
     event Paused(address account);
+    /// @notice Emitted by `unpause`: intake is open again, by this account of the pauser.
     event Unpaused(address account);
+    /// @notice Emitted by `quarantine`: the batches `from` to `to`, both included, are barred.
     /// @param reason digest of the registrar's written reason
     event BatchesQuarantined(
         uint16 indexed institution, uint32 from, uint32 to, bytes32 reason
     );
+    /// @notice Emitted by `lift`: the range `from` to `to`, as it was set, is barred no longer.
     event QuarantineLifted(uint16 indexed institution, uint32 from, uint32 to);
-    /// @notice From `effectiveAt` on, `generation` is in force and `successor` is its ledger.
+    /// @notice Emitted by `retireLedger`: from the Unix second `effectiveAt` on, `generation` is in
+    /// force and `successor` is its ledger.
     event LedgerRetirementAnnounced(
         uint8 indexed generation, address indexed successor, uint32 effectiveAt
     );
@@ -148,7 +165,9 @@ interface IRegistry {
     error RegistryNoAccount();
     /// @notice The code is empty or registered under `institution`.
     error RegistryCodeTaken(bytes16 code, uint16 institution);
+    /// @notice No institution has this number.
     error RegistryInstitutionUnknown(uint16 institution);
+    /// @notice No payer has this number.
     error RegistryPayerUnknown(uint8 payer);
     /// @notice The agreement ends before it begins, or the custody mode or payer class is `None`.
     error RegistryTermsInvalid();

@@ -74,13 +74,34 @@ def test_deployed_code_is_recognised_and_any_other_is_not(chain: Chain, name: st
     assert not compiled.has_deployed_code(code[:-1] + bytes([code[-1] ^ 1]))
 
 
+def _undocumented(source: str) -> list[str]:
+    """Functions, events and errors whose own comment, right above them, has no ``@notice``."""
+    found, comment = [], ""
+    for line in source.splitlines():
+        declared = re.match(r"    (function|event|error) (\w+)\(", line)
+        if declared and "/// @notice " not in comment:
+            found.append(f"{declared[1]} {declared[2]}")
+        comment = comment + line if line.lstrip().startswith("///") else ""
+    return found
+
+
 def test_every_function_event_and_error_of_the_interfaces_is_documented() -> None:
     folder = compile_contracts.CONTRACTS / "interfaces"
-    for path in sorted(folder.glob("*.sol")):
-        lines = path.read_text("utf-8").splitlines()
-        for number, line in enumerate(lines):
-            if line.startswith("    function "):
-                assert lines[number - 1].lstrip().startswith("///"), f"{path.name}: {line}"
+    for name in ("IRegistry", "IInvoiceLedger"):
+        source = (folder / f"{name}.sol").read_text("utf-8")
+        declared = re.findall(r"^ *(function|event|error) \w+\(", source, re.MULTILINE)
+        assert set(declared) == {"function", "event", "error"}
+        assert _undocumented(source) == [], name
+        # Each kind is looked at: without its notices every single declaration is reported.
+        bare = source.replace("/// @notice ", "/// ")
+        assert [line.split()[0] for line in _undocumented(bare)] == declared
+
+
+@pytest.mark.parametrize("kind", ["function", "event", "error"])
+@pytest.mark.parametrize("above", ["", "    /// @param a what\n", "    /// @notice Not ours.\n\n"])
+def test_a_declaration_without_a_notice_of_its_own_is_noticed(kind: str, above: str) -> None:
+    before = "    /// @notice Of the one before.\n    event Before(uint8 a);\n"
+    assert _undocumented(f"{before}{above}    {kind} planted(uint8 a);\n") == [f"{kind} planted"]
 
 
 def test_contract_sources_have_no_assembly_but_the_merkle_loop() -> None:
