@@ -52,14 +52,35 @@ def test_the_page_names_no_function_that_does_not_exist() -> None:
     assert _named(_section("Who may do what")) - known == set()
 
 
-def test_every_rule_names_tests_that_exist() -> None:
-    defined: set[str] = set()
-    for path in TESTS.glob("test_*.py"):
-        defined |= set(re.findall(r"^\s*def test_(\w+)\(", path.read_text("utf-8"), re.MULTILINE))
+def _tests_in(*files: Path) -> set[str]:
+    return {
+        name
+        for path in files
+        for name in re.findall(r"^\s*def test_(\w+)\(", path.read_text("utf-8"), re.MULTILINE)
+    }
+
+
+def _rules() -> list[str]:
     rows = [line for line in _section("Rules and the tests.*?").splitlines() if "|" in line]
-    rules = [line for line in rows if not line.startswith(("| rule", "|---"))]
-    assert len(rules) >= 45
-    for line in rules:
+    return [line for line in rows if not line.startswith(("| rule", "|---"))]
+
+
+def test_every_rule_names_tests_that_exist() -> None:
+    defined = _tests_in(*TESTS.glob("test_*.py"))
+    assert len(_rules()) >= 45
+    for line in _rules():
         named = _named(line.split("|")[2])
         assert named, line
         assert named - defined == set(), line
+
+
+def test_every_attack_is_named_beside_the_rule_that_refuses_it() -> None:
+    attacks = _tests_in(TESTS / "test_attacks.py")
+    assert len(attacks) >= 25
+    named = set().union(*(_named(line.split("|")[2]) for line in _rules()))
+    assert attacks - named == set()
+
+
+def test_no_two_rules_are_kept_by_the_same_tests() -> None:
+    kept = [frozenset(_named(line.split("|")[2])) for line in _rules()]
+    assert sorted(map(sorted, kept)) == sorted(map(sorted, set(kept)))
