@@ -151,3 +151,29 @@ def test_the_gas_limit_covers_the_dearest_exchanges(desk: Desk) -> None:
     ]
     receipt = _send(desk.chain, IntentKind.EXCHANGE, payloads, "hospital")
     assert {event.outcome for event in _events(receipt)} == {"done"}
+
+
+def test_the_gas_limit_covers_an_institution_with_all_its_quarantines(desk: Desk) -> None:
+    """None of the 32 ranges is that of the bill's batch, and each call has to look at all."""
+    bill = Bill("quarantined beside it", second="printed beside it")
+    batch = desk.anchor(bill)
+    for n in range(32):
+        function = desk.chain.registry.functions.quarantine(1, 1_000 + n, 2_000, digest("why"))
+        desk.chain.send(function, "registrar")
+    deadline = desk.deadline()
+    key = {"invoice_key": bill.key.hex(), "payer": BASIC, "counter": 1}
+    decision = {
+        "decision_fingerprint": digest("decision").hex(),
+        "decision_version": 1,
+        "policy_hash": POLICY.hex(),
+    }
+    lodge = key | {"position": _position(batch, 0), "deadline": deadline}
+    for kind, payload in (
+        (IntentKind.LODGE, lodge),
+        (IntentKind.RENEW, key | {"deadline": deadline + 1}),
+        (IntentKind.SETTLE, key | decision | {"amount": 4_000}),
+        (IntentKind.SUPPLEMENT, _supplement(bill, 4_000, 700)),
+        (IntentKind.RECOVER, _recovery(bill, 300, digest("number"))),
+    ):
+        (event,) = _events(_send(desk.chain, kind, [payload], "basic"))
+        assert (event.call, event.outcome) == (kind, "done")

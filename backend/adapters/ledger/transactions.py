@@ -30,13 +30,15 @@ from backend.service_layer.anchoring.model import (
 from backend.service_layer.anchoring.signing_offers import RawTransactionRefusedError
 from verifier.commitment.batch import BatchLeaf
 
-GAS_BASE: Final = 60_000
+#: Where anything is quarantined, an institution's first item reads all of its ranges, up to 32 cold
+#: words. What a call does not use is not charged.
+GAS_BASE: Final = 160_000
 _GAS_ITEM: Final[Mapping[IntentKind, int]] = {
     IntentKind.ANCHOR: 140_000,
     IntentKind.LODGE: 130_000,
     IntentKind.SETTLE: 90_000,
     IntentKind.RELEASE: 90_000,
-    IntentKind.RENEW: 60_000,
+    IntentKind.RENEW: 90_000,
     IntentKind.EXPIRE: 60_000,
     IntentKind.SUPERSEDE: 220_000,
     IntentKind.VOID: 160_000,
