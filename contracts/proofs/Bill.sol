@@ -13,8 +13,6 @@ struct Bill {
     bytes32 secondKey;
     uint64 total;
     uint64 borne;
-    uint16 leafIndex;
-    bytes32 sibling;
 }
 
 function leafOf(Bill calldata bill) pure returns (IInvoiceLedger.Leaf memory leaf) {
@@ -26,9 +24,10 @@ function leafOf(Bill calldata bill) pure returns (IInvoiceLedger.Leaf memory lea
     leaf.borne = bill.borne;
 }
 
-function proofOf(Bill calldata bill) pure returns (bytes32[] memory proof) {
-    proof = new bytes32[](1);
-    proof[0] = bill.sibling;
+/// @dev The batch of which the bill is the only leaf.
+function batchOf(Bill calldata bill) pure returns (IInvoiceLedger.BatchRef memory batch) {
+    batch = bill.batch;
+    batch.size = 1;
 }
 
 function leafProofOf(Bill calldata bill)
@@ -36,12 +35,9 @@ function leafProofOf(Bill calldata bill)
     returns (IInvoiceLedger.LeafProof memory item)
 {
     item.leaf = leafOf(bill);
-    item.leafIndex = bill.leafIndex;
-    item.proof = proofOf(bill);
 }
 
 /// @dev The layout of a leaf reference, for a batch that can be anchored.
 function referenceOf(Bill calldata bill) pure returns (uint256) {
-    return (uint256(bill.batch.institution) << 32) | (uint256(bill.batch.sequence) << 10)
-        | bill.leafIndex;
+    return (uint256(bill.batch.institution) << 32) | (uint256(bill.batch.sequence) << 10);
 }

@@ -4,75 +4,91 @@ pragma solidity 0.8.37;
 import {IInvoiceLedger} from "../interfaces/IInvoiceLedger.sol";
 import {IRegistry} from "../interfaces/IRegistry.sol";
 import {Slot} from "../libraries/Slot.sol";
-import {Bill, leafOf, proofOf, referenceOf} from "./Bill.sol";
+import {Bill, batchOf, leafOf, referenceOf} from "./Bill.sol";
 import {Setting, all, implies, isSound, rivals, same} from "./Setting.sol";
 
 struct Lodge {
     Bill bill;
     uint16 counter;
     uint32 deadline;
+    bytes24 slot;
+    bytes24 primary;
 }
 
-/// @dev Lodge: never over an open claim, never by a payer that has settled nor by a second basic
-/// insurer, only with the next counter. What was settled stays with its sum and its leaf. The only
-/// other slot that changes is that of the bill's second key, when no claim or payment is there.
+// Keys are compared and hashed, and nothing else: those of the proof stand for any that differ.
+bytes32 constant BILL = bytes32(uint256(1));
+bytes32 constant PRIMARY = bytes32(uint256(4));
+bytes32 constant OTHER = bytes32(uint256(3));
+
+/// @dev Lodge of a bill without a second key: never over an open claim, never by a payer that has
+/// settled nor by a second basic insurer, only with the next counter. What was settled stays with its
+/// sum and its leaf. No other slot changes.
 abstract contract LodgeCheck is Setting {
     function check_lodge(
         IRegistry.CallerContext calldata caller,
         Lodge calldata lodge,
-        bytes32 key,
         uint32 time
     ) external {
         _enterUnbarred(caller, time);
-        _assumeAnchored(lodge.bill.batch);
-        _assumeEarlyPayers(lodge.bill.invoiceKey);
-        Slot before = _soundSlot(caller, key);
+        _assumeAnchored(batchOf(lodge.bill));
+        _giveSlot(BILL, _settled(), lodge.slot);
+        _givePrimary(BILL, PRIMARY);
+        _giveSlot(PRIMARY, 0, lodge.primary);
+        Slot bill = _soundSlot(caller, BILL);
+        Slot other = _slot(OTHER);
         if (!_lodge(lodge)) return;
-        Slot later = _slot(key);
-        bool isChanged = !same(before, later);
-        bool isSecond = all(key == lodge.bill.secondKey, key != lodge.bill.invoiceKey);
-        assert(isSound(later, caller.basicPayers));
-        assert(later.settledPayers() == before.settledPayers());
-        assert(implies(before.settledPayers() != 0, isKept(before, later)));
-        assert(implies(isChanged, before.openPayer() == 0));
-        assert(implies(all(isChanged, isSecond), later.counter() == before.counter()));
-        bool isFree = before.settledPayers() & rivals(caller) == 0;
-        bool isOpened =
-            all(all(isFree, later.openPayer() == caller.payer), isNext(before, later, lodge));
-        assert(
-            implies(
-                all(isChanged, !isSecond), all(key == lodge.bill.invoiceKey, isOpened)
-            )
-        );
-        assert(implies(isOpened, implies(isChanged, deadlineFits(later, lodge, time))));
+        assert(all(_isOpened(caller, lodge, bill), same(_slot(OTHER), other)));
     }
+
+    function _isOpened(
+        IRegistry.CallerContext calldata caller,
+        Lodge calldata lodge,
+        Slot before
+    ) private view returns (bool) {
+        Slot later = _slot(BILL);
+        bool isFree = all(
+            before.openPayer() == 0, before.settledPayers() & rivals(caller) == 0
+        );
+        bool isFine = all(isSound(later, caller.basicPayers), isKept(before, later));
+        bool isOpened = all(isFree, isClaimOf(before, later, lodge, caller.payer));
+        return all(isFine, implies(!same(before, later), isOpened));
+    }
+
+    /// @dev The payers that have settled the bill, a bit each.
+    function _settled() internal pure virtual returns (bytes1);
 
     function _lodge(Lodge calldata lodge) private returns (bool) {
         IInvoiceLedger.LodgeItem memory item;
         item.leaf = leafOf(lodge.bill);
-        item.leafIndex = lodge.bill.leafIndex;
+        (item.leaf.invoiceKey, item.leaf.secondKey) = (BILL, bytes32(0));
         item.counter = lodge.counter;
         item.deadline = lodge.deadline;
-        item.proof = proofOf(lodge.bill);
-        return _call(abi.encodeCall(_ledger.lodge, (lodge.bill.batch, item)));
+        return _call(abi.encodeCall(_ledger.lodge, (batchOf(lodge.bill), item)));
     }
 }
 
-/// @dev Total, paid sum and leaf are the same.
+/// @dev Who has settled is the same; if somebody has, total, paid sum and leaf are too.
 function isKept(Slot before, Slot later) pure returns (bool) {
-    return (Slot.unwrap(later) ^ Slot.unwrap(before)) & (2 ** 128 - 1) == 0;
+    uint256 changed = Slot.unwrap(later) ^ Slot.unwrap(before);
+    return all(
+        changed >> 192 == 0,
+        implies(before.settledPayers() != 0, changed & (2 ** 128 - 1) == 0)
+    );
 }
 
-/// @dev The claim has the next number, and the bill the leaf that was named.
-function isNext(Slot before, Slot later, Lodge calldata lodge) pure returns (bool) {
+/// @dev The payer's claim is open with the next number until the deadline that was named, and the
+/// bill has the leaf that was named.
+function isClaimOf(Slot before, Slot later, Lodge calldata lodge, uint256 payer)
+    view
+    returns (bool)
+{
     unchecked {
-        return all(
-            all(lodge.counter == later.counter(), uint256(before.counter()) + 1 == lodge.counter),
-            later.leafReference() == referenceOf(lodge.bill)
+        bool isNext = all(
+            lodge.counter == later.counter(), uint256(before.counter()) + 1 == lodge.counter
         );
+        bool isUntil =
+            all(later.deadline() == lodge.deadline, lodge.deadline > block.timestamp);
+        bool isNamed = later.leafReference() == referenceOf(lodge.bill);
+        return all(all(later.openPayer() == payer, isNext), all(isUntil, isNamed));
     }
-}
-
-function deadlineFits(Slot later, Lodge calldata lodge, uint32 time) pure returns (bool) {
-    return all(later.deadline() == lodge.deadline, lodge.deadline > time);
 }

@@ -10,6 +10,7 @@ import {
     SupplementCheck
 } from "./ClaimProofs.sol";
 import {AnchorCheck, RuleCheck} from "./IssuerProofs.sol";
+import {LodgeCheck} from "./LodgeProofs.sol";
 
 // Each proof must fail on a ledger with a planted bug, or it would prove nothing. The bugs are listed
 // in `planted.json`; the ledger with all of them asks its registry at deployment which one it has.
@@ -88,5 +89,41 @@ contract Planted17 is RuleCheck {
 contract Planted18 is AnchorCheck {
     function plantedBug() public pure override returns (uint256) {
         return 18;
+    }
+}
+
+/// @dev Lodge over an open claim.
+/// @custom:halmos --solver-timeout-branching 20ms
+contract Planted5 is LodgeCheck {
+    function plantedBug() public pure override returns (uint256) {
+        return 5;
+    }
+
+    function _settled() internal pure override returns (bytes1) {
+        return 0x00;
+    }
+}
+
+/// @dev Lodge with any counter.
+/// @custom:halmos --solver-timeout-branching 20ms
+contract Planted6 is LodgeCheck {
+    function plantedBug() public pure override returns (uint256) {
+        return 6;
+    }
+
+    function _settled() internal pure override returns (bytes1) {
+        return 0x00;
+    }
+}
+
+/// @dev Lodge after an own settlement or another basic insurer's.
+/// @custom:halmos --solver-timeout-branching 20ms
+contract Planted7 is LodgeCheck {
+    function plantedBug() public pure override returns (uint256) {
+        return 7;
+    }
+
+    function _settled() internal pure override returns (bytes1) {
+        return 0x01;
     }
 }

@@ -11,6 +11,7 @@ import {
     ViewsCheck
 } from "./ClaimProofs.sol";
 import {AnchorCheck, RuleCheck} from "./IssuerProofs.sol";
+import {LodgeCheck} from "./LodgeProofs.sol";
 
 // Proved of the very bytes that are deployed: `LEDGER_CODE` holds the committed artefact's.
 
@@ -31,3 +32,19 @@ contract RenewProof is RenewCheck {}
 contract RuleProof is RuleCheck {}
 
 contract AnchorProof is AnchorCheck {}
+
+/// @dev Nobody has settled the bill.
+/// @custom:halmos --solver-timeout-branching 20ms
+contract LodgeProof is LodgeCheck {
+    function _settled() internal pure override returns (bytes1) {
+        return 0x00;
+    }
+}
+
+/// @dev One payer has.
+/// @custom:halmos --solver-timeout-branching 20ms
+contract LodgePaidProof is LodgeCheck {
+    function _settled() internal pure override returns (bytes1) {
+        return 0x01;
+    }
+}

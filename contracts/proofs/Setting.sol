@@ -13,6 +13,7 @@ interface Vm {
     function warp(uint256 time) external;
     function etch(address account, bytes calldata code) external;
     function load(address account, bytes32 place) external view returns (bytes32);
+    function store(address account, bytes32 place, bytes32 value) external;
 }
 
 interface Svm {
@@ -151,16 +152,17 @@ abstract contract Setting {
     }
 
     /// @dev An anchored batch: an institution's, in range (`AnchorProof`), and the head binds the size.
-    function _assumeAnchored(IInvoiceLedger.BatchRef calldata batch) internal {
+    function _assumeAnchored(IInvoiceLedger.BatchRef memory batch) internal {
         vm.assume(
             all(
                 all(batch.sequence != 0, batch.sequence < 2 ** 22),
                 all(batch.size != 0, batch.size <= 1024)
             )
         );
-        bytes32 head = _head(batch.institution, batch.sequence);
+        bytes32 head = _ledger.computeHead(batch);
         vm.assume(all(batch.institution != 0, head != 0));
-        vm.assume(head == _ledger.computeHead(batch));
+        uint256 place = (uint256(batch.institution) << 32) | batch.sequence;
+        vm.store(address(_ledger), keccak256(abi.encode(place, uint256(2))), head);
     }
 
     /// @dev Any sound slot of a key.
@@ -182,6 +184,16 @@ abstract contract Setting {
                 _slot(_primaryKey(key)).settledPayers() < 16
             )
         );
+    }
+
+    /// @dev Any slot of a bill on which of all payers the first four at most have settled.
+    function _giveSlot(bytes32 key, bytes1 settled, bytes24 rest) internal {
+        bytes32 slot_ = bytes32(abi.encodePacked(bytes7(0), settled, rest));
+        vm.store(address(_ledger), keccak256(abi.encode(key, uint256(0))), slot_);
+    }
+
+    function _givePrimary(bytes32 key, bytes32 primary) internal {
+        vm.store(address(_ledger), keccak256(abi.encode(key, uint256(1))), primary);
     }
 
     /// @dev Calls the ledger; a call that reverts changes nothing, by the rules of the machine.
