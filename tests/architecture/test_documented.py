@@ -44,13 +44,13 @@ def test_readme_names_the_two_commands() -> None:
 
 
 def test_promises_name_their_tests() -> None:
-    """P1-P7 each name a test that exists, or say "not yet"."""
+    """P1-P7 each name a test that exists, or say that they are not kept yet."""
     tests = "\n".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
     for number in range(1, 8):
         line = next((row for row in README.splitlines() if re.search(rf"\bP{number}\b", row)), "")
         assert line, f"P{number} is not in the README"
         named = re.findall(r"test_\w+", line)
-        assert named or "not yet" in line, line
+        assert named or "not yet" in line or "not in this version" in line, line
         for name in named:
             exists = f"def {name}(" in tests or any((ROOT / "tests").rglob(f"{name}.py"))
             assert exists, f"{name} of P{number} does not exist"

@@ -135,15 +135,40 @@ def test_no_module_level_work_in_packages() -> None:
     assert busy == []
 
 
+#: Folders of a workplace and package registries, put together here, so that this file may be
+#: searched for them as any other.
+FOREIGN = tuple(
+    "".join(parts)
+    for parts in (
+        ("/", "work/"),
+        ("/tmp", "/bp"),
+        ("index", "-url"),
+        ("registry", ".npmjs"),
+        ("files", ".pythonhosted"),
+    )
+)
+
+
+def _foreign(text: str) -> list[str]:
+    # A folder of that name inside another one is nobody's workplace.
+    found = {place: re.escape(place) for place in FOREIGN}
+    found[FOREIGN[0]] = rf"(?<![\w.]){re.escape(FOREIGN[0])}"
+    return [place for place, pattern in found.items() if re.search(pattern, text)]
+
+
 def test_no_word_of_where_it_was_written() -> None:
     """Project files name no folder of the machine that they were written on, and no registry."""
-    places = re.compile(r"(?<![\w.])/work/|/tmp/bp|index-url|registry\.npmjs|files\.pythonhosted")
-    named = []
+    paths = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "Makefile")]
     for package in (*PACKAGES, "tests", "docs", "contracts/interfaces", ".ci"):
-        for path in sorted((ROOT / package).rglob("*")):
-            if path.suffix in {".py", ".md", ".sol", ".json", ".html", ""} and path.is_file():
-                if path == ROOT / "tests/architecture/test_form.py":
-                    continue
-                if places.search(path.read_text("utf-8")):
-                    named.append(str(path.relative_to(ROOT)))
-    assert named == []
+        paths += sorted((ROOT / package).rglob("*"))
+    kinds = {".py", ".md", ".sol", ".json", ".html", ""}
+    read = [path for path in paths if path.suffix in kinds and path.is_file()]
+    assert ROOT / "tests/architecture/test_form.py" in read
+    assert [str(path.relative_to(ROOT)) for path in read if _foreign(path.read_text("utf-8"))] == []
+
+
+@pytest.mark.parametrize("place", FOREIGN)
+def test_a_planted_word_of_where_it_was_written_is_found(place: str) -> None:
+    for line in (f"{place}main", f'PATH = "{place}"', f"see `{place}x` or https://{place}.org"):
+        assert _foreign(f"# Title\n{line}\n") == [place]
+    assert _foreign(f"frame{FOREIGN[0]}, .{FOREIGN[0]}, the index of work, a registry, files") == []
