@@ -20,7 +20,7 @@ import os
 import random
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -253,7 +253,7 @@ _MEASUREMENTS: dict[str, Callable[[Options], None]] = {
 }
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--invoices", type=int, default=60_000)
@@ -261,12 +261,19 @@ def main() -> None:
     parser.add_argument("--document-kib", type=int, default=8, help="size of a bill's document")
     parser.add_argument("--lodges", type=int, default=60)
     parser.add_argument("--only", default=",".join(_MEASUREMENTS))
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
+    names = given.only.split(",")
+    if not set(names) <= set(_MEASUREMENTS):
+        parser.error(f"--only takes a list of {', '.join(_MEASUREMENTS)}")
+    if not 1 <= given.institutions <= given.invoices // BATCH:
+        parser.error(f"each institution needs a batch: --invoices of at least {BATCH} times them")
+    if not 2 <= given.lodges <= BATCH:
+        parser.error(f"--lodges must be 2 to {BATCH}")
     options = Options(
         given.database, given.invoices, given.institutions, given.document_kib * 1024, given.lodges
     )
     print(f"{given.database}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} at the start")
-    for name in given.only.split(","):
+    for name in names:
         _MEASUREMENTS[name](options)
         print(f"  load {os.getloadavg()[0]:.1f} at the end of {name}", flush=True)
 
