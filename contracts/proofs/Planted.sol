@@ -10,7 +10,7 @@ import {
     SupplementCheck
 } from "./ClaimProofs.sol";
 import {AnchorCheck, RuleCheck} from "./IssuerProofs.sol";
-import {LodgeCheck} from "./LodgeProofs.sol";
+import {LodgeCheck, SECOND} from "./LodgeProofs.sol";
 
 // Each proof must fail on a ledger with a planted bug, or it would prove nothing. The bugs are listed
 // in `planted.json`; the ledger with all of them asks its registry at deployment which one it has.
@@ -125,5 +125,21 @@ contract Planted7 is LodgeCheck {
 
     function _settled() internal pure override returns (bytes1) {
         return 0x01;
+    }
+}
+
+/// @dev Lodge takes a second key that is bound itself.
+/// @custom:halmos --solver-timeout-branching 20ms
+contract Planted19 is LodgeCheck {
+    function plantedBug() public pure override returns (uint256) {
+        return 19;
+    }
+
+    function _settled() internal pure override returns (bytes1) {
+        return 0x00;
+    }
+
+    function _secondKey() internal pure override returns (bytes32) {
+        return SECOND;
     }
 }

@@ -11,7 +11,7 @@ import {
     ViewsCheck
 } from "./ClaimProofs.sol";
 import {AnchorCheck, RuleCheck} from "./IssuerProofs.sol";
-import {LodgeCheck} from "./LodgeProofs.sol";
+import {BILL, LodgeCheck, SECOND} from "./LodgeProofs.sol";
 
 // Proved of the very bytes that are deployed: `LEDGER_CODE` holds the committed artefact's.
 
@@ -46,5 +46,33 @@ contract LodgeProof is LodgeCheck {
 contract LodgePaidProof is LodgeCheck {
     function _settled() internal pure override returns (bytes1) {
         return 0x01;
+    }
+}
+
+/// @dev With a second key, which may be that of another bill.
+/// @custom:halmos --solver-timeout-branching 20ms
+contract LodgeSecondProof is LodgeCheck {
+    function _settled() internal pure override returns (bytes1) {
+        return 0x00;
+    }
+
+    function _secondKey() internal pure override returns (bytes32) {
+        return SECOND;
+    }
+}
+
+/// @dev With a second key, which may be the bill's already.
+/// @custom:halmos --solver-timeout-branching 20ms
+contract LodgeOwnSecondProof is LodgeCheck {
+    function _settled() internal pure override returns (bytes1) {
+        return 0x00;
+    }
+
+    function _secondKey() internal pure override returns (bytes32) {
+        return SECOND;
+    }
+
+    function _primaryOfSecond() internal pure override returns (bytes32) {
+        return BILL;
     }
 }

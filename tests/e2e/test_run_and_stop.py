@@ -142,8 +142,11 @@ def test_lan_mode_shows_how_a_phone_comes_in(tmp_path: Path, starts: list[Up]) -
     address = re.search(r"scan: http://([0-9.]+):(\d+)/m", up.text)
     assert address is not None
     assert int(address[2]) == up.web
-    code = re.search(r"one-time code for a sample login: (\d{8})\n", up.text)
-    assert code is not None
+    deadline, code = time.monotonic() + 20, None
+    while code is None and time.monotonic() < deadline:  # it is printed some lines later
+        code = re.search(r"one-time code for a sample login: (\d{8})\n", up.text)
+        time.sleep(0.1)
+    assert code is not None, up.text
     page = requests.get(f"http://127.0.0.1:{up.web}/m/login", timeout=5)
     assert "banner" in page.text
     assert code[1] not in page.text
