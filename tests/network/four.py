@@ -15,12 +15,13 @@ from backend.adapters.ledger.clique import sealer_of
 from backend.adapters.ledger.headers import Header
 from scripts.network import Network
 from scripts.sample_data.set_up import set_up
-from tests.e2e.processes import ROOT, wait_for
+from tests.e2e.processes import ROOT
 from tests.e2e.system import System
 
 #: Places in the sample of a hospital that signs for itself, and of one whose key we hold.
 SELF_CUSTODY, CUSTODIAL = 1, 2
 _QUIET_SECONDS = 2.5
+_HOLD_TRIES = 6
 
 
 def prepare(system: System) -> None:
@@ -83,16 +84,31 @@ class Four:
         return False
 
     def hold(self) -> Header:
-        """Stop sealing; returns the head once all have it and it stays."""
-        self.command("hold")
+        """Stop sealing; returns the head once all have it and it stays.
 
-        def quiet() -> Header | None:
-            heads = {self.head(one.number).hash for one in self.network.running()}
+        Validators stop one after another, so the last two may each seal a block out of turn at
+        the same height: of equal weight, neither gives way, and the heads stay apart until
+        somebody seals again. Then sealing goes on for a block, and is stopped anew.
+        """
+        for _ in range(_HOLD_TRIES):
+            self.command("hold")
+            found = self._one_quiet_head()
+            if found:
+                return found
+            self.command("release")
+            self.is_moving()
+        raise AssertionError(f"heads still apart after {_HOLD_TRIES} tries")
+
+    def _one_quiet_head(self) -> Header | None:
+        """The head that all running validators keep, or None when theirs stay apart."""
+        heads: set[bytes] = set()
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            before, heads = heads, {self.head(one.number).hash for one in self.network.running()}
+            if heads == before:
+                return self.head(self.network.running()[0].number) if len(heads) == 1 else None
             time.sleep(_QUIET_SECONDS)
-            later = [self.head(one.number) for one in self.network.running()]
-            return later[0] if len(heads) == 1 and {h.hash for h in later} == heads else None
-
-        return wait_for("sealing to stop", quiet, 30)
+        raise AssertionError("waited 30 s for sealing to stop")
 
     def losing_halves(self, head: Header) -> tuple[list[int], list[int]]:
         """(losing, winning) halves for a cut above ``head``.

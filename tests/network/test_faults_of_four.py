@@ -110,10 +110,10 @@ def test_what_the_losing_half_of_a_cut_network_held_ends_on_the_chain_once(
     send(system, claimed)
     until_anchored(system, claimed)
     system.worker.stop()
-    head = four.hold()
-    losing, winning = four.losing_halves(head)
-    four.command("cut", ",".join(map(str, losing)), ",".join(map(str, winning)))
     try:
+        head = four.hold()
+        losing, winning = four.losing_halves(head)
+        four.command("cut", ",".join(map(str, losing)), ",".join(map(str, winning)))
         urls = ",".join(map(four.url, losing))
         system.worker.start(YICHU_RPC_URLS=urls, YICHU_PROBE_BLOCKS="0")
         fresh = fresh_bill(system, citizen=16, serial=406)
