@@ -1,0 +1,3 @@
+"""Audit rules: their states, switches and hits."""
+
+from __future__ import annotations

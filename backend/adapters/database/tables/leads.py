@@ -1,0 +1,3 @@
+"""Post-audit samples, leads, findings and points."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Bills from outside the network, accidents and causes."""
+
+from __future__ import annotations
