@@ -100,8 +100,19 @@ class Submission:
     consent_at: dt.datetime
 
 
+ORDINARY: Final = "ordinary"
+ACCIDENT: Final = "accident"
+FROM_LEDGER: Final = "ledger"
+"""The origin of a claim on a bill that its own hospital has anchored."""
+FROM_OUTSIDE: Final = "outside"
+"""The origin of a claim on a bill that the agency anchored for the person, after its review."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
+    """``kind`` is ordinary or accident, ``origin`` where its bill came from, ``cause`` the derived
+    code of why the bill was not settled at the counter, with ``cause_basis`` saying from what."""
+
     id: str
     number: str
     submission_id: str
@@ -118,6 +129,10 @@ class Claim:
     service_on: dt.date
     created_at: dt.datetime
     updated_at: dt.datetime
+    kind: str = ORDINARY
+    origin: str = FROM_LEDGER
+    cause: str | None = None
+    cause_basis: str | None = None
 
     @property
     def is_closed(self) -> bool:

@@ -56,6 +56,10 @@ claim = sa.Table(
     column("service_on", sa.Date, SENSITIVE),
     column("created_at", AT, INTERNAL),
     column("updated_at", AT, INTERNAL),
+    column("kind", sa.String(12), SENSITIVE, server_default="ordinary"),  # ordinary | accident
+    column("origin", sa.String(8), INTERNAL, server_default="ledger"),  # ledger | outside
+    column("cause", CODE, SENSITIVE, null=True),  # why the claim was manual, a derived code
+    column("cause_basis", sa.Text, SENSITIVE, null=True),
 )
 
 claim_stage = sa.Table(
