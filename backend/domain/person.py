@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,6 +30,17 @@ PERSON_FORMAT: Final = "yichu-person-1"
 HISTORY_FORMAT: Final = "yichu-history-1"
 HISTORY_ENTRIES_MAX: Final = 5_000
 ENTRY_STATES: Final = ("settled", "reserved")
+CODE_LENGTH_MAX: Final = 40
+AREA_PREFIX: Final = re.compile(r"\d{2}(\d{2}){0,2}")
+STATUSES_MAX: Final = 200
+"""Dated facts of one kind in one snapshot."""
+
+HARDSHIP_CODES: Final = ("extreme-poor", "low-income", "low-income-edge", "poverty-risk")
+"""特困, 低保, 低保边缘, 易返贫, in the order in which aid goes: of two that hold on one day, the
+first counts."""
+
+CIVIL_SERVANT_RANKS: Final = ("above", "county", "section")
+"""县级以上, 县级, 科级及以下; of two that hold on one day, the first counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +53,45 @@ class CoverPeriod:
 
 
 @dataclass(frozen=True, slots=True)
+class DatedStatus:
+    """A status that the person holds on the days from ``starts_on`` to ``ends_on``, both included.
+
+    ``code`` is one of HARDSHIP_CODES, of CIVIL_SERVANT_RANKS, or the code of a chronic disease.
+    """
+
+    code: str
+    starts_on: dt.date
+    ends_on: dt.date
+
+    def holds_on(self, day: dt.date) -> bool:
+        return self.starts_on <= day <= self.ends_on
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFiling:
+    """An 异地备案: care in the area whose code begins with ``area_prefix`` has this status.
+
+    ``status`` names a remote status of the policy pack (long-term, referral, ...);
+    ``filed_on`` is the day on which it was filed, which may be after the care.
+    """
+
+    status: str
+    area_prefix: str
+    starts_on: dt.date
+    ends_on: dt.date
+    filed_on: dt.date
+
+    def holds_for(self, area_code: str, day: dt.date) -> bool:
+        return area_code.startswith(self.area_prefix) and self.starts_on <= day <= self.ends_on
+
+
+@dataclass(frozen=True, slots=True)
 class PersonSnapshot:
     """One person as the insurance register knew them on ``as_of``.
 
-    ``person_ref`` is this system's own opaque reference, never an identity number.
+    ``person_ref`` is this system's own opaque reference, never an identity number. ``source``
+    says where the facts come from; ``simulated`` is this system's own simulated register.
+    Insurance and person type are those of the day of service.
     """
 
     person_ref: str
@@ -53,6 +100,11 @@ class PersonSnapshot:
     person_type: str
     as_of: dt.date
     cover: tuple[CoverPeriod, ...]
+    hardship: tuple[DatedStatus, ...] = ()
+    civil_servant: tuple[DatedStatus, ...] = ()
+    chronic: tuple[DatedStatus, ...] = ()
+    filings: tuple[RemoteFiling, ...] = ()
+    source: str = ""
 
     def is_covered_on(self, day: dt.date) -> bool:
         return any(
@@ -61,8 +113,21 @@ class PersonSnapshot:
             for period in self.cover
         )
 
+    def hardship_on(self, day: dt.date) -> str | None:
+        """The hardship status of that day, None when there is none."""
+        return status_on(self.hardship, day, HARDSHIP_CODES)
+
+    def civil_servant_on(self, day: dt.date) -> str | None:
+        """The rank of a civil servant on that day, None when the person is none."""
+        return status_on(self.civil_servant, day, CIVIL_SERVANT_RANKS)
+
+    def chronic_on(self, day: dt.date) -> frozenset[str]:
+        """Codes of the chronic diseases (慢特病) with an entitlement on that day."""
+        return frozenset(one.code for one in self.chronic if one.holds_on(day))
+
     def to_record(self) -> dict[str, Any]:
-        return {
+        """The record of the snapshot; what there is none of is not written."""
+        record: dict[str, Any] = {
             "format": PERSON_FORMAT,
             "person_ref": self.person_ref,
             "region": self.region,
@@ -78,10 +143,58 @@ class PersonSnapshot:
                 for period in self.cover
             ],
         }
+        for name in _STATUS_MEMBERS:
+            statuses: tuple[DatedStatus, ...] = getattr(self, name)
+            if statuses:
+                record[name] = [_status_record(one) for one in statuses]
+        if self.filings:
+            record["filings"] = [_filing_record(one) for one in self.filings]
+        if self.source:
+            record["source"] = self.source
+        return record
 
     def digest(self) -> bytes:
         """SHA-256 of the canonical record. Goes into the salted decision, never on a ledger."""
         return hashlib.sha256(canonical_bytes(self.to_record())).digest()
+
+
+def status_on(
+    statuses: Iterable[DatedStatus], day: dt.date, order: Sequence[str] = ()
+) -> str | None:
+    """The status that holds on ``day``, None when none does.
+
+    Of several, the one that comes first in ``order``, then the one that began last.
+    """
+    held = [one for one in statuses if one.holds_on(day)]
+    if not held:
+        return None
+
+    def place(one: DatedStatus) -> tuple[int, int, str]:
+        known = order.index(one.code) if one.code in order else len(order)
+        return known, -one.starts_on.toordinal(), one.code
+
+    return min(held, key=place).code
+
+
+_STATUS_MEMBERS: Final = ("hardship", "civil_servant", "chronic")
+
+
+def _status_record(status: DatedStatus) -> dict[str, Any]:
+    return {
+        "code": status.code,
+        "from": status.starts_on.isoformat(),
+        "to": status.ends_on.isoformat(),
+    }
+
+
+def _filing_record(filing: RemoteFiling) -> dict[str, Any]:
+    return {
+        "status": filing.status,
+        "area_prefix": filing.area_prefix,
+        "from": filing.starts_on.isoformat(),
+        "to": filing.ends_on.isoformat(),
+        "filed_on": filing.filed_on.isoformat(),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +223,8 @@ class HistoryEntry:
     discharged_on: dt.date | None = None
     stay_number: str = ""
     deductible_base_fen: int | None = None
+    layer3_paid_fen: int = 0
+    supplement_paid_fen: int = 0
 
     @property
     def counted_fen(self) -> int:
@@ -139,6 +254,10 @@ class HistoryEntry:
             record["stay_number"] = self.stay_number
         if self.deductible_base_fen is not None:
             record["deductible_base_fen"] = self.deductible_base_fen
+        if self.layer3_paid_fen:
+            record["layer3_paid_fen"] = self.layer3_paid_fen
+        if self.supplement_paid_fen:
+            record["supplement_paid_fen"] = self.supplement_paid_fen
         return record
 
 
@@ -176,11 +295,13 @@ def parse_person(value: object) -> PersonSnapshot:
     reader = Reader(value, "", faults)
     reader.text("format", choices=(PERSON_FORMAT,))
     cover = []
-    for period in reader.children("cover", size_max=200):
-        cover.append(
-            CoverPeriod(period.text("insurance_type"), period.day("from"), period.day("to"))
-        )
+    for period in reader.children("cover", size_max=STATUSES_MAX):
+        starts_on, ends_on = _days(period)
+        cover.append(CoverPeriod(period.text("insurance_type"), starts_on, ends_on))
         period.finish()
+    hardship = _read_statuses(reader, "hardship", HARDSHIP_CODES)
+    civil_servant = _read_statuses(reader, "civil_servant", CIVIL_SERVANT_RANKS)
+    chronic = _read_statuses(reader, "chronic", ())
     person = PersonSnapshot(
         person_ref=reader.text("person_ref", length_max=64),
         region=reader.text("region", length_max=6),
@@ -188,10 +309,54 @@ def parse_person(value: object) -> PersonSnapshot:
         person_type=reader.text("person_type", length_max=16),
         as_of=reader.day("as_of"),
         cover=tuple(cover),
+        hardship=hardship,
+        civil_servant=civil_servant,
+        chronic=chronic,
+        filings=_read_filings(reader),
+        source=reader.text("source", "", length_max=40),
     )
     reader.finish()
     faults.raise_if_any()
     return person
+
+
+def _days(reader: Reader) -> tuple[dt.date, dt.date]:
+    starts_on, ends_on = reader.day("from"), reader.day("to")
+    if ends_on < starts_on:
+        reader.fault("to", "早于起始日期", "is before the first day")
+    return starts_on, ends_on
+
+
+def _read_statuses(reader: Reader, name: str, choices: tuple[str, ...]) -> tuple[DatedStatus, ...]:
+    found = []
+    for entry in reader.children(name, optional=True, size_max=STATUSES_MAX):
+        starts_on, ends_on = _days(entry)
+        code = entry.text("code", choices=choices, length_max=CODE_LENGTH_MAX)
+        if not code and "code" in entry.value:
+            entry.fault("code", "不能为空", "must not be empty")
+        found.append(DatedStatus(code, starts_on, ends_on))
+        entry.finish()
+    return tuple(found)
+
+
+def _read_filings(reader: Reader) -> tuple[RemoteFiling, ...]:
+    found = []
+    for entry in reader.children("filings", optional=True, size_max=STATUSES_MAX):
+        starts_on, ends_on = _days(entry)
+        prefix = entry.text("area_prefix", length_max=6)
+        if not AREA_PREFIX.fullmatch(prefix) and "area_prefix" in entry.value:
+            entry.fault("area_prefix", "应为 2、4 或 6 位数字", "is not 2, 4 or 6 digits")
+        found.append(
+            RemoteFiling(
+                status=entry.text("status", length_max=CODE_LENGTH_MAX),
+                area_prefix=prefix,
+                starts_on=starts_on,
+                ends_on=ends_on,
+                filed_on=entry.day("filed_on"),
+            )
+        )
+        entry.finish()
+    return tuple(found)
 
 
 def parse_history(value: object) -> History:
@@ -220,6 +385,8 @@ def parse_history(value: object) -> History:
                 discharged_on=entry.optional_day("discharged_on"),
                 stay_number=entry.text("stay_number", ""),
                 deductible_base_fen=entry.optional_integer("deductible_base_fen"),
+                layer3_paid_fen=entry.integer("layer3_paid_fen", 0),
+                supplement_paid_fen=entry.integer("supplement_paid_fen", 0),
             )
         )
         entry.finish()
