@@ -199,11 +199,11 @@ def _match(deps: ClaimServices, work: ClaimWork, claim: Claim, bill: StoredBill)
     day = claim.service_on
     pack = pick_pack(deps.packs, deps.settings.region, day)
     covered = snapshot_of(person, deps.settings.region, day).is_covered_on(day)
-    catalogue = deps.catalogue
+    catalogue = pack.catalogue or deps.catalogue
     unknown = [
         (index, line.catalogue_code, line.name)
         for index, line in enumerate(invoice.lines)
-        if catalogue.find(line.catalogue_code, day) is None
+        if catalogue.match(line.catalogue_code, day) is None
         and catalogue.find_negative(line.catalogue_code, day) is None
     ]
     return screening.matching(

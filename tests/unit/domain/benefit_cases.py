@@ -6,7 +6,13 @@ import datetime as dt
 from typing import Any
 
 from backend.domain.bill import BenefitLine, BillForBenefit
-from backend.domain.catalogue import Catalogue, CatalogueItem, NegativeEntry
+from backend.domain.catalogue import (
+    Alias,
+    Catalogue,
+    CatalogueItem,
+    EquivalenceRule,
+    NegativeEntry,
+)
 from backend.domain.invoice import VisitKind
 from backend.domain.person import CoverPeriod, HistoryEntry, PersonSnapshot
 from backend.domain.policy import PolicyPack
@@ -181,7 +187,11 @@ def item(code: str, level: str, **changes: Any) -> CatalogueItem:
     return CatalogueItem(**(values | changes))
 
 
-def catalogue(*more: CatalogueItem, aliases: dict[str, str] | None = None) -> Catalogue:
+def catalogue(
+    *more: CatalogueItem,
+    aliases: dict[str, str] | None = None,
+    equivalence: tuple[EquivalenceRule, ...] = (),
+) -> Catalogue:
     return Catalogue(
         "fixture",
         (
@@ -207,5 +217,6 @@ def catalogue(*more: CatalogueItem, aliases: dict[str, str] | None = None) -> Ca
                 rule_id="neg-bed",
             ),
         ),
-        aliases or {"OLD-01": "FIX-01"},
+        tuple(Alias(alias, code) for alias, code in (aliases or {"OLD-01": "FIX-01"}).items()),
+        equivalence,
     )

@@ -160,7 +160,7 @@ def test_sample_catalogue_says_that_it_is_one_and_has_every_kind() -> None:
 
 def test_item_is_found_by_code_or_alias_within_its_days() -> None:
     sample = load_catalogue()
-    alias, code = next(iter(sample.aliases.items()))
+    alias, code = sample.aliases[0].alias, sample.aliases[0].code
     day = dt.date(2026, 6, 1)
     found = sample.find(alias, day)
     assert found is not None
