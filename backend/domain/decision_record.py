@@ -22,6 +22,7 @@ from backend.domain.explanation import (
 from backend.domain.invoice import MAX_LINES, VisitKind
 from backend.domain.policy import Fund
 from backend.domain.record_reader import Faults, Reader
+from backend.domain.ruling import read_rulings
 from backend.domain.summary import build_summary
 from verifier.commitment.canonical import canonical_bytes
 from verifier.errors import VerificationError
@@ -58,6 +59,8 @@ def refuse(eob: ExplanationOfBenefits, reason: Reason) -> ExplanationOfBenefits:
         pool_paid_fen=0,
         layer2_base_fen=0,
         layer2_paid_fen=0,
+        layer3_paid_fen=0,
+        supplement_paid_fen=0,
         outcome=Outcome.REFUSED,
         lines=lines,
         summary=build_summary(
@@ -150,6 +153,9 @@ def _explanation(
         admitted_on=empty[0],
         discharged_on=empty[1],
         stay_number=reader.text("stay_number", "", length_max=100),
+        layer3_paid_fen=reader.integer("maf_pay_fen"),
+        supplement_paid_fen=reader.integer("cvlserv_pay_fen"),
+        rulings=read_rulings(reader),
     )
 
 
@@ -178,6 +184,8 @@ def _line(entry: Reader) -> LineExplanation:
         pool_fen=entry.integer("pool_fen"),
         layer2_fen=entry.integer("layer2_fen"),
         adjustments=tuple(adjustments),
+        layer3_fen=entry.integer("layer3_fen", 0),
+        supplement_fen=entry.integer("supplement_fen", 0),
     )
 
 

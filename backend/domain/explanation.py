@@ -2,7 +2,8 @@
 
 Balance of every line, and so of the bill: submitted = paid + sum of its adjustments
 (product reference A7). An adjustment lowers the payment and is positive, with one exception:
-``layer-2-paid`` is negative, as the second layer gives back part of what the first one left.
+``layer-2-paid`` and its like (GIVING_CODES) are negative, as a later layer gives back part of what
+the earlier ones left.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ from backend.domain.errors import DomainError
 from backend.domain.invoice import VisitKind
 from backend.domain.person import HistoryEntry
 from backend.domain.policy import Fund
+from backend.domain.ruling import LineRuling
 
 RECORD_FORMAT: Final = "yichu-eob-1"
 ESTIMATE_FORMAT: Final = "yichu-estimate-1"
+GIVING_CODES: Final = ("layer-2-paid", "layer-3-paid", "supplement-paid")
+"""Codes of the adjustments that give back, in the order in which the layers pay."""
 
 
 class ExplanationError(DomainError):
@@ -110,13 +114,17 @@ class LineExplanation:
     pool_fen: int
     layer2_fen: int
     adjustments: tuple[Adjustment, ...]
+    layer3_fen: int = 0
+    supplement_fen: int = 0
 
     @property
     def paid_fen(self) -> int:
-        return self.pool_fen + self.layer2_fen
+        """What all layers together pay of the line."""
+        return self.pool_fen + self.layer2_fen + self.layer3_fen + self.supplement_fen
 
     def to_record(self) -> dict[str, Any]:
-        return {
+        """The line in a record; a later layer that pays nothing on it is not written."""
+        record: dict[str, Any] = {
             "index": self.index,
             "catalogue_code": self.catalogue_code,
             "name": self.name,
@@ -130,6 +138,11 @@ class LineExplanation:
             "paid_fen": self.paid_fen,
             "adjustments": [adjustment.to_record() for adjustment in self.adjustments],
         }
+        if self.layer3_fen:
+            record["layer3_fen"] = self.layer3_fen
+        if self.supplement_fen:
+            record["supplement_fen"] = self.supplement_fen
+        return record
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,11 +235,21 @@ class ExplanationOfBenefits:
     admitted_on: dt.date | None = None
     discharged_on: dt.date | None = None
     stay_number: str = ""
+    layer3_paid_fen: int = 0
+    """医疗救助 (maf_pay_fen)."""
+    supplement_paid_fen: int = 0
+    """公务员补助 (cvlserv_pay_fen)."""
+    rulings: tuple[LineRuling, ...] = ()
 
     @property
     def paid_fen(self) -> int:
         """All funds together (fund_pay_sumamt)."""
-        return self.pool_paid_fen + self.layer2_paid_fen
+        return (
+            self.pool_paid_fen
+            + self.layer2_paid_fen
+            + self.layer3_paid_fen
+            + self.supplement_paid_fen
+        )
 
     @property
     def person_fen(self) -> int:
@@ -255,6 +278,8 @@ class ExplanationOfBenefits:
             admitted_on=self.admitted_on,
             discharged_on=self.discharged_on,
             stay_number=self.stay_number,
+            layer3_paid_fen=self.layer3_paid_fen,
+            supplement_paid_fen=self.supplement_paid_fen,
         )
 
     def body(self) -> dict[str, Any]:
@@ -287,6 +312,8 @@ class ExplanationOfBenefits:
             record["discharged_on"] = self.discharged_on.isoformat()
         if self.stay_number:
             record["stay_number"] = self.stay_number
+        if self.rulings:
+            record["rulings"] = [ruling.to_record() for ruling in self.rulings]
         return record
 
     def to_record(self, context: DecisionContext) -> dict[str, Any]:
@@ -326,11 +353,11 @@ def _setlinfo(eob: ExplanationOfBenefits) -> dict[str, int]:
         "inscp_scp_amt_fen": eob.inscp_fen,
         "act_pay_dedc_fen": eob.deductible_fen,
         "hifp_pay_fen": eob.pool_paid_fen,
-        "cvlserv_pay_fen": 0,
+        "cvlserv_pay_fen": eob.supplement_paid_fen,
         "hifes_pay_fen": 0,
         "hifmi_pay_fen": layer2[str(Fund.RESIDENT_SERIOUS)],
         "hifob_pay_fen": layer2[str(Fund.EMPLOYEE_LARGE)],
-        "maf_pay_fen": 0,
+        "maf_pay_fen": eob.layer3_paid_fen,
         "oth_pay_fen": 0,
         "fund_pay_sumamt_fen": eob.paid_fen,
         "acct_pay_fen": 0,
@@ -364,24 +391,38 @@ def verify_balance(eob: ExplanationOfBenefits) -> None:
     )
     _require(min(info.values()) >= 0, "sign")
     _require(eob.paid_fen <= eob.submitted_fen - eob.borne_fen, "not beyond the total")
-    submitted = pool = layer2 = scope = 0
+    _verify_lines(eob)
+    _require(sum(row.amount_fen for row in eob.summary[:-1]) == eob.paid_fen, "summary")
+    _require(eob.summary[-1].amount_fen == eob.paid_fen, "summary total")
+
+
+def _verify_lines(eob: ExplanationOfBenefits) -> None:
+    """Every line balances, no layer takes from one, and the lines are the bill, layer by layer."""
+    submitted = scope = pool = layer2 = layer3 = supplement = 0
     for line in eob.lines:
         split_sum = line.fulamt_ownpay_fen + line.overlmt_fen + line.preselfpay_fen + line.inscp_fen
         cuts = 0
         for cut in line.adjustments:
             cuts += cut.amount_fen
-        _require(line.submitted_fen == split_sum, "line split")
-        _require(line.submitted_fen == line.pool_fen + line.layer2_fen + cuts, "line balance")
-        _require(line.pool_fen >= 0 and line.layer2_fen >= 0, "line sign")
+        if line.submitted_fen != split_sum:
+            _require(False, "line split")
+        if line.submitted_fen != line.paid_fen + cuts:
+            _require(False, "line balance")
+        if line.pool_fen < 0 or line.layer2_fen < 0 or line.layer3_fen < 0:
+            _require(False, "line sign")
+        if line.supplement_fen < 0 or line.inscp_fen < 0:
+            _require(False, "line sign")
         submitted += line.submitted_fen
+        scope += line.inscp_fen
         pool += line.pool_fen
         layer2 += line.layer2_fen
-        scope += line.inscp_fen
+        layer3 += line.layer3_fen
+        supplement += line.supplement_fen
     _require(submitted == eob.submitted_fen, "lines submitted")
     _require(pool == eob.pool_paid_fen and layer2 == eob.layer2_paid_fen, "lines paid")
+    _require(layer3 == eob.layer3_paid_fen, "lines paid by layer 3")
+    _require(supplement == eob.supplement_paid_fen, "lines paid by the supplement")
     _require(scope == eob.inscp_fen, "lines in scope")
-    _require(sum(row.amount_fen for row in eob.summary[:-1]) == eob.paid_fen, "summary")
-    _require(eob.summary[-1].amount_fen == eob.paid_fen, "summary total")
 
 
 def _require(holds: bool, identity: str) -> None:

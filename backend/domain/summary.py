@@ -18,6 +18,8 @@ _LABELS: Final = {
     "personal-ratio": ("个人比例", "Your share by ratio"),
     "yearly-cap": ("年度封顶", "Yearly cap"),
     "layer-2-paid": ("大病保险", "Serious-illness layer"),
+    "layer-3-paid": ("医疗救助", "Medical assistance"),
+    "supplement-paid": ("公务员补助", "Civil-servant supplement"),
     "borne-by-others": ("其他方已支付", "Already borne by others"),
     "refused": ("不予报销", "Refused"),
 }

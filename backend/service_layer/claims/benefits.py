@@ -145,6 +145,8 @@ def history_entry(claim: Claim, explanation: str) -> HistoryEntry:
         admitted_on=day("admitted_on"),
         discharged_on=day("discharged_on"),
         stay_number=record.get("stay_number", ""),
+        layer3_paid_fen=record["maf_pay_fen"],
+        supplement_paid_fen=record["cvlserv_pay_fen"],
     )
 
 
