@@ -47,6 +47,7 @@ _BILL_COLUMNS = (
     invoice.c.institution_code,
     institution.c.name.label("institution_name"),
     institution.c.level.label("hospital_level"),
+    institution.c.area_code.label("hospital_area"),
     invoice.c.invoice_code,
     invoice.c.invoice_number,
     invoice.c.invoice_key,
@@ -378,24 +379,25 @@ class ClaimRepository:
         )
 
     def add_pend(self, entry: PendReason) -> bool:
-        """Raise a reason once a claim, code and line; False when it was raised before, also when
-        a person has resolved it: what a person resolved is not raised again."""
+        """Raise a reason once a claim, code, line and rule; False when it was raised before. What
+        a person resolved is raised again only when the reason says so (``reattach``)."""
         known = self._connection.execute(
-            sa.select(pend_reason.c.id).where(
+            sa.select(pend_reason.c.resolved_at, pend_reason.c.occurrence)
+            .where(
                 pend_reason.c.claim_id == entry.claim_id,
                 pend_reason.c.code == entry.code,
+                pend_reason.c.rule_code == entry.rule_code,
                 pend_reason.c.line_index.is_(None)
                 if entry.line_index is None
                 else pend_reason.c.line_index == entry.line_index,
             )
+            .order_by(pend_reason.c.occurrence.desc())
         ).first()
-        if known is not None:
+        if known is not None and (known.resolved_at is None or not entry.reattach):
             return False
-        self._connection.execute(
-            pend_reason.insert().values(
-                {name: getattr(entry, name) for name in PendReason.__dataclass_fields__}
-            )
-        )
+        values = {name: getattr(entry, name) for name in PendReason.__dataclass_fields__}
+        values["occurrence"] = 1 if known is None else known.occurrence + 1
+        self._connection.execute(pend_reason.insert().values(values))
         return True
 
     def pends_of(self, claim_id: str) -> list[PendReason]:

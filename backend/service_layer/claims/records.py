@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from backend.domain.claim import CLOSED_STATES, ClaimState, Stage, StageOutcome
+from backend.domain.pend_reasons import GENERAL, PRIORITY_USUAL, REVIEWER, Routing, routing_of
 
 MISMATCH: Final = "fingerprint-mismatch"
 """The reason code of a stored bill that is not what the ledger holds of it."""
@@ -14,17 +15,13 @@ MISMATCH: Final = "fingerprint-mismatch"
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One insured person as the (simulated) insurance register knows them."""
+    """Who a person is; cover and status are dated facts, read through ``FactsPort``."""
 
     id: str
     name: str
     identity_number: str
     birth_on: dt.date
     gender: str
-    insurance_type: str
-    person_type: str
-    cover_from: dt.date
-    cover_until: dt.date | None
     payee_bank: str
     payee_account_tail: str
 
@@ -74,6 +71,7 @@ class StoredBill:
     wrapped_secret: bytes | None
     uploaded_at: dt.datetime
     is_ruled_against: bool = False
+    hospital_area: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +139,41 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a stage did not pass, in words for a person. ``line_index`` counts from 0."""
+    """Why a stage did not pass, in words for a person. ``line_index`` counts from 0.
+
+    ``routing`` is set by an audit rule, which brings its own; otherwise the code's is used.
+    ``severity`` goes from 1 to 5, 0 where nothing says it.
+    """
 
     code: str
     zh: str
     en: str
     line_index: int | None = None
     holder: str = ""
+    rule_code: str = ""
+    routing: Routing | None = None
+    severity: int = 0
+
+    @property
+    def routed(self) -> Routing:
+        """Who is asked: as an audit rule says, else as the table says for the code."""
+        return self.routing or routing_of(self.code)
+
+    @property
+    def priority(self) -> int:
+        return self.routed.priority
+
+    @property
+    def queue(self) -> str:
+        return self.routed.queue
+
+    @property
+    def role(self) -> str:
+        return self.routed.role
+
+    @property
+    def reattach(self) -> bool:
+        return self.routed.reattach
 
     def to_json(self) -> dict[str, Any]:
         found: dict[str, Any] = {"code": self.code, "zh": self.zh, "en": self.en}
@@ -155,6 +181,8 @@ class Reason:
             found["line_index"] = self.line_index
         if self.holder:
             found["holder"] = self.holder
+        if self.rule_code:
+            found["rule_code"] = self.rule_code
         return found
 
     @classmethod
@@ -165,6 +193,7 @@ class Reason:
             value["en"],
             value.get("line_index"),
             value.get("holder", ""),
+            value.get("rule_code", ""),
         )
 
 
@@ -204,6 +233,13 @@ class PendReason:
     resolved_at: dt.datetime | None = None
     resolved_by: str | None = None
     resolution: str | None = None
+    priority: int = PRIORITY_USUAL
+    queue: str = GENERAL
+    role: str = REVIEWER
+    rule_code: str = ""
+    severity: int = 0
+    reattach: bool = False
+    occurrence: int = 1
 
 
 @dataclass(frozen=True, slots=True)

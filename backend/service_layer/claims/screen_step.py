@@ -267,6 +267,12 @@ def raise_pends(
                 zh=reason.zh,
                 en=reason.en,
                 raised_at=deps.clock.now(),
+                priority=reason.priority,
+                queue=reason.queue,
+                role=reason.role,
+                rule_code=reason.rule_code,
+                severity=reason.severity,
+                reattach=reason.reattach,
             )
         )
 

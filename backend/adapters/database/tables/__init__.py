@@ -9,6 +9,19 @@ from __future__ import annotations
 
 from typing import Final
 
+from backend.adapters.database.tables.audit_rules import (
+    audit_hit,
+    audit_outcome,
+    audit_rule_answer,
+    audit_rule_proposal,
+    audit_rule_set,
+    audit_rule_version,
+    audit_trial_run,
+    bill_trait,
+    group_figure,
+    "register_fact",
+    "catalogue_document",
+)
 from backend.adapters.database.tables.claims import (
     calculation,
     claim,
@@ -43,6 +56,12 @@ from backend.adapters.database.tables.ledger import (
 from backend.adapters.database.tables.metadata import (
     metadata,
 )
+from backend.adapters.database.tables.outside import (
+    member_gap,
+    outside_bill,
+    outside_file,
+    outside_step,
+)
 from backend.adapters.database.tables.parties import (
     api_key,
     ended_login,
@@ -51,6 +70,25 @@ from backend.adapters.database.tables.parties import (
     payer,
     payer_account,
     person,
+)
+from backend.adapters.database.tables.register import (
+    catalogue_document,
+    register_fact,
+)
+from backend.adapters.database.tables.review import (
+    line_ruling,
+    material_answer,
+    material_file,
+    material_request,
+    review_case,
+    review_draw,
+    review_finding,
+    review_look,
+    review_participant,
+    review_release,
+    review_resolution,
+    review_step,
+    staff,
 )
 
 INSERT_ONLY: Final = (
@@ -64,6 +102,26 @@ INSERT_ONLY: Final = (
     "payout",
     "payout_answer",
     "policy_pack",
+    "member_gap",
+    "outside_file",
+    "outside_step",
+    "line_ruling",
+    "material_answer",
+    "material_file",
+    "review_draw",
+    "review_finding",
+    "review_look",
+    "review_participant",
+    "review_release",
+    "review_resolution",
+    "audit_rule_proposal",
+    "audit_trial_run",
+    "audit_rule_answer",
+    "audit_rule_version",
+    "audit_rule_set",
+    "audit_hit",
+    "audit_outcome",
+    "group_figure",
 )
 
 __all__ = [
@@ -71,9 +129,18 @@ __all__ = [
     "account_nonce",
     "alarm",
     "api_key",
+    "audit_hit",
+    "audit_outcome",
+    "audit_rule_answer",
+    "audit_rule_proposal",
+    "audit_rule_set",
+    "audit_rule_version",
+    "audit_trial_run",
     "batch",
     "batch_leaf",
+    "bill_trait",
     "calculation",
+    "catalogue_document",
     "chain_cursor",
     "claim",
     "claim_stage",
@@ -82,6 +149,7 @@ __all__ = [
     "dispute",
     "ended_login",
     "expense_line",
+    "group_figure",
     "institution",
     "invoice",
     "invoice_version",
@@ -89,8 +157,16 @@ __all__ = [
     "ledger_intent",
     "ledger_transaction",
     "ledger_transaction_item",
+    "line_ruling",
     "login",
+    "material_answer",
+    "material_file",
+    "material_request",
+    "member_gap",
     "metadata",
+    "outside_bill",
+    "outside_file",
+    "outside_step",
     "payer",
     "payer_account",
     "payout",
@@ -99,6 +175,16 @@ __all__ = [
     "person",
     "policy_pack",
     "reconciliation_case",
+    "register_fact",
+    "review_case",
+    "review_draw",
+    "review_finding",
+    "review_look",
+    "review_participant",
+    "review_release",
+    "review_resolution",
+    "review_step",
+    "staff",
     "submission",
     "unbatched_version",
 ]

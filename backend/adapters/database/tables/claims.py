@@ -60,6 +60,8 @@ claim = sa.Table(
     column("origin", sa.String(8), INTERNAL, server_default="ledger"),  # ledger | outside
     column("cause", CODE, SENSITIVE, null=True),  # why the claim was manual, a derived code
     column("cause_basis", sa.Text, SENSITIVE, null=True),
+    # Set when the claim came back after a refusal: its place in the order of the year's totals.
+    column("counted_from", AT, INTERNAL, null=True),
 )
 
 claim_stage = sa.Table(
@@ -90,7 +92,15 @@ pend_reason = sa.Table(
     column("resolved_at", AT, INTERNAL, null=True),
     column("resolved_by", sa.String(60), INTERNAL, null=True),
     column("resolution", sa.Text, SENSITIVE, null=True),
-    sa.UniqueConstraint("claim_id", "code", "line_index"),
+    # backend.domain.pend_reasons: who is asked, and whether it may be raised again.
+    column("priority", sa.Integer, INTERNAL),
+    column("queue", CODE, INTERNAL),
+    column("role", CODE, INTERNAL),
+    column("rule_code", sa.String(60), INTERNAL),  # empty: not raised by an audit rule
+    column("severity", sa.Integer, INTERNAL),
+    column("reattach", sa.Boolean, INTERNAL),
+    column("occurrence", sa.Integer, INTERNAL),  # 2 and more: raised again after a person
+    sa.UniqueConstraint("claim_id", "code", "line_index", "rule_code", "occurrence"),
 )
 
 calculation = sa.Table(

@@ -1,0 +1,60 @@
+"""Where a reason to pend leads: how urgent it is, who is asked, and whether it may come again.
+
+The table holds the reasons that the code itself raises (matching, adjudication). A reason of an
+audit rule brings its own routing along with the rule; a reason that nobody routed goes to the
+general queue, so that none is ever lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+PRIORITY_USUAL: Final = 3
+"""Priorities go from 1, the most urgent, to 5."""
+
+GENERAL: Final = "general"
+IDENTITY: Final = "identity"
+CATALOGUE: Final = "catalogue"
+MEDICAL: Final = "medical"
+ENTITLEMENT: Final = "entitlement"
+
+QUEUE_TITLES: Final = {
+    GENERAL: ("综合", "general"),
+    IDENTITY: ("身份核对", "identity"),
+    CATALOGUE: ("目录编码", "catalogue codes"),
+    MEDICAL: ("诊疗合理性", "medical"),
+    ENTITLEMENT: ("待遇资格", "entitlement"),
+}
+"""The queues of the table below; audit rules may name others, which show under their own name."""
+
+REVIEWER: Final = "reviewer"
+SUPERVISOR: Final = "supervisor"
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """Who looks at a reason. ``priority`` goes from 1 (most urgent) to 5; ``role`` is the least
+    role that may resolve it; ``reattach``: whether it may be raised again after a person
+    resolved it; ``step``: the stage of the machine that raises it."""
+
+    priority: int
+    queue: str
+    role: str = REVIEWER
+    reattach: bool = False
+    step: str = "audit"
+
+
+USUAL: Final = Routing(PRIORITY_USUAL, GENERAL)
+"""What a reason gets that the table does not know."""
+
+PEND_ROUTING: Final = {
+    "name-mismatch": Routing(2, IDENTITY, step="matching"),
+    "unknown-code": Routing(PRIORITY_USUAL, CATALOGUE, step="matching"),
+    "restricted-unconfirmed": Routing(PRIORITY_USUAL, MEDICAL),
+}
+
+
+def routing_of(code: str) -> Routing:
+    """The routing of a reason's code; the usual one for a code that is not in the table."""
+    return PEND_ROUTING.get(code, USUAL)
