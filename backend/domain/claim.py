@@ -3,7 +3,8 @@
 Status, decision and review are three axes. The order is that of the ledger protocol, section 5:
 accepted -> screened -> calculated -> lodged -> decided -> settled -> paid; a claim is lodged
 before any decision takes effect, settled only when its lodge is final, and paid only when its
-settlement is final.
+settlement is final. A later decision that gives more leads from paid through supplementing back
+to settled and paid; a refused claim whose refusal was overturned begins again at submitted.
 """
 
 from __future__ import annotations
@@ -25,9 +26,39 @@ class ClaimState(StrEnum):
     PAID = "paid"
     RELEASING = "releasing"
     REFUSED = "refused"
+    WITHDRAWING = "withdrawing"
+    WITHDRAWN = "withdrawn"
+    SUPPLEMENTING = "supplementing"
 
 
-CLOSED_STATES = frozenset({ClaimState.PAID, ClaimState.REFUSED})
+CLOSED_STATES = frozenset({ClaimState.PAID, ClaimState.REFUSED, ClaimState.WITHDRAWN})
+UNDECIDED_STATES = frozenset(
+    {
+        ClaimState.SUBMITTED,
+        ClaimState.SCREENED,
+        ClaimState.CALCULATED,
+        ClaimState.LODGING,
+        ClaimState.LODGED,
+        ClaimState.PENDED,
+    }
+)
+"""A decision is still to come: the first, or the next of a claim that came back."""
+
+UNLODGED_STATES = frozenset(
+    {ClaimState.SUBMITTED, ClaimState.SCREENED, ClaimState.CALCULATED, ClaimState.LODGING}
+)
+IN_EFFECT_STATES = frozenset(
+    {
+        ClaimState.SETTLING,
+        ClaimState.SETTLED,
+        ClaimState.PAYING,
+        ClaimState.PAID,
+        ClaimState.SUPPLEMENTING,
+    }
+)
+"""A decision is on the ledger or on its way there: it is only ever added to."""
+
+WITHDRAWABLE_STATES = UNDECIDED_STATES | {ClaimState.DECIDED}
 
 
 class Stage(StrEnum):

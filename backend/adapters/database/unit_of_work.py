@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from backend.adapters.database.payout_repository import PayoutRepository
     from backend.adapters.database.person_repository import PersonRepository
     from backend.adapters.database.reconciliation_repository import ReconciliationRepository
+    from backend.adapters.database.register_repository import RegisterRepository
+    from backend.adapters.database.revision_repository import RevisionRepository
     from backend.adapters.database.transaction_repository import TransactionRepository
 
 
@@ -166,3 +168,15 @@ class SqlUnitOfWork:
         from backend.adapters.database.reconciliation_repository import ReconciliationRepository
 
         return ReconciliationRepository(self.connection, self._clock)
+
+    @cached_property
+    def register(self) -> RegisterRepository:
+        from backend.adapters.database.register_repository import RegisterRepository
+
+        return RegisterRepository(self.connection, self._clock)
+
+    @cached_property
+    def revisions(self) -> RevisionRepository:
+        from backend.adapters.database.revision_repository import RevisionRepository
+
+        return RevisionRepository(self.connection, self._clock)

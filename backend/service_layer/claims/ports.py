@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from backend.domain.claim import ClaimState
 from backend.domain.errors import ConflictError
+from backend.domain.person import PersonSnapshot
+from backend.domain.register import RegisterFact
 from backend.service_layer.claims.records import (
     Calculation,
     Claim,
@@ -22,6 +24,7 @@ from backend.service_layer.claims.records import (
     StoredLeaf,
     Submission,
 )
+from backend.service_layer.claims.revision_records import Revisions
 from backend.service_layer.ports import (
     Alarms,
     Batches,
@@ -112,6 +115,17 @@ class People(Protocol):
     def get_login(self, login_id: str) -> Login | None: ...
 
 
+class Register(Protocol):
+    """Dated facts of people and the catalogues that decisions rest on; rows are only inserted."""
+
+    def add(self, fact: RegisterFact) -> None: ...
+    def facts_of(self, person_id: str) -> list[RegisterFact]: ...
+    def claim_years(self, person_id: str) -> Sequence[int]: ...
+    def add_catalogue(self, digest: bytes, name: str, document: str, at: dt.datetime) -> bool: ...
+    def is_catalogue_kept(self, digest: bytes) -> bool: ...
+    def catalogue_text(self, digest: bytes) -> str | None: ...
+
+
 class ClaimAlarms(Alarms, Protocol):
     def clear(self, code: str, subject: str) -> None:
         """Close an alarm whose condition has ended."""
@@ -134,11 +148,15 @@ class ClaimWork(Transaction, Protocol):
     @property
     def people(self) -> People: ...
     @property
+    def register(self) -> Register: ...
+    @property
     def outbox(self) -> Outbox: ...
     @property
     def batches(self) -> Batches: ...
     @property
     def alarms(self) -> ClaimAlarms: ...
+    @property
+    def revisions(self) -> Revisions: ...
 
 
 class ClaimSettings(Protocol):
@@ -171,6 +189,28 @@ class Bank(Protocol):
         ...
 
 
+class FactsPort(Protocol):
+    """What is known of a person, as a dated snapshot. The embedded adapter is simulated."""
+
+    @property
+    def source(self) -> str:
+        """Where the facts come from; stands in every snapshot."""
+        ...
+
+    def person_snapshot(
+        self, work: Any, person_id: str, as_of: dt.date, service_on: dt.date | None = None
+    ) -> PersonSnapshot:
+        """The person as known on ``as_of``, insured as on ``service_on`` (None: ``as_of``)."""
+        ...
+
+
+class RuleDocuments(Protocol):
+    """The canonical texts of policy packs and catalogues, by their digests."""
+
+    def pack_text(self, policy_hash: bytes) -> str | None: ...
+    def catalogue_text(self, digest: bytes) -> str | None: ...
+
+
 class ClaimServices(Protocol):
     @property
     def settings(self) -> ClaimSettings: ...
@@ -186,6 +226,10 @@ class ClaimServices(Protocol):
     def packs(self) -> Any: ...
     @property
     def catalogue(self) -> Any: ...
+    @property
+    def facts(self) -> FactsPort: ...
+    @property
+    def rule_documents(self) -> RuleDocuments: ...
     @property
     def calendar(self) -> Calendar: ...
     @property

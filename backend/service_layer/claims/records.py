@@ -6,7 +6,13 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from backend.domain.claim import CLOSED_STATES, ClaimState, Stage, StageOutcome
+from backend.domain.claim import (
+    CLOSED_STATES,
+    UNDECIDED_STATES,
+    ClaimState,
+    Stage,
+    StageOutcome,
+)
 from backend.domain.pend_reasons import GENERAL, PRIORITY_USUAL, REVIEWER, Routing, routing_of
 
 MISMATCH: Final = "fingerprint-mismatch"
@@ -131,10 +137,16 @@ class Claim:
     origin: str = FROM_LEDGER
     cause: str | None = None
     cause_basis: str | None = None
+    counted_from: dt.datetime | None = None
 
     @property
     def is_closed(self) -> bool:
         return self.state in CLOSED_STATES
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether a decision is still to come: the first, or the next after it came back."""
+        return self.state in UNDECIDED_STATES
 
 
 @dataclass(frozen=True, slots=True)

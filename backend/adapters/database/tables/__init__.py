@@ -19,8 +19,6 @@ from backend.adapters.database.tables.audit_rules import (
     audit_trial_run,
     bill_trait,
     group_figure,
-    "register_fact",
-    "catalogue_document",
 )
 from backend.adapters.database.tables.claims import (
     calculation,
@@ -90,6 +88,12 @@ from backend.adapters.database.tables.review import (
     review_step,
     staff,
 )
+from backend.adapters.database.tables.versions import (
+    claim_event,
+    decision_cause,
+    revision_outcome,
+    revision_request,
+)
 
 INSERT_ONLY: Final = (
     "invoice_version",
@@ -105,6 +109,8 @@ INSERT_ONLY: Final = (
     "member_gap",
     "outside_file",
     "outside_step",
+    "register_fact",
+    "catalogue_document",
     "line_ruling",
     "material_answer",
     "material_file",
@@ -122,6 +128,10 @@ INSERT_ONLY: Final = (
     "audit_hit",
     "audit_outcome",
     "group_figure",
+    "decision_cause",
+    "revision_request",
+    "revision_outcome",
+    "claim_event",
 )
 
 __all__ = [
@@ -143,8 +153,10 @@ __all__ = [
     "catalogue_document",
     "chain_cursor",
     "claim",
+    "claim_event",
     "claim_stage",
     "decision",
+    "decision_cause",
     "deployment",
     "dispute",
     "ended_login",
@@ -184,6 +196,8 @@ __all__ = [
     "review_release",
     "review_resolution",
     "review_step",
+    "revision_outcome",
+    "revision_request",
     "staff",
     "submission",
     "unbatched_version",
