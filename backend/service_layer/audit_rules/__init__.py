@@ -1,0 +1,1 @@
+"""Audit rules in the running system: facts, hits, switches by two people, trial runs, figures."""
