@@ -94,6 +94,20 @@ class Services:
         return load_catalogue()
 
     @cached_property
+    def facts(self) -> Any:
+        """The embedded system's insurance register is simulated and says so in every snapshot."""
+        from backend.adapters.simulated_register import SimulatedRegister
+
+        return SimulatedRegister(self.settings.region)
+
+    @cached_property
+    def rule_documents(self) -> Any:
+        """The texts of the shipped policy packs and catalogues."""
+        from backend.adapters.rule_documents import ShippedRules
+
+        return ShippedRules()
+
+    @cached_property
     def calendar(self) -> Any:
         from backend.adapters.holiday_calendar import ChineseCalendar
 

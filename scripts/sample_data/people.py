@@ -6,14 +6,14 @@ import datetime as dt
 import hashlib
 import hmac
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from backend.adapters.passwords import hash_password
 from backend.bootstrap import Services
+from backend.domain.register import SIMULATED, RegisterFact
 from backend.service_layer.claims.records import Login, Person
 from scripts.sample_data.citizens import Citizen
-
-_COVER_YEARS: Final = 5
+from scripts.sample_data.register_facts import SampleFact, sample_facts
 
 
 def register_citizens(
@@ -25,8 +25,10 @@ def register_citizens(
         for citizen in citizens:
             password = password_of(services, citizen.username)
             if work.people.find_login(citizen.username) is None:
-                person = _person(services, citizen, as_of)
+                person = _person(services, citizen)
                 work.people.add(person)
+                for fact in sample_facts(citizen, as_of):
+                    work.register.add(_recorded(services, person.id, fact))
                 work.people.add_login(
                     Login(
                         id=services.ids.new_id("log"),
@@ -52,17 +54,32 @@ def password_of(services: Services, username: str) -> str:
     return f"{int.from_bytes(digest[:8], 'big') % 10**8:08d}"
 
 
-def _person(services: Services, citizen: Citizen, as_of: dt.date) -> Person:
+def _recorded(services: Services, person_id: str, fact: SampleFact) -> RegisterFact:
+    return RegisterFact(
+        id=services.ids.new_id("fct"),
+        person_id=person_id,
+        kind=fact.kind,
+        code=fact.code,
+        detail=fact.detail,
+        valid_from=fact.valid_from,
+        valid_to=fact.valid_to,
+        filed_on=fact.filed_on,
+        supersedes=None,
+        is_withdrawn=False,
+        source=SIMULATED,
+        recorded_by="sample data",
+        reason="invented for the sample",
+        recorded_at=services.clock.now(),
+    )
+
+
+def _person(services: Services, citizen: Citizen) -> Person:
     return Person(
         id=services.ids.new_id("per"),
         name=citizen.name,
         identity_number=citizen.identity_number,
         birth_on=citizen.birth_on,
         gender=citizen.gender,
-        insurance_type=citizen.insurance_type,
-        person_type=citizen.person_type,
-        cover_from=max(citizen.birth_on, dt.date(as_of.year - _COVER_YEARS, 1, 1)),
-        cover_until=None,
         payee_bank=citizen.payee_bank,
         payee_account_tail=citizen.payee_account_tail,
     )

@@ -27,6 +27,7 @@ from backend.adapters.ledger.keystores import SCRYPT_CHEAP, Keystores
 from backend.adapters.ledger.network import Network
 from backend.bootstrap import Services
 from backend.domain.invoice import ExpenseLine, Invoice
+from backend.domain.register import SIMULATED, FactKind, RegisterFact
 from backend.entrypoints.anchor_worker import LEASE_NAME, Worker
 from backend.service_layer.claims.records import Claim, Person
 from backend.service_layer.claims.submit import submit
@@ -74,15 +75,29 @@ class Town:
             identity_number=f"TEST-{secrets.token_hex(8)}",
             birth_on=dt.date(1985, 1, 1),
             gender="女",
-            insurance_type="310",
-            person_type="1101",
-            cover_from=dt.date(2020, 1, 1),
-            cover_until=None,
             payee_bank="示例银行（测试）",
             payee_account_tail="6217",
         )
         with self.services.work() as work:
             work.people.add(person)
+            work.register.add(
+                RegisterFact(
+                    id=self.services.ids.new_id("fct"),
+                    person_id=person.id,
+                    kind=FactKind.COVER,
+                    code="310",
+                    detail="1101",
+                    valid_from=dt.date(2020, 1, 1),
+                    valid_to=None,
+                    filed_on=None,
+                    supersedes=None,
+                    is_withdrawn=False,
+                    source=SIMULATED,
+                    recorded_by="test",
+                    reason="test",
+                    recorded_at=self.services.clock.now(),
+                )
+            )
             work.commit()
         return person
 

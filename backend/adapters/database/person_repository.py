@@ -1,4 +1,4 @@
-"""People of the simulated insurance register, and their logins."""
+"""People and their logins."""
 
 from __future__ import annotations
 
@@ -85,9 +85,3 @@ class PersonRepository:
             .order_by(login.c.username)
         )
         return [(row.username, row.name) for row in rows]
-
-    def covered_on(self, person_id: str, day: dt.date) -> bool:
-        """Whether the register knows cover of the person on that day."""
-        found = self.get(person_id)
-        until = found.cover_until
-        return found.cover_from <= day and (until is None or day <= until)

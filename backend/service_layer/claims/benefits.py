@@ -11,7 +11,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from backend.domain.adjudication import adjudicate, estimate_submission
@@ -21,20 +22,17 @@ from backend.domain.errors import DomainError
 from backend.domain.explanation import ExplanationOfBenefits
 from backend.domain.invoice import Invoice, VisitKind
 from backend.domain.person import (
-    RESIDENT,
-    RESIDENT_PERSON,
-    CoverPeriod,
     History,
     HistoryEntry,
     PersonSnapshot,
 )
 from backend.domain.policy import PolicyError, PolicyPack
+from backend.domain.remote_care import derive_remote_status, is_emergency
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Calculation, Claim, Person, StoredBill
 from verifier.commitment.canonical import canonical_bytes, parse_canonical
 from verifier.errors import VerificationError
 
-_OPEN_END: Final = dt.date(2099, 12, 31)
 _SETTLED = (ClaimState.SETTLED, ClaimState.PAYING, ClaimState.PAID)
 
 
@@ -82,9 +80,20 @@ def read_invoice(work: ClaimWork, bill: StoredBill) -> Invoice:
         ) from error
 
 
-def benefit_view(work: ClaimWork, bill: StoredBill) -> BillForBenefit:
+def benefit_view(
+    work: ClaimWork, bill: StoredBill, pack: PolicyPack, snapshot: PersonSnapshot
+) -> BillForBenefit:
+    """The bill as adjudication sees it, with the remote status that the person's filings and the
+    bill give it. Raises :class:`PolicyError` when the pack has no rule of that status."""
+    invoice = read_invoice(work, bill)
+    remote_status = derive_remote_status(
+        pack, snapshot, bill.hospital_area, invoice.service_on, is_emergency(invoice)
+    )
     return bill_from_invoice(
-        read_invoice(work, bill), invoice_key=bill.invoice_key, hospital_level=bill.hospital_level
+        invoice,
+        invoice_key=bill.invoice_key,
+        hospital_level=bill.hospital_level,
+        remote_status=remote_status,
     )
 
 
@@ -92,24 +101,16 @@ def estimate_alone(
     deps: ClaimServices, work: ClaimWork, person: Person, bill: StoredBill
 ) -> ExplanationOfBenefits:
     """The bill as if it were the year's only one: whether an amount can be worked out at all."""
-    snapshot = snapshot_of(person, deps.settings.region, deps.clock.now().date())
+    snapshot = snapshot_of(deps, work, person.id, bill.service_on)
     pack = pick_pack(deps.packs, deps.settings.region, bill.service_on)
-    return adjudicate(pack, benefit_view(work, bill), snapshot, History())
+    return adjudicate(pack, benefit_view(work, bill, pack, snapshot), snapshot, History())
 
 
-def snapshot_of(person: Person, region: str, as_of: dt.date) -> PersonSnapshot:
-    """The dated snapshot of one person, without name or identity number."""
-    kind = RESIDENT_PERSON if person.insurance_type == RESIDENT else person.person_type
-    return PersonSnapshot(
-        person_ref=person.id,
-        region=region,
-        insurance_type=person.insurance_type,
-        person_type=kind,
-        as_of=as_of,
-        cover=(
-            CoverPeriod(person.insurance_type, person.cover_from, person.cover_until or _OPEN_END),
-        ),
-    )
+def snapshot_of(
+    deps: ClaimServices, work: ClaimWork, person_id: str, service_on: dt.date
+) -> PersonSnapshot:
+    """The person as known today, insured as on the day of service; no name, no number."""
+    return deps.facts.person_snapshot(work, person_id, deps.clock.now().date(), service_on)
 
 
 def pick_pack(packs: Iterable[PolicyPack], region: str, day: dt.date) -> PolicyPack:
@@ -194,43 +195,68 @@ def _entry_of(work: ClaimWork, claim: Claim, before: Sequence[HistoryEntry]) -> 
     return replace(entry, deductible_base_fen=entry.deductible_fen) if is_stale else entry
 
 
+@dataclass(slots=True)
+class _Group:
+    """Bills of one submission that share totals, by invoice id."""
+
+    pack: PolicyPack
+    snapshot: PersonSnapshot
+    views: dict[str, BillForBenefit] = field(default_factory=dict)
+
+
 def estimate_bills(
     deps: ClaimServices, work: ClaimWork, person: Person, bills: Sequence[StoredBill]
 ) -> dict[str, ExplanationOfBenefits]:
     """The explanation of each bill by invoice id, as one submission would be calculated.
 
-    Bills of different years (and packs) share nothing and are worked out apart.
+    Bills of different years, packs and insurances share nothing and are worked out apart. A bill
+    for which the pack has no rule is missing from the answer: a person will work it out.
     """
-    today = deps.clock.now().date()
-    snapshot = snapshot_of(person, deps.settings.region, today)
-    groups: dict[tuple[int, str], tuple[PolicyPack, list[StoredBill]]] = {}
+    groups: dict[tuple[int, str, str, str], _Group] = {}
     for bill in bills:
         pack = pick_pack(deps.packs, deps.settings.region, bill.service_on)
-        key = (bill.service_on.year, pack.pack_id)
-        groups.setdefault(key, (pack, []))[1].append(bill)
+        snapshot = snapshot_of(deps, work, person.id, bill.service_on)
+        key = (
+            bill.service_on.year, pack.pack_id, snapshot.insurance_type, snapshot.person_type
+        )  # fmt: skip
+        group = groups.setdefault(key, _Group(pack, snapshot))
+        with suppress(PolicyError):
+            group.views[bill.invoice_id] = benefit_view(work, bill, pack, snapshot)
     found: dict[str, ExplanationOfBenefits] = {}
     carried: dict[int, History] = {}
-    for (year, _), (pack, members) in sorted(groups.items()):
+    for (year, *_), group in sorted(groups.items(), key=lambda entry: entry[0]):
         history = carried.get(year) or history_before(work, person.id, year, None)
-        views = {bill.invoice_key: benefit_view(work, bill) for bill in members}
-        results = estimate_submission(pack, views.values(), snapshot, history)
-        for bill in members:
-            found[bill.invoice_id] = results[bill.invoice_key]
+        results = _estimate_group(group, history)
+        for invoice_id, view in group.views.items():
+            if view.invoice_key in results:
+                found[invoice_id] = results[view.invoice_key]
         carried[year] = history.with_entries(
             eob.history_entry(key.hex()) for key, eob in results.items()
         )
     return found
 
 
+def _estimate_group(group: _Group, history: History) -> dict[bytes, ExplanationOfBenefits]:
+    try:
+        return estimate_submission(group.pack, group.views.values(), group.snapshot, history)
+    except PolicyError:
+        # One bill without a rule must not keep the others from being estimated.
+        ruled = []
+        for view in group.views.values():
+            with suppress(PolicyError):
+                adjudicate(group.pack, view, group.snapshot, History())
+                ruled.append(view)
+        return estimate_submission(group.pack, ruled, group.snapshot, history)
+
+
 def adjudicate_claim(
     deps: ClaimServices, work: ClaimWork, claim: Claim, bill: StoredBill
 ) -> tuple[ExplanationOfBenefits, PersonSnapshot, History, PolicyPack]:
     """One claim on the year's present totals, with the inputs that an auditor replays it from."""
-    person = work.people.get(claim.person_id)
-    snapshot = snapshot_of(person, deps.settings.region, deps.clock.now().date())
+    snapshot = snapshot_of(deps, work, claim.person_id, claim.service_on)
     pack = pick_pack(deps.packs, deps.settings.region, claim.service_on)
     history = history_before(work, claim.person_id, claim.benefit_year, claim.id)
-    eob = adjudicate(pack, benefit_view(work, bill), snapshot, history)
+    eob = adjudicate(pack, benefit_view(work, bill, pack, snapshot), snapshot, history)
     return eob, snapshot, history, pack
 
 

@@ -9,7 +9,7 @@ from backend.domain.claim import ClaimState, StageOutcome
 from backend.domain.errors import DomainError
 from backend.domain.explanation import ExplanationOfBenefits
 from backend.domain.policy import PolicyError
-from backend.service_layer.claims.benefits import estimate_alone, estimate_bills
+from backend.service_layer.claims.benefits import estimate_alone, estimate_bills, pick_pack
 from backend.service_layer.claims.ports import IDENTITY_PURPOSE, ClaimServices, ClaimWork
 from backend.service_layer.claims.records import MISMATCH, Claim, Person, Reason, StoredBill
 
@@ -154,11 +154,16 @@ def reason_not_payable(
     deps: ClaimServices, work: ClaimWork, person: Person, bill: StoredBill
 ) -> Reason | None:
     """Why no amount can be worked out for the bill alone. Such a bill must not keep the others
-    from being estimated and claimed."""
+    from being estimated and claimed. Where a policy is in force that has no rule for the case,
+    the bill is offered without an amount: a person works it out."""
     try:
-        estimate_alone(deps, work, person, bill)
+        pick_pack(deps.packs, deps.settings.region, bill.service_on)
     except PolicyError as error:
         return Reason("no-policy", error.zh, error.en)
+    try:
+        estimate_alone(deps, work, person, bill)
+    except PolicyError:
+        return None
     except DomainError:
         return _REASONS[UNREADABLE]
     return None

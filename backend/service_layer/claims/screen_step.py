@@ -198,7 +198,8 @@ def _match(deps: ClaimServices, work: ClaimWork, claim: Claim, bill: StoredBill)
     invoice = read_invoice(work, bill)
     day = claim.service_on
     pack = pick_pack(deps.packs, deps.settings.region, day)
-    covered = snapshot_of(person, deps.settings.region, day).is_covered_on(day)
+    snapshot = snapshot_of(deps, work, claim.person_id, day)
+    covered = snapshot.is_covered_on(day)
     catalogue = pack.catalogue or deps.catalogue
     unknown = [
         (index, line.catalogue_code, line.name)
@@ -210,6 +211,7 @@ def _match(deps: ClaimServices, work: ClaimWork, claim: Claim, bill: StoredBill)
         person,
         invoice,
         day,
+        insurance_type=snapshot.insurance_type,
         is_covered=covered,
         policy_id=pack.pack_id,
         unknown_lines=unknown,

@@ -243,6 +243,7 @@ def matching(
     invoice: Invoice,
     service_on: dt.date,
     *,
+    insurance_type: str,
     is_covered: bool,
     policy_id: str,
     unknown_lines: list[tuple[int, str, str]],
@@ -252,7 +253,7 @@ def matching(
     inputs: dict[str, Any] = {
         "service_on": service_on.isoformat(),
         "policy": policy_id,
-        "insurance_type": person.insurance_type,
+        "insurance_type": insurance_type,
         "unknown_codes": len(unknown_lines),
     }
     if not is_covered:

@@ -116,7 +116,8 @@ def _accept(
     estimates = estimate_bills(deps, work, person, ordered)
     work.claims.add_submission(submission, claims)
     for claim in claims:
-        store_calculation(deps, work, claim.id, estimates[claim.invoice_id])
+        if claim.invoice_id in estimates:  # else the policy has no rule: a person works it out
+            store_calculation(deps, work, claim.id, estimates[claim.invoice_id])
     return SubmitResult(submission, claims, is_new=True)
 
 

@@ -396,7 +396,7 @@ def test_not_insured_on_the_day_is_refused_before_the_ledger(world: World) -> No
     bill = world.bill(person, 400, DAY)
     world.anchor()
     (claim,) = touch(world, person.id, bill).claims
-    world.sql("UPDATE person SET cover_until = '2026-10-31'")
+    world.sql("UPDATE register_fact SET valid_to = '2026-10-31'")
     world.run()
     assert world.claim(claim.id).state is ClaimState.REFUSED
     assert world.ledger.calls == []

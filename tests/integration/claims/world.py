@@ -25,6 +25,7 @@ from backend.adapters.identifiers import RandomIds
 from backend.bootstrap import Services
 from backend.domain.invoice import ExpenseLine, Invoice
 from backend.domain.ledger import IntentKind, IntentState, LedgerIntent, SlotState
+from backend.domain.register import FactKind, RegisterFact
 from backend.service_layer.claims.advance import advance_claims
 from backend.service_layer.claims.records import Claim, Login, Person
 from backend.service_layer.ports import BlockStamp, LedgerUnavailableError
@@ -149,6 +150,33 @@ def settings_for(tmp_path: Path, url: str | None = None) -> Settings:
     return Settings.from_environment(environ)
 
 
+def cover_of(
+    services: Services,
+    person: Person,
+    *,
+    starts_on: dt.date = dt.date(2020, 1, 1),
+    ends_on: dt.date | None = None,
+    insurance: tuple[str, str] = ("310", "1101"),
+) -> RegisterFact:
+    """A cover fact of the simulated register, as the agency would have recorded it."""
+    return RegisterFact(
+        id=services.ids.new_id("fct"),
+        person_id=person.id,
+        kind=FactKind.COVER,
+        code=insurance[0],
+        detail=insurance[1],
+        valid_from=starts_on,
+        valid_to=ends_on,
+        filed_on=None,
+        supersedes=None,
+        is_withdrawn=False,
+        source="simulated",
+        recorded_by="test",
+        reason="test",
+        recorded_at=NOW,
+    )
+
+
 @dataclass
 class World:
     """Services on a fresh database, with one hospital, our payer and any number of people."""
@@ -192,17 +220,15 @@ class World:
             )
         return cls(services, ledger)
 
-    def person(self, name: str = "测试甲子", username: str = "citizen01") -> Person:
+    def person(
+        self, name: str = "测试甲子", username: str = "citizen01", *, is_covered: bool = True
+    ) -> Person:
         person = Person(
             id=self.services.ids.new_id("per"),
             name=name,
             identity_number=f"TEST-{len(self.people):04d}",
             birth_on=dt.date(1985, 1, 1),
             gender="女",
-            insurance_type="310",
-            person_type="1101",
-            cover_from=dt.date(2020, 1, 1),
-            cover_until=None,
             payee_bank="示例银行（测试）",
             payee_account_tail="6217",
         )
@@ -218,6 +244,8 @@ class World:
                     is_sample=True,
                 )
             )
+            if is_covered:
+                work.register.add(cover_of(self.services, person))
             work.commit()
         self.people.append(person)
         return person

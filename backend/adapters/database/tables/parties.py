@@ -32,6 +32,8 @@ institution = sa.Table(
     column("ledger_number", sa.Integer, PUBLIC, null=True, unique=True),
     column("ledger_account", sa.String(42), PUBLIC, null=True, unique=True),
     column("created_at", AT, INTERNAL),
+    # hospital, or agency: the issuer of bills from outside, which it anchors for the person
+    column("role", sa.String(10), PUBLIC, server_default="hospital"),
 )
 
 api_key = sa.Table(
@@ -62,7 +64,8 @@ payer_account = sa.Table(
     column("added_at", AT, INTERNAL),
 )
 
-# The simulated person registry: stands in for the insurance core system behind a port.
+# Who somebody is. What the register knows of them with dates (cover, status, filings) is in
+# ``register_fact``.
 person = sa.Table(
     "person",
     metadata,
@@ -71,10 +74,6 @@ person = sa.Table(
     column("identity_number", sa.String(40), CORE, unique=True),
     column("birth_on", sa.Date, CORE),
     column("gender", sa.String(2), SENSITIVE),
-    column("insurance_type", sa.String(6), SENSITIVE),  # insutype 310 | 390
-    column("person_type", sa.String(6), SENSITIVE),  # psn_type 1101 | 1102 | ...
-    column("cover_from", sa.Date, SENSITIVE),
-    column("cover_until", sa.Date, SENSITIVE, null=True),
     column("payee_bank", sa.String(60), SENSITIVE),
     column("payee_account_tail", sa.String(4), SENSITIVE),
 )
