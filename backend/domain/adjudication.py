@@ -1,21 +1,21 @@
-"""Adjudication: a pure function from (pack, bill, person, history) to an explanation.
+"""Adjudication: a pure function from (pack, bill, person, history, rulings) to an explanation.
 
 The order is that of domain reference 3.1: line split, share paid first for care elsewhere,
-deductible, ratio by band, yearly cap, layer 2. Everything is whole fen and exact fractions;
-each layer's payment is rounded half up once for the bill, then allotted to the lines by largest
-remainder, ties to the lower line: the pool's over the lines' in-scope amounts, layer 2's over
-what the pool left of them. No clock, no I/O, no randomness: the same input gives the same fen.
+deductible, ratio by band, yearly cap, layer 2, medical assistance, civil-servant supplement.
+Everything is whole fen and exact fractions; each layer's payment is rounded half up once for the
+bill (``layers``), then allotted to the lines by largest remainder, ties to the lower line: the
+pool's over the lines' in-scope amounts, each later layer's over what is left of them. No clock, no
+I/O, no randomness: the same input gives the same fen. Why so: docs/adr/0009.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from backend.domain.bill import BillError, BillForBenefit
 from backend.domain.catalogue import BP
-from backend.domain.deductible import Deductible, compute_deductible
 from backend.domain.explanation import (
     Adjustment,
     ExplanationOfBenefits,
@@ -26,43 +26,24 @@ from backend.domain.explanation import (
     outcome_of,
     verify_balance,
 )
+from backend.domain.invoice import VisitKind
+from backend.domain.layers import Layers, compute_layers
 from backend.domain.line_split import LineSplit, format_percent, split_lines
-from backend.domain.money import allot, format_yuan, round_half_up
-from backend.domain.person import RETIRED, History, HistoryEntry, PersonSnapshot
+from backend.domain.money import allot, round_half_up
+from backend.domain.person import History, PersonSnapshot
 from backend.domain.policy import (
-    ApplicableRules,
-    Band,
-    CapRule,
-    Layer2Rule,
+    NO_STATUS,
+    Case,
     PolicyError,
     PolicyPack,
-    RatioRule,
     RemoteModel,
     RemoteRule,
 )
+from backend.domain.ruling import LineRuling, in_order
 from backend.domain.summary import build_summary
 
-_BP_SQUARED: Final = BP * BP
 BILLS_MAX: Final = 200
 """Bills in one submission."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Layers:
-    """Bill-level amounts in fen. ``share`` is the person's by ratio, ``cut`` by yearly cap."""
-
-    in_scope: int
-    deductible: Deductible
-    pool: int
-    cut: int
-    cut_reason: Reason | None
-    ratio_reason: Reason
-    ratio_text: str
-    layer2_base: int
-    layer2: int
-    layer2_reason: Reason | None
-    layer2_fund: str
-    borne_cut: int
 
 
 def adjudicate(
@@ -70,33 +51,85 @@ def adjudicate(
     bill: BillForBenefit,
     person: PersonSnapshot,
     history: History,
+    rulings: Sequence[LineRuling] = (),
 ) -> ExplanationOfBenefits:
-    """Work out what basic insurance pays of a bill, with a reason for every fen it does not.
+    """Work out what the funds pay of a bill, with a reason for every fen that they do not.
 
-    Raises :class:`PolicyError` when the pack is not in force on the bill's day or has no rule
-    for the case, :class:`MoneyError` when the lines are not the total.
+    ``rulings`` are what a reviewer decided about single lines. Raises :class:`PolicyError` when
+    the pack is not in force on the bill's day or has no rule for the case, :class:`MoneyError`
+    when the lines are not the total, :class:`RulingError` when the rulings do not fit the bill.
     """
     if not pack.is_effective_on(bill.visit_date):
         raise PolicyError(
             f"政策包 {pack.pack_id} 在就诊当日不生效。",
             f"Policy pack {pack.pack_id} is not in force on the day of the bill.",
         )
-    rules = pack.rules_for(
-        person.insurance_type, bill.visit_kind, person.person_type, bill.hospital_level
-    )
+    rulings = in_order(rulings, len(bill.lines)) if rulings else ()
+    case, pends = _case_of(pack, bill, person)
+    if bill.visit_kind != case.visit_kind:
+        bill = dataclasses.replace(bill, visit_kind=VisitKind(case.visit_kind))
+    rules = pack.rules_for(case)
     remote = pack.remote_rule(bill.remote_status)
     year = history.of_year(bill.visit_date.year, person.insurance_type)
-    splits, pends = split_lines(pack, bill, person)
+    splits, line_pends = split_lines(pack, bill, person, rulings)
     remote_shares = _remote_shares(pack.remote_model, remote, splits)
     scopes = [split.inscp_fen - share for split, share in zip(splits, remote_shares, strict=True)]
     factor = remote.value_bp if pack.remote_model is RemoteModel.FACTOR else BP
-    layers = _compute_layers(
-        rules, bill, person, year, in_scope=sum(scopes), factor_bp=factor, remote=remote
+    layers = compute_layers(
+        rules, case, bill, year, in_scope=sum(scopes), factor_bp=factor, remote=remote
     )
     lines = _explain_lines(splits, scopes, remote_shares, remote, layers)
-    eob = _assemble(pack, bill, person, history, layers=layers, lines=lines, pends=pends)
+    eob = _assemble(
+        pack, bill, person, history, layers=layers, lines=lines, pends=[*pends, *line_pends],
+        rulings=rulings,
+    )  # fmt: skip
     verify_balance(eob)
     return eob
+
+
+_CHRONIC_WITHOUT_RULES: Final = PendReason(
+    "chronic-without-rules",
+    -1,
+    "您有门诊慢特病待遇，政策里还没有慢特病的规则，先按普通门诊计算，由工作人员核对",
+    "You have a chronic-disease entitlement; the policy has no rules for it yet, so this is worked "
+    "out as an ordinary outpatient visit, and a person will look",
+)
+_CHRONIC_NOT_ENTITLED: Final = PendReason(
+    "chronic-not-entitled",
+    -1,
+    "就诊当日没有查到门诊慢特病待遇，先按普通门诊计算，由工作人员核对",
+    "No chronic-disease entitlement was found for that day; worked out as an ordinary outpatient "
+    "visit, and a person will look",
+)
+
+
+def _case_of(
+    pack: PolicyPack, bill: BillForBenefit, person: PersonSnapshot
+) -> tuple[Case, list[PendReason]]:
+    """Whom and what the rules are looked up for, by the person's statuses on the bill's day.
+
+    An outpatient visit is one for a chronic disease when the person's entitlement covers its day
+    and the pack has rules written for that; else it is an ordinary one, and says so.
+    """
+    day = bill.visit_date
+    case = Case(
+        person.insurance_type,
+        str(bill.visit_kind),
+        person.person_type,
+        bill.hospital_level,
+        (person.hardship_on(day) or NO_STATUS) if person.hardship else NO_STATUS,
+        (person.civil_servant_on(day) or NO_STATUS) if person.civil_servant else NO_STATUS,
+    )
+    if bill.visit_kind is VisitKind.INPATIENT:
+        return case, []
+    ordinary = case._replace(visit_kind=str(VisitKind.OUTPATIENT))
+    if not (person.chronic and person.chronic_on(day)):
+        is_asked = bill.visit_kind is VisitKind.OUTPATIENT_CHRONIC
+        return ordinary, [_CHRONIC_NOT_ENTITLED] if is_asked else []
+    chronic = case._replace(visit_kind=str(VisitKind.OUTPATIENT_CHRONIC))
+    if pack.names_visit_kind(chronic):
+        return chronic, []
+    return ordinary, [_CHRONIC_WITHOUT_RULES]
 
 
 def _assemble(
@@ -105,12 +138,12 @@ def _assemble(
     person: PersonSnapshot,
     history: History,
     *,
-    layers: _Layers,
+    layers: Layers,
     lines: tuple[LineExplanation, ...],
     pends: Sequence[PendReason],
+    rulings: Sequence[LineRuling],
 ) -> ExplanationOfBenefits:
     cuts = [cut for line in lines for cut in line.adjustments]
-    paid = layers.pool + layers.layer2
     return ExplanationOfBenefits(
         policy_id=pack.pack_id,
         policy_hash=pack.policy_hash,
@@ -137,11 +170,14 @@ def _assemble(
         layer2_paid_fen=layers.layer2,
         outcome=outcome_of(cuts, layers.in_scope),
         lines=lines,
-        summary=build_summary(bill.total_fen, paid, cuts),
+        summary=build_summary(bill.total_fen, layers.paid, cuts),
         pend_reasons=tuple(pends),
         admitted_on=bill.admitted_on,
         discharged_on=bill.discharged_on,
         stay_number=bill.stay_number,
+        layer3_paid_fen=layers.layer3,
+        supplement_paid_fen=layers.supplement,
+        rulings=tuple(rulings),
     )
 
 
@@ -181,150 +217,6 @@ def _remote_shares(
     return allot(round_half_up(sum(scopes) * remote.value_bp, BP), scopes)
 
 
-def _compute_layers(
-    rules: ApplicableRules,
-    bill: BillForBenefit,
-    person: PersonSnapshot,
-    year: tuple[HistoryEntry, ...],
-    *,
-    in_scope: int,
-    factor_bp: int,
-    remote: RemoteRule,
-) -> _Layers:
-    deductible = compute_deductible(rules.deductible, bill, in_scope, year)
-    is_retired = person.person_type == RETIRED
-    start = (
-        sum(e.in_scope_fen for e in year if e.visit_kind == bill.visit_kind)
-        if rules.ratio.is_yearly_base
-        else 0
-    )
-    bands = tuple(
-        Band(band.over_fen, rules.ratio.ratio_bp(band, is_retired=is_retired))
-        for band in rules.ratio.bands
-    )
-    lower, upper = start + deductible.amount_fen, start + in_scope
-    # The effective ratio (ratio + bonus) x factor stays exact: 0.87 x 0.85 is not rounded.
-    uncapped = round_half_up(_banded(bands, lower, upper) * factor_bp, _BP_SQUARED)
-    pool, cut_reason = _apply_caps(rules.caps, year, uncapped)
-    base = in_scope - pool
-    layer2, layer2_reason, fund = _compute_layer2(rules.layer2, year, base)
-    # What others bore at the counter is never paid again; layer 2, paid last, gives way first.
-    beyond = max(0, pool + layer2 - (bill.total_fen - bill.borne_fen))
-    borne_layer2 = min(beyond, layer2)
-    borne_pool = beyond - borne_layer2
-    return _Layers(
-        in_scope=in_scope,
-        deductible=deductible,
-        pool=pool - borne_pool,
-        cut=uncapped - pool,
-        cut_reason=cut_reason,
-        ratio_reason=_ratio_reason(
-            rules.ratio, bands, lower, upper, factor_bp=factor_bp, remote=remote
-        ),
-        ratio_text=_ratio_text(bands, lower, upper, factor_bp),
-        layer2_base=base,
-        layer2=layer2 - borne_layer2,
-        layer2_reason=layer2_reason,
-        layer2_fund=fund,
-        borne_cut=borne_pool,
-    )
-
-
-def _banded(bands: Sequence[Band], lower: int, upper: int) -> int:
-    """Sum over bands of (min(upper, band end) - max(lower, band start)) x ratio, in fen x bp.
-
-    Band edges are absolute positions on the cumulated base, deductible or threshold included
-    (domain reference 3.3): ``lower`` is where paying starts, not a shift of the bands.
-    """
-    total = 0
-    for index, band in enumerate(bands):
-        end = bands[index + 1].over_fen if index + 1 < len(bands) else upper
-        total += max(0, min(upper, end) - max(lower, band.over_fen)) * band.ratio_bp
-    return total
-
-
-def _apply_caps(
-    caps: Sequence[CapRule], year: tuple[HistoryEntry, ...], amount: int
-) -> tuple[int, Reason | None]:
-    """Pay at most what the tightest yearly cap has left, with the reason when that cuts."""
-    reason = None
-    for cap in caps:
-        used = sum(e.pool_paid_fen for e in year if cap.selector.counts_visit_kind(e.visit_kind))
-        left = max(0, cap.limit_fen - used)
-        if amount > left:
-            amount = left
-            limit = format_yuan(cap.limit_fen)
-            reason = Reason(
-                Group.LIMIT,
-                "yearly-cap",
-                cap.rule_id,
-                f"年度封顶：全年最多支付 {limit} 元，今年前面已支付 {format_yuan(used)} 元",
-                f"Yearly cap: at most {limit} yuan a year, {format_yuan(used)} paid before",
-            )
-    return amount, reason
-
-
-def _compute_layer2(
-    rule: Layer2Rule | None, year: tuple[HistoryEntry, ...], base: int
-) -> tuple[int, Reason | None, str]:
-    """Layer 2 on the year's compliant cost (in scope less pool), capped by the year."""
-    if rule is None:
-        return 0, None, ""
-    counted = [e for e in year if rule.selector.counts_visit_kind(e.visit_kind)]
-    position = sum(e.layer2_base_fen for e in counted)
-    left = max(0, rule.cap_fen - sum(e.layer2_paid_fen for e in counted))
-    paid = min(left, round_half_up(_banded(rule.bands, position, position + base), BP))
-    threshold = format_yuan(rule.bands[0].over_fen)
-    reason = Reason(
-        Group.FUND,
-        "layer-2-paid",
-        rule.rule_id,
-        f"大病保险：今年自己负担的合规费用超过 {threshold} 元，超过的部分再报",
-        f"Serious-illness layer: pays again on this year's own share above {threshold} yuan",
-    )
-    return paid, reason, str(rule.fund)
-
-
-def _ratio_text(bands: Sequence[Band], lower: int, upper: int, factor_bp: int) -> str:
-    """The effective ratio as an exact decimal text; of several bands that were used, each."""
-    used = _used_bands(bands, lower, upper)
-    texts = []
-    for band in used:
-        whole, part = divmod(band.ratio_bp * factor_bp, _BP_SQUARED)
-        decimals = f"{part:08d}".rstrip("0").ljust(4, "0")
-        texts.append(f"{whole}.{decimals}")
-    return ",".join(texts)
-
-
-def _used_bands(bands: Sequence[Band], lower: int, upper: int) -> list[Band]:
-    used = [
-        band
-        for index, band in enumerate(bands)
-        if band.over_fen < upper and (index + 1 == len(bands) or bands[index + 1].over_fen > lower)
-    ]
-    return used or [bands[0]]
-
-
-def _ratio_reason(
-    rule: RatioRule,
-    bands: Sequence[Band],
-    lower: int,
-    upper: int,
-    *,
-    factor_bp: int,
-    remote: RemoteRule,
-) -> Reason:
-    percents = [format_percent(band.ratio_bp) for band in _used_bands(bands, lower, upper)]
-    zh = f"个人比例：统筹支付 {'、'.join(percents)}"
-    en = f"Your share by ratio: the fund pays {', '.join(percents)}"
-    if factor_bp != BP:
-        zh += f"，{remote.zh}再乘 {format_percent(factor_bp)}"
-        en += f" times {format_percent(factor_bp)} ({remote.en})"
-    zh += "，其余自付"
-    en += ", the rest is yours"
-    return Reason(Group.PATIENT, "personal-ratio", rule.rule_id, zh, en)
-
-
 _BORNE: Final = Reason(
     Group.OTHER,
     "borne-by-others",
@@ -339,11 +231,15 @@ def _explain_lines(
     scopes: Sequence[int],
     remote_shares: Sequence[int],
     remote: RemoteRule,
-    layers: _Layers,
+    layers: Layers,
 ) -> tuple[LineExplanation, ...]:
     pool = allot(layers.pool, scopes)
     own = [scope - paid for scope, paid in zip(scopes, pool, strict=True)]
     layer2 = allot(layers.layer2, own)
+    rest = [a - b for a, b in zip(own, layer2, strict=True)]
+    layer3 = allot(layers.layer3, rest)
+    rest = [a - b for a, b in zip(rest, layer3, strict=True)]
+    supplement = allot(layers.supplement, rest)
     # The person's in-scope part is made of four pieces, each allotted over what is then left,
     # so that no line gets a negative piece and every line balances.
     deductible = allot(layers.deductible.amount_fen, own)
@@ -365,6 +261,8 @@ def _explain_lines(
             (layers.ratio_reason, ratio[i]),
             (layers.cut_reason, cap[i]),
             (layers.layer2_reason, -layer2[i]),
+            (layers.layer3_reason, -layer3[i]),
+            (layers.supplement_reason, -supplement[i]),
             (_BORNE, borne[i]),
         )
         lines.append(
@@ -387,6 +285,8 @@ def _explain_lines(
                         if amount and reason is not None
                     ]
                 ),
+                layer3_fen=layer3[i],
+                supplement_fen=supplement[i],
             )
         )
     return tuple(lines)

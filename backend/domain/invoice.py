@@ -31,7 +31,11 @@ class MalformedRecordError(DomainError):
 
 
 class VisitKind(StrEnum):
+    """By what kind of rules a visit is paid. A bill itself never says ``outpatient-chronic``
+    (门诊慢特病): that follows from the person's entitlement."""
+
     OUTPATIENT = "outpatient"
+    OUTPATIENT_CHRONIC = "outpatient-chronic"
     INPATIENT = "inpatient"
 
 
@@ -211,6 +215,11 @@ class Invoice:
     department: str = ""
     hospital_days: str = ""
     settlement_number: str = ""
+    diagnosis_code: str = ""
+    diagnosis_name: str = ""
+    medical_type: str = ""
+    doctor_code: str = ""
+    doctor_name: str = ""
     self_payment_fen: int | None = field(default=None)
     self_expense_fen: int | None = field(default=None)
     prepaid_fen: int | None = field(default=None)

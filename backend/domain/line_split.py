@@ -8,7 +8,9 @@ preselfpay = round2((amount - overlmt) x selfpay_prop), inscp = the rest.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from backend.domain.bill import BenefitLine, BillForBenefit
@@ -16,13 +18,15 @@ from backend.domain.catalogue import BP, CatalogueItem
 from backend.domain.explanation import Group, PendReason, Reason
 from backend.domain.money import allot_fen, format_yuan, round_half_up
 from backend.domain.person import PersonSnapshot
-from backend.domain.policy import PolicyPack
+from backend.domain.policy import ClassBBase, ClassBRule, PolicyPack
+from backend.domain.ruling import LineRuling, RulingKind
 
 CLASS_A: Final = "01"
 CLASS_B: Final = "02"
 CLASS_C: Final = "03"
 
 _E6_PER_FEN: Final = 10_000  # a fen in units of a price (six decimals of a yuan)
+_E4: Final = 10_000  # units of a quantity (four decimals) in one
 _E10_PER_FEN: Final = 10**8  # a fen in units of price x quantity (6 + 4 decimals)
 
 _OUTSIDE_COVER: Final = Reason(
@@ -92,9 +96,12 @@ class Terms(NamedTuple):
     excluded: Reason | None = None
     pend: str = ""
     share_bp: int = 0
+    tiers: ClassBRule | None = None
     first_reason: Reason | None = None
     limit_e6: int = -1
     limit_reason: Reason | None = None
+    ruled_fen: int = -1
+    ruled_reason: Reason | None = None
 
 
 _OUTSIDE_TERMS: Final = Terms(excluded=_OUTSIDE_COVER)
@@ -103,19 +110,30 @@ _MEMO_MAX: Final = 100_000
 
 
 def split_lines(
-    pack: PolicyPack, bill: BillForBenefit, person: PersonSnapshot
+    pack: PolicyPack,
+    bill: BillForBenefit,
+    person: PersonSnapshot,
+    rulings: Sequence[LineRuling] = (),
 ) -> tuple[list[LineSplit], list[PendReason]]:
     """Split every line. Raises :class:`MoneyError` when the lines are not the bill's total."""
     amounts = allot_fen(bill.total_fen, [line.amount_e4 for line in bill.lines])
     covered: dict[dt.date, bool] = {}
     splits: list[LineSplit] = []
     pends: list[PendReason] = []
-    for line, amount in zip(bill.lines, amounts, strict=True):
+    ruled: dict[int, dict[RulingKind, LineRuling]] = {}
+    for ruling in rulings:
+        ruled.setdefault(ruling.line_index, {})[ruling.kind] = ruling
+    for place, (line, amount) in enumerate(zip(bill.lines, amounts, strict=True)):
         day = line.occurred_on or bill.visit_date
         is_covered = covered.get(day)
         if is_covered is None:
             is_covered = covered[day] = person.is_covered_on(day)
-        terms = _terms(pack, bill, line) if is_covered else _OUTSIDE_TERMS
+        if not is_covered:
+            terms = _OUTSIDE_TERMS
+        elif ruled and place in ruled:
+            terms = _ruled_terms(pack, bill, line, ruled[place])
+        else:
+            terms = _terms(pack, bill, line)
         if terms.excluded is not None:
             splits.append(LineSplit(line, amount, amount, 0, 0, 0, terms.excluded, None, None))
             if terms.pend and amount > 0:
@@ -127,24 +145,78 @@ def split_lines(
 
 
 def _split(line: BenefitLine, amount: int, terms: Terms) -> LineSplit:
-    over = first = 0
+    over = full = first = 0
     limit_e6 = terms.limit_e6
     if 0 <= limit_e6 < line.price_e6 and line.quantity_e4 > 0:
         excess = (line.price_e6 - limit_e6) * line.quantity_e4
         over = min(amount, round_half_up(excess, _E10_PER_FEN))
-    if terms.share_bp:
-        first = round_half_up((amount - over) * terms.share_bp, BP)
+    considered = amount - over
+    if 0 <= terms.ruled_fen < considered:
+        full = considered - terms.ruled_fen
+        considered = terms.ruled_fen
+    if terms.tiers is not None:
+        first = _tiered_share(terms.tiers, considered, line.quantity_e4)
+    elif terms.share_bp:
+        first = round_half_up(considered * terms.share_bp, BP)
     return LineSplit(
         line,
         amount,
-        0,
+        full,
         over,
         first,
-        amount - over - first,
-        None,
+        considered - first,
+        terms.ruled_reason,
         terms.limit_reason,
         terms.first_reason,
     )
+
+
+def _tiered_share(rule: ClassBRule, amount: int, quantity_e4: int) -> int:
+    """The share paid first by marginal tiers, rounded half up once for the line.
+
+    On the price of a unit the tiers are laid on amount / quantity, exactly: their edges are the
+    pack's times the quantity. A line without a quantity counts as one unit.
+    """
+    by_price = rule.base is ClassBBase.UNIT_PRICE and quantity_e4 > 0
+    units_e4 = quantity_e4 if by_price else _E4
+    whole = amount * _E4
+    total = 0
+    for index, band in enumerate(rule.bands):
+        start = band.over_fen * units_e4
+        if start >= whole:
+            break
+        is_last = index + 1 == len(rule.bands)
+        end = whole if is_last else min(whole, rule.bands[index + 1].over_fen * units_e4)
+        total += (end - start) * band.ratio_bp
+    return round_half_up(total, _E4 * BP)
+
+
+def _ruled_terms(
+    pack: PolicyPack,
+    bill: BillForBenefit,
+    line: BenefitLine,
+    ruled: dict[RulingKind, LineRuling],
+) -> Terms:
+    """The terms of a line as a reviewer ruled: an exclusion wins over everything else."""
+    excluded = ruled.get(RulingKind.EXCLUDE)
+    if excluded is not None:
+        return Terms(excluded=_ruled_reason("reviewer-excluded", excluded))
+    match = ruled.get(RulingKind.MATCH)
+    if match is not None:
+        line = dataclasses.replace(line, catalogue_code=match.catalogue_code)
+    if RulingKind.CONFIRM in ruled:
+        line = dataclasses.replace(line, approval_flag="1")
+    terms = _terms(pack, bill, line)
+    limit = ruled.get(RulingKind.LIMIT)
+    if limit is None or limit.limit_fen is None:
+        return terms
+    return terms._replace(
+        ruled_fen=limit.limit_fen, ruled_reason=_ruled_reason("reviewer-limited", limit)
+    )
+
+
+def _ruled_reason(code: str, ruling: LineRuling) -> Reason:
+    return Reason(Group.NONCOVERED, code, ruling.rule_id, ruling.basis_zh, ruling.basis_en)
 
 
 def _terms(pack: PolicyPack, bill: BillForBenefit, line: BenefitLine) -> Terms:
@@ -183,18 +255,27 @@ def _catalogue_terms(pack: PolicyPack, line: BenefitLine, item: CatalogueItem) -
         return Terms(excluded=_NOT_APPROVED)
     if item.restricted and line.approval_flag != "1":
         return Terms(excluded=_UNCONFIRMED, pend="restricted-unconfirmed")
-    share, rule_id = item.selfpay_bp, "catalogue-share"
-    if share is None:
-        share = pack.class_b_bp if item.level == CLASS_B else 0
-        rule_id = pack.class_b_rule_id
-    if share >= BP:
-        return Terms(excluded=_ALL_SELF_PAID)
+    if item.selfpay_bp is not None:
+        terms = _flat_terms(item.selfpay_bp, "catalogue-share")
+    else:
+        terms = _class_b_terms(pack.class_b) if item.level == CLASS_B else Terms()
     limit = item.price_limit_fen
+    if limit is None or terms.excluded is not None:
+        return terms
+    return terms._replace(limit_e6=limit * _E6_PER_FEN, limit_reason=_limit_reason(limit))
+
+
+def _class_b_terms(rule: ClassBRule) -> Terms:
+    if rule.is_flat:
+        return _flat_terms(rule.bands[0].ratio_bp, rule.rule_id)
+    return Terms(tiers=rule, first_reason=_tiers_reason(rule))
+
+
+def _flat_terms(share_bp: int, rule_id: str) -> Terms:
+    if share_bp >= BP:
+        return Terms(excluded=_ALL_SELF_PAID)
     return Terms(
-        share_bp=share,
-        first_reason=_first_reason(share, rule_id) if share else None,
-        limit_e6=-1 if limit is None else limit * _E6_PER_FEN,
-        limit_reason=None if limit is None else _limit_reason(limit),
+        share_bp=share_bp, first_reason=_first_reason(share_bp, rule_id) if share_bp else None
     )
 
 
@@ -206,11 +287,7 @@ def _printed_terms(pack: PolicyPack, line: BenefitLine) -> Terms:
     if line.level == CLASS_A:
         return Terms()
     if line.level == CLASS_B:
-        share = pack.class_b_bp
-        if share >= BP:
-            return Terms(excluded=_ALL_SELF_PAID)
-        reason = _first_reason(share, pack.class_b_rule_id) if share else None
-        return Terms(share_bp=share, first_reason=reason)
+        return _class_b_terms(pack.class_b)
     return _UNKNOWN_TERMS
 
 
@@ -222,6 +299,28 @@ def _first_reason(share_bp: int, rule_id: str) -> Reason:
         rule_id,
         f"乙类先自付 {percent}",
         f"Class B: the first {percent} is yours",
+    )
+
+
+def _tiers_reason(rule: ClassBRule) -> Reason:
+    by_price = rule.base is ClassBBase.UNIT_PRICE
+    parts_zh, parts_en = [], []
+    for index, band in enumerate(rule.bands):
+        percent = format_percent(band.ratio_bp)
+        if index + 1 < len(rule.bands):
+            edge = format_yuan(rule.bands[index + 1].over_fen)
+            parts_zh.append(f"{edge} 元以内{'的部分' if index else ''} {percent}")
+            parts_en.append(f"{percent} up to {edge} yuan")
+        else:
+            parts_zh.append(f"超过的部分 {percent}")
+            parts_en.append(f"{percent} above")
+    base_zh, base_en = ("单价", "the unit price") if by_price else ("每行金额", "the line's amount")
+    return Reason(
+        Group.PATIENT,
+        "class-b-share",
+        rule.rule_id,
+        f"乙类分段先自付（按{base_zh}）：{'，'.join(parts_zh)}",
+        f"Class B, paid first by tiers of {base_en}: {', '.join(parts_en)}",
     )
 
 

@@ -52,6 +52,8 @@ PEND_ROUTING: Final = {
     "name-mismatch": Routing(2, IDENTITY, step="matching"),
     "unknown-code": Routing(PRIORITY_USUAL, CATALOGUE, step="matching"),
     "restricted-unconfirmed": Routing(PRIORITY_USUAL, MEDICAL),
+    "chronic-without-rules": Routing(PRIORITY_USUAL, ENTITLEMENT),
+    "chronic-not-entitled": Routing(PRIORITY_USUAL, ENTITLEMENT),
 }
 
 

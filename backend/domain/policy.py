@@ -11,14 +11,19 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from backend.domain.catalogue import BP, Catalogue
 from backend.domain.errors import DomainError
 from backend.domain.invoice import VisitKind
+from backend.domain.person import RETIRED
 
 POLICY_FORMAT: Final = "yichu-policy-1"
 HOSPITAL_LEVELS: Final = (1, 2, 3)
+NO_STATUS: Final = "none"
+"""In a selector: persons without hardship status, or without a civil servant's rank."""
+RATIO_UNIT: Final = BP * BP
+"""A whole in the unit of effective ratios: a factor on a personal share keeps eight decimals."""
 
 
 class PolicyError(DomainError):
@@ -61,23 +66,47 @@ class Fund(StrEnum):
     EMPLOYEE_LARGE = "hifob"  # 职工大额
 
 
+class ClassBBase(StrEnum):
+    """What the bands of a tiered class 乙 share are laid on."""
+
+    LINE_AMOUNT = "line-amount"
+    UNIT_PRICE = "unit-price"
+
+
+class Case(NamedTuple):
+    """Whom and what the rules of one bill are looked up for."""
+
+    insurance_type: str
+    visit_kind: str
+    person_type: str
+    hospital_level: int
+    hardship: str = NO_STATUS
+    rank: str = NO_STATUS
+
+
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """To whom and where a rule applies. An empty set means any."""
+    """To whom and where a rule applies. An empty set means any.
+
+    ``hardship`` holds hardship codes and NO_STATUS for persons without one, so that two rules
+    may part the poor from everybody else; ``ranks`` does the same for civil servants.
+    """
 
     insurance_types: frozenset[str] = frozenset()
     visit_kinds: frozenset[str] = frozenset()
     person_types: frozenset[str] = frozenset()
     hospital_levels: frozenset[int] = frozenset()
+    hardship: frozenset[str] = frozenset()
+    ranks: frozenset[str] = frozenset()
 
-    def matches(
-        self, insurance_type: str, visit_kind: str, person_type: str, hospital_level: int
-    ) -> bool:
+    def matches(self, case: Case) -> bool:
         return (
-            (not self.insurance_types or insurance_type in self.insurance_types)
-            and (not self.visit_kinds or visit_kind in self.visit_kinds)
-            and (not self.person_types or person_type in self.person_types)
-            and (not self.hospital_levels or hospital_level in self.hospital_levels)
+            (not self.insurance_types or case.insurance_type in self.insurance_types)
+            and (not self.visit_kinds or case.visit_kind in self.visit_kinds)
+            and (not self.person_types or case.person_type in self.person_types)
+            and (not self.hospital_levels or case.hospital_level in self.hospital_levels)
+            and (not self.hardship or case.hardship in self.hardship)
+            and (not self.ranks or case.rank in self.ranks)
         )
 
     def counts_visit_kind(self, visit_kind: VisitKind) -> bool:
@@ -86,7 +115,10 @@ class Selector:
 
 @dataclass(frozen=True, slots=True)
 class DeductibleRule:
-    """起付线. ``ceiling_fen`` bounds the sum of deductibles of one year and visit kind."""
+    """起付线. ``ceiling_fen`` bounds the sum of deductibles of one year and visit kind.
+
+    ``later_standard_fen`` is the standard of a visit that is not the year's first (per visit).
+    """
 
     rule_id: str
     selector: Selector
@@ -96,31 +128,65 @@ class DeductibleRule:
     ceiling_fen: int | None = None
     stops_above_standard: bool = False
     """Variant of the topped-up mode in one working system: nothing more once P > S."""
+    later_standard_fen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """From ``over_fen`` on the cumulated base upward, up to the next band, at ``ratio_bp``."""
+    """From ``over_fen`` on the cumulated base upward, up to the next band, at ``ratio_bp``.
+
+    ``retired_ratio_bp`` is the explicit ratio of retired persons, where the row gives one.
+    """
 
     over_fen: int
     ratio_bp: int
+    retired_ratio_bp: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClassBRule:
+    """What of a class 乙 item is paid first where the catalogue names no share for it.
+
+    One band from 0 is a flat share. Several are marginal tiers: each share applies to the part
+    of the line's amount, or of the price of one unit, that lies in its band.
+    """
+
+    rule_id: str
+    bands: tuple[Band, ...]
+    base: ClassBBase = ClassBBase.LINE_AMOUNT
+
+    @property
+    def is_flat(self) -> bool:
+        return len(self.bands) == 1
 
 
 @dataclass(frozen=True, slots=True)
 class RatioRule:
-    """报销比例 of the basic pool, banded on the visit's or the year's in-scope cost."""
+    """报销比例 of the basic pool, banded on the visit's or the year's in-scope cost.
+
+    Retired persons: the band's explicit ratio wins; else ``retired_share_bp`` is a factor on the
+    personal share, or ``retired_bonus_bp`` is added to the ratio.
+    """
 
     rule_id: str
     selector: Selector
     bands: tuple[Band, ...]
     is_yearly_base: bool = False
     retired_bonus_bp: int = 0
+    retired_share_bp: int | None = None
 
-    def ratio_bp(self, band: Band, *, is_retired: bool) -> int:
-        """The band's ratio with bonus: a ratio of 0 stays 0, and nothing exceeds 100 %."""
-        if band.ratio_bp == 0 or not is_retired:
-            return band.ratio_bp
-        return min(BP, band.ratio_bp + self.retired_bonus_bp)
+    def effective_ratio(self, band: Band, *, is_retired: bool) -> int:
+        """The band's ratio in RATIO_UNIT, exact. Neither bonus nor factor revives a ratio of 0,
+        and nothing exceeds the whole."""
+        if not is_retired:
+            return band.ratio_bp * BP
+        if band.retired_ratio_bp is not None:
+            return band.retired_ratio_bp * BP
+        if band.ratio_bp == 0:
+            return 0
+        if self.retired_share_bp is not None:
+            return RATIO_UNIT - (BP - band.ratio_bp) * self.retired_share_bp
+        return min(BP, band.ratio_bp + self.retired_bonus_bp) * BP
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +212,39 @@ class RemoteRule:
 @dataclass(frozen=True, slots=True)
 class Layer2Rule:
     """大病/大额 on the year's compliant cost (in-scope less pool); the first band's lower edge
-    is the threshold, edges are absolute, ``cap_fen`` bounds what it pays in a year."""
+    is the threshold, edges are absolute, ``cap_fen`` bounds what it pays in a year (None: no
+    cap)."""
 
     rule_id: str
     selector: Selector
     fund: Fund
     bands: tuple[Band, ...]
-    cap_fen: int
+    cap_fen: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AidRule:
+    """医疗救助 (layer 3), or 公务员补助 (the supplement), on what the layers before it left of the
+    in-scope cost. Bands and cap are as in layer 2, their base the year's or the visit's.
+
+    The selector of an aid rule names hardship codes, that of a supplement rule names ranks.
+    """
+
+    rule_id: str
+    selector: Selector
+    bands: tuple[Band, ...]
+    is_yearly_base: bool
+    cap_fen: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimDeadline:
+    """Until when a bill may be claimed: so many months after the service, or a day (month, day)
+    of the calendar year after it. Exactly one of the two is set."""
+
+    rule_id: str
+    months: int | None = None
+    next_year_until: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +272,7 @@ class PolicyPack:
     name_en: str
     effective_from: dt.date
     effective_to: dt.date
-    class_b_bp: int
-    class_b_rule_id: str
+    class_b: ClassBRule
     deductibles: tuple[DeductibleRule, ...]
     ratios: tuple[RatioRule, ...]
     caps: tuple[CapRule, ...]
@@ -195,7 +286,10 @@ class PolicyPack:
     catalogue: Catalogue | None = None
     catalogue_digest: bytes | None = None
     catalogue_file: str = ""
-    _rules: dict[tuple[str, str, str, int], ApplicableRules] = field(
+    layer3: tuple[AidRule, ...] = ()
+    supplement: tuple[AidRule, ...] = ()
+    claim_deadline: ClaimDeadline | None = None
+    _rules: dict[Case, ApplicableRules] = field(
         default_factory=dict, init=False, compare=False, repr=False
     )
 
@@ -205,19 +299,23 @@ class PolicyPack:
     def is_effective_on(self, day: dt.date) -> bool:
         return self.effective_from <= day <= self.effective_to
 
-    def rules_for(
-        self, insurance_type: str, visit_kind: VisitKind, person_type: str, hospital_level: int
-    ) -> ApplicableRules:
+    def rules_for(self, case: Case) -> ApplicableRules:
         """The rules of one case. Raises :class:`PolicyError` when the pack has none.
 
-        The answer is remembered: it depends on nothing but the pack and the arguments.
+        The answer is remembered: it depends on nothing but the pack and the case.
         """
-        case = (insurance_type, str(visit_kind), person_type, hospital_level)
         found = self._rules.get(case)
         if found is None:
             found = _select(self, case)
             self._rules[case] = found
         return found
+
+    def names_visit_kind(self, case: Case) -> bool:
+        """Whether a ratio is written for this case's visit kind by name, not for any kind."""
+        return any(
+            case.visit_kind in rule.selector.visit_kinds and rule.selector.matches(case)
+            for rule in self.ratios
+        )
 
     def remote_rule(self, status: str) -> RemoteRule:
         """The rule of a remote status; raises :class:`PolicyError` for one not in the pack."""
@@ -231,27 +329,41 @@ class PolicyPack:
 
 @dataclass(frozen=True, slots=True)
 class ApplicableRules:
-    """What a pack says about one insurance type, visit kind, person type and level."""
+    """What a pack says about one case. ``ratio_bands`` are (over_fen, effective ratio)."""
 
     deductible: DeductibleRule
     ratio: RatioRule
+    ratio_bands: tuple[tuple[int, int], ...]
     caps: tuple[CapRule, ...]
     layer2: Layer2Rule | None
+    layer3: AidRule | None
+    supplement: AidRule | None
 
 
-def _select(pack: PolicyPack, case: tuple[str, str, str, int]) -> ApplicableRules:
-    deductibles = [rule for rule in pack.deductibles if rule.selector.matches(*case)]
-    ratios = [rule for rule in pack.ratios if rule.selector.matches(*case)]
-    layers = [rule for rule in pack.layer2 if rule.selector.matches(*case)]
-    if len(deductibles) != 1 or len(ratios) != 1 or len(layers) > 1:
+def _select(pack: PolicyPack, case: Case) -> ApplicableRules:
+    deductibles = [rule for rule in pack.deductibles if rule.selector.matches(case)]
+    ratios = [rule for rule in pack.ratios if rule.selector.matches(case)]
+    layer2 = [rule for rule in pack.layer2 if rule.selector.matches(case)]
+    layer3 = [rule for rule in pack.layer3 if rule.selector.matches(case)]
+    supplement = [rule for rule in pack.supplement if rule.selector.matches(case)]
+    is_single = len(deductibles) == 1 and len(ratios) == 1
+    if not is_single or max(len(layer2), len(layer3), len(supplement)) > 1:
         raise PolicyError(
             "政策包对这类参保人和就诊没有唯一的规则，请转人工办理。",
             "The pack has not exactly one rule for this insurance, person, visit and hospital "
             "level; a person has to look at it.",
         )
+    ratio = ratios[0]
+    is_retired = case.person_type == RETIRED
     return ApplicableRules(
         deductible=deductibles[0],
-        ratio=ratios[0],
-        caps=tuple(rule for rule in pack.caps if rule.selector.matches(*case)),
-        layer2=layers[0] if layers else None,
+        ratio=ratio,
+        ratio_bands=tuple(
+            (band.over_fen, ratio.effective_ratio(band, is_retired=is_retired))
+            for band in ratio.bands
+        ),
+        caps=tuple(rule for rule in pack.caps if rule.selector.matches(case)),
+        layer2=layer2[0] if layer2 else None,
+        layer3=layer3[0] if layer3 else None,
+        supplement=supplement[0] if supplement else None,
     )

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import itertools
-from typing import Final
+import re
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
 
 from backend.domain.bill import LOCAL_CARE
 from backend.domain.catalogue import BP, Catalogue
 from backend.domain.invoice import VisitKind
-from backend.domain.person import EMPLOYEE, IN_SERVICE, RESIDENT, RESIDENT_PERSON, RETIRED
+from backend.domain.person import (
+    CIVIL_SERVANT_RANKS,
+    EMPLOYEE,
+    HARDSHIP_CODES,
+    IN_SERVICE,
+    RESIDENT,
+    RESIDENT_PERSON,
+    RETIRED,
+)
 from backend.domain.policy import (
     HOSPITAL_LEVELS,
+    NO_STATUS,
     POLICY_FORMAT,
+    AidRule,
     Band,
     CapRule,
+    Case,
+    ClaimDeadline,
+    ClassBBase,
+    ClassBRule,
     DeductibleMode,
     DeductibleRule,
     Fund,
@@ -32,12 +49,23 @@ from verifier.commitment.canonical import canonical_bytes
 from verifier.errors import VerificationError
 
 RULES_MAX: Final = 1_000
+BANDS_MAX: Final = 50
+MONTHS_MAX: Final = 120
 CONFIDENCES: Final = ("verified", "second-hand", "unverified", "fixture")
+_MONTH_DAY: Final = re.compile(r"\d{2}-\d{2}")
 _CASES: Final = (
     (EMPLOYEE, IN_SERVICE),
     (EMPLOYEE, RETIRED),
     (RESIDENT, RESIDENT_PERSON),
 )
+_STATUSES: Final = tuple(
+    itertools.product((NO_STATUS, *HARDSHIP_CODES), (NO_STATUS, *CIVIL_SERVANT_RANKS))
+)
+
+
+class _Selecting(Protocol):
+    @property
+    def selector(self) -> Selector: ...
 
 
 def parse_policy_pack(value: object, catalogue: Catalogue | None = None) -> PolicyPack:
@@ -69,8 +97,7 @@ def parse_policy_pack(value: object, catalogue: Catalogue | None = None) -> Poli
         name_en=reader.text("name_en"),
         effective_from=reader.day("effective_from"),
         effective_to=reader.day("effective_to"),
-        class_b_rule_id=rule_id(class_b),
-        class_b_bp=class_b.integer("selfpay_bp", high=BP),
+        class_b=_class_b(class_b, rule_id(class_b)),
         deductibles=tuple(
             _deductible(entry, rule_id(entry))
             for entry in reader.children("deductibles", size_max=RULES_MAX)
@@ -89,6 +116,15 @@ def parse_policy_pack(value: object, catalogue: Catalogue | None = None) -> Poli
             _layer2(entry, rule_id(entry))
             for entry in reader.children("layer2", size_max=RULES_MAX)
         ),
+        layer3=tuple(
+            _aid(entry, rule_id(entry), "hardship")
+            for entry in reader.children("layer3", optional=True, size_max=RULES_MAX)
+        ),
+        supplement=tuple(
+            _aid(entry, rule_id(entry), "ranks")
+            for entry in reader.children("supplement", optional=True, size_max=RULES_MAX)
+        ),
+        claim_deadline=_claim_deadline(clocks, rule_id),
         sources=sources,
         promise_working_days=clocks.integer("promise_working_days", low=1, high=60),
         legal_working_days=clocks.integer("legal_working_days", low=1, high=365),
@@ -149,19 +185,27 @@ def _source(entry: Reader, source_ids: set[str]) -> Source:
     return source
 
 
-def _selector(entry: Reader) -> Selector:
+def _selector(entry: Reader, *, by_rank: bool = False) -> Selector:
+    """The selector of a rule; only the rules of the civil-servant supplement ask for a rank."""
+    ranks = entry.texts("ranks", CIVIL_SERVANT_RANKS) if by_rank else frozenset()
     return Selector(
         insurance_types=entry.texts("insurance_types", (EMPLOYEE, RESIDENT)),
         visit_kinds=entry.texts("visit_kinds", tuple(str(kind) for kind in VisitKind)),
         person_types=entry.texts("person_types", (IN_SERVICE, RETIRED, RESIDENT_PERSON)),
         hospital_levels=entry.integers("hospital_levels", HOSPITAL_LEVELS),
+        hardship=entry.texts("hardship", (NO_STATUS, *HARDSHIP_CODES)),
+        ranks=ranks,
     )
 
 
-def _bands(entry: Reader, first_over: int | None) -> tuple[Band, ...]:
+def _bands(
+    entry: Reader, first_over: int | None, *, share: str = "ratio_bp", with_retired: bool = False
+) -> tuple[Band, ...]:
+    """Rising bands of ``share``; only the pool's ratios take an explicit one for the retired."""
     bands = []
-    for row in entry.children("bands", size_max=50):
-        bands.append(Band(row.integer("over_fen"), row.integer("ratio_bp", high=BP)))
+    for row in entry.children("bands", size_max=BANDS_MAX):
+        retired = row.optional_integer("retired_ratio_bp", high=BP) if with_retired else None
+        bands.append(Band(row.integer("over_fen"), row.integer(share, high=BP), retired))
         row.finish()
     edges = [band.over_fen for band in bands]
     if not bands or sorted(set(edges)) != edges:
@@ -169,6 +213,21 @@ def _bands(entry: Reader, first_over: int | None) -> tuple[Band, ...]:
     elif first_over is not None and edges[0] != first_over:
         entry.fault("bands/0/over_fen", f"应为 {first_over}", f"is not {first_over}")
     return tuple(bands)
+
+
+def _class_b(entry: Reader, rule_id: str) -> ClassBRule:
+    """Flat (``selfpay_bp``) or tiered (``bands`` with the ``base`` that they are laid on)."""
+    if not entry.has("bands"):
+        return ClassBRule(rule_id, (Band(0, entry.integer("selfpay_bp", high=BP)),))
+    bases = tuple(str(base) for base in ClassBBase)
+    base = entry.text("base", choices=bases)
+    bands = _bands(entry, 0, share="selfpay_bp")
+    # A fault is noted already where there are no bands; the rule needs one to be a rule.
+    return ClassBRule(
+        rule_id,
+        bands or (Band(0, 0),),
+        ClassBBase(base) if base in bases else ClassBBase.LINE_AMOUNT,
+    )
 
 
 def _deductible(entry: Reader, rule_id: str) -> DeductibleRule:
@@ -184,7 +243,16 @@ def _deductible(entry: Reader, rule_id: str) -> DeductibleRule:
         merging=Merging(merging) if merging in mergings else Merging.NONE,
         ceiling_fen=entry.optional_integer("year_ceiling_fen"),
         stops_above_standard=entry.integer("stops_above_standard", 0, high=1) == 1,
+        later_standard_fen=entry.optional_integer("later_standard_fen"),
     )
+    if rule.later_standard_fen is not None and rule.mode is not DeductibleMode.PER_VISIT:
+        entry.fault("later_standard_fen", "只用于按次起付", "belongs to mode per-visit alone")
+    if rule.stops_above_standard and rule.mode is not DeductibleMode.ONCE_PER_YEAR_TOPPED_UP:
+        entry.fault(
+            "stops_above_standard",
+            "只用于按年收取一次不足补齐",
+            "belongs to mode once-per-year-topped-up alone",
+        )
     entry.finish()
     return rule
 
@@ -193,10 +261,15 @@ def _ratio(entry: Reader, rule_id: str) -> RatioRule:
     rule = RatioRule(
         rule_id=rule_id,
         selector=_selector(entry),
-        bands=_bands(entry, 0),
+        bands=_bands(entry, 0, with_retired=True),
         is_yearly_base=entry.text("base", "visit", choices=("visit", "year")) == "year",
         retired_bonus_bp=entry.integer("retired_bonus_bp", 0, high=BP),
+        retired_share_bp=entry.optional_integer("retired_share_bp", high=BP),
     )
+    if rule.retired_bonus_bp and rule.retired_share_bp is not None:
+        entry.fault(
+            "retired_share_bp", "与加成只能二选一", "and retired_bonus_bp exclude each other"
+        )
     entry.finish()
     return rule
 
@@ -233,10 +306,53 @@ def _layer2(entry: Reader, rule_id: str) -> Layer2Rule:
         selector=_selector(entry),
         fund=Fund(fund) if fund in funds else Fund.RESIDENT_SERIOUS,
         bands=_bands(entry, None),
-        cap_fen=entry.integer("cap_fen"),
+        cap_fen=entry.optional_integer("cap_fen"),
     )
     entry.finish()
     return rule
+
+
+def _aid(entry: Reader, rule_id: str, named_by: str) -> AidRule:
+    """A rule of layer 3 or of the supplement; it must say for whom it is meant."""
+    rule = AidRule(
+        rule_id=rule_id,
+        selector=_selector(entry, by_rank=named_by == "ranks"),
+        bands=_bands(entry, None),
+        is_yearly_base=entry.text("base", choices=("visit", "year")) == "year",
+        cap_fen=entry.optional_integer("cap_fen"),
+    )
+    codes = rule.selector.ranks if named_by == "ranks" else rule.selector.hardship
+    if not codes or NO_STATUS in codes:
+        entry.fault(named_by, "要写明适用的人员", "does not say for whom the rule is meant")
+    entry.finish()
+    return rule
+
+
+def _claim_deadline(clocks: Reader, rule_id: Callable[[Reader], str]) -> ClaimDeadline | None:
+    """The optional ``clocks/claim_deadline``: months, or a day of the next calendar year."""
+    if not clocks.has("claim_deadline"):
+        return None
+    entry = clocks.child("claim_deadline")
+    deadline_id = rule_id(entry)
+    months = entry.optional_integer("months", low=1, high=MONTHS_MAX)
+    until: tuple[int, int] | None = None
+    if entry.has("next_year_until"):
+        text = entry.text("next_year_until")
+        try:
+            # A year without 29 February: a deadline must exist every year.
+            day = dt.date.fromisoformat(f"2001-{text}") if _MONTH_DAY.fullmatch(text) else None
+        except ValueError:
+            day = None
+        if day is None:
+            entry.fault("next_year_until", "不是每年都有的 MM-DD", "is not an MM-DD of every year")
+        else:
+            until = (day.month, day.day)
+    if entry.has("months") == entry.has("next_year_until"):
+        entry.fault(
+            "months", "与 next_year_until 只能写一个", "or next_year_until: give one of them"
+        )
+    entry.finish()
+    return ClaimDeadline(deadline_id, months, until)
 
 
 def _check_whole(pack: PolicyPack, reader: Reader, mode: str, catalogue: Catalogue | None) -> None:
@@ -247,17 +363,40 @@ def _check_whole(pack: PolicyPack, reader: Reader, mode: str, catalogue: Catalog
     statuses = [rule.status for rule in pack.remote]
     if LOCAL_CARE not in statuses or len(set(statuses)) != len(statuses):
         reader.fault("remote/statuses", "缺少 local 或重复", "lacks local, or repeats a status")
+    _check_cases(pack, reader)
+
+
+def _check_cases(pack: PolicyPack, reader: Reader) -> None:
+    """No case has two rules of a layer; deductible and ratio come together; and where layer 2
+    parts persons by hardship it leaves none of them out."""
+    sections: tuple[tuple[str, Sequence[_Selecting]], ...] = (
+        ("deductibles", pack.deductibles),
+        ("ratios", pack.ratios),
+        ("layer2", pack.layer2),
+        ("layer3", pack.layer3),
+        ("supplement", pack.supplement),
+    )
     for (insurance, person), kind, level in itertools.product(_CASES, VisitKind, HOSPITAL_LEVELS):
-        case = (insurance, str(kind), person, level)
-        counts = {
-            name: sum(rule.selector.matches(*case) for rule in rules)
-            for name, rules in (
-                ("deductibles", pack.deductibles), ("ratios", pack.ratios), ("layer2", pack.layer2),
-            )
-        }  # fmt: skip
         where = f"{insurance}/{person}/{kind}/{level}"
-        for name, count in counts.items():
-            if count > 1:
-                reader.fault(name, f"{where} 有 {count} 条规则", f"has {count} rules for {where}")
-        if (counts["deductibles"] == 0) != (counts["ratios"] == 0):
+        counts = {
+            name: _count(rules, Case(insurance, str(kind), person, level))
+            for name, rules in sections
+        }
+        for name, found in counts.items():
+            if max(found) > 1:
+                many = max(found)
+                reader.fault(name, f"{where} 有 {many} 条规则", f"has {many} rules for {where}")
+        if [n == 0 for n in counts["deductibles"]] != [n == 0 for n in counts["ratios"]]:
             reader.fault("ratios", f"{where} 规则不全", f"and deductibles do not both have {where}")
+        if min(counts["layer2"]) == 0 < max(counts["layer2"]):
+            reader.fault("layer2", f"{where} 漏了部分人员", f"leaves out some persons of {where}")
+
+
+def _count(rules: Sequence[_Selecting], case: Case) -> list[int]:
+    """How many rules match the case, for each hardship status and rank."""
+    if not any(rule.selector.hardship or rule.selector.ranks for rule in rules):
+        return [sum(rule.selector.matches(case) for rule in rules)] * len(_STATUSES)
+    return [
+        sum(rule.selector.matches(case._replace(hardship=hardship, rank=rank)) for rule in rules)
+        for hardship, rank in _STATUSES
+    ]

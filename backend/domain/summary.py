@@ -11,6 +11,7 @@ from backend.domain.explanation import Adjustment, SummaryRow
 _LABELS: Final = {
     "excluded": ("目录外", "Outside the catalogue"),
     "to-be-checked": ("待人工核对", "To be checked by a person"),
+    "reviewed-out": ("审核扣除", "Taken out by a reviewer"),
     "over-price-limit": ("超限价", "Above the price limit"),
     "class-b-share": ("乙类先自付", "Class B, paid first"),
     "remote-share": ("异地先自付", "Care elsewhere, paid first"),
@@ -29,6 +30,8 @@ _ROW_OF_CODE: Final = {
     "negative-list": "excluded",
     "not-approved": "excluded",
     "outside-cover": "excluded",
+    "reviewer-excluded": "reviewed-out",
+    "reviewer-limited": "reviewed-out",
     "unknown-code": "to-be-checked",
     "restricted-unconfirmed": "to-be-checked",
 }

@@ -16,7 +16,7 @@ from backend.adapters.policy_packs import load_pack, load_packs
 from backend.domain.catalogue import parse_catalogue
 from backend.domain.invoice import VisitKind
 from backend.domain.person import parse_history, parse_person
-from backend.domain.policy import PolicyError
+from backend.domain.policy import Case, PolicyError
 from backend.domain.policy_reader import parse_policy_pack
 from backend.domain.record_reader import MalformedDataError
 from tests.unit.domain import benefit_cases as case
@@ -38,10 +38,10 @@ def test_quzhou_ships_with_every_case_of_the_table() -> None:
         ("390", VisitKind.INPATIENT, "resident", 2): (40_000, 7_500),
     }
     for (insurance, kind, person, level), (standard, ratio_bp) in expected.items():
-        rules = pack.rules_for(insurance, kind, person, level)
+        rules = pack.rules_for(Case(insurance, str(kind), person, level))
         band = rules.ratio.bands[0]
         assert rules.deductible.standard_fen == standard
-        assert rules.ratio.ratio_bp(band, is_retired=person == "1102") == ratio_bp
+        assert rules.ratio.effective_ratio(band, is_retired=person == "1102") == ratio_bp * 10_000
     assert {rule.status: rule.value_bp for rule in pack.remote} == {
         "local": 10_000,
         "long-term-filed": 10_000,
@@ -142,9 +142,9 @@ def test_missing_file_is_refused(tmp_path: Path) -> None:
 def test_a_pack_without_rule_for_a_case_says_so() -> None:
     only = {"person_types": ["1101"], "insurance_types": ["310"]}
     pack = case.pack(deductibles=[case.deductible(0, **only)], ratios=[case.ratio((0, 1), **only)])
-    assert pack.rules_for("310", VisitKind.OUTPATIENT, "1101", 1).deductible.rule_id == "d"
+    assert pack.rules_for(Case("310", "outpatient", "1101", 1)).deductible.rule_id == "d"
     with pytest.raises(PolicyError, match="exactly one rule"):
-        pack.rules_for("390", VisitKind.OUTPATIENT, "resident", 1)
+        pack.rules_for(Case("390", "outpatient", "resident", 1))
 
 
 def test_sample_catalogue_says_that_it_is_one_and_has_every_kind() -> None:
