@@ -93,7 +93,11 @@ def parse_fiscal_xml(
 ) -> ParsedInvoice:
     """Read one bill. Raises UnreadableDocumentError when the bytes are no fiscal bill in XML;
     every other fault is collected in the answer."""
-    root = _load(data, max_bytes, max_depth)
+    return read_fiscal_tree(load_xml(data, max_bytes, max_depth), max_lines)
+
+
+def read_fiscal_tree(root: Element, max_lines: int = MAX_LINES) -> ParsedInvoice:
+    """Read one bill from a tree of :func:`load_xml`; raises as :func:`parse_fiscal_xml`."""
     _check_single_fiscal_bill(root)
     raw = RawDocument(SOURCE_FORMAT, xml_pointer)
     raw.invoice_id = (root.findtext("Header/EInvoiceID") or "").strip()
@@ -122,7 +126,9 @@ def xml_pointer(path: str) -> str:
     return f"/{_ROOT}"
 
 
-def _load(data: bytes, max_bytes: int, max_depth: int) -> Element:
+def load_xml(data: bytes, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH) -> Element:
+    """The tree of an XML document without its signatures and seals: no DTD, no entities, within
+    the limits. Raises UnreadableDocumentError."""
     if len(data) > max_bytes:
         raise UnreadableDocumentError((Fault("", "too-large"),))
     try:
