@@ -54,6 +54,8 @@ class AttachmentType(StrEnum):
     DISCHARGE_NOTE = "discharge-note"
     PRESCRIPTION = "prescription"
     UNDERTAKING = "undertaking"
+    ORIGINAL = "original"
+    """The very file of a bill from outside; only the agency states it, no hospital does."""
 
 
 def scaled_text(value: int, places: int) -> str:
@@ -120,6 +122,7 @@ class ExpenseLine:
     occurred_at: str = ""
     approval_flag: str = ""
     remark: str = ""
+    doctor_code: str = ""
 
     def to_record(self) -> dict[str, Any]:
         return _without_empty(
@@ -129,6 +132,7 @@ class ExpenseLine:
                 "catalogue_code": self.catalogue_code,
                 "category_code": self.category_code,
                 "category_name": self.category_name,
+                "doctor_code": self.doctor_code,
                 "level": self.level,
                 "name": self.name,
                 "occurred_at": self.occurred_at,
@@ -215,16 +219,21 @@ class Invoice:
     department: str = ""
     hospital_days: str = ""
     settlement_number: str = ""
+    care_institution_code: str = ""
     diagnosis_code: str = ""
     diagnosis_name: str = ""
     medical_type: str = ""
-    doctor_code: str = ""
-    doctor_name: str = ""
     self_payment_fen: int | None = field(default=None)
     self_expense_fen: int | None = field(default=None)
     prepaid_fen: int | None = field(default=None)
     recharge_fen: int | None = field(default=None)
     refund_fen: int | None = field(default=None)
+
+    @property
+    def hospital_code(self) -> str:
+        """The place of care. ``institution_code`` is who anchors the bill: of a bill from outside
+        the agency, which then names the place of care apart."""
+        return self.care_institution_code or self.institution_code
 
     @property
     def identity(self) -> tuple[str, str, str]:

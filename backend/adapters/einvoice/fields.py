@@ -2,7 +2,8 @@
 
 Sources: DA/T 95-2022 table B.10 (JSON names of the bill), MainExt of the fiscal interface
 standard (medical names, same in both formats), the settlement-voucher record (upper-case names of
-lines). docs/field-mapping.md prints it; a test compares the two.
+lines), the national fee upload 2204 and 2301 (dise_codg, med_type, bilg_dr_codg).
+docs/field-mapping.md prints it; a test compares the two.
 """
 
 from __future__ import annotations
@@ -92,6 +93,9 @@ HEADER: Final[tuple[Field, ...]] = (
     _ext("discharged_on", "outHospitalDate", Form.DATE, 10),
     _ext("hospital_days", "hospitalDay", limit=10),
     _ext("settlement_number", "setl_id", limit=60),
+    _ext("diagnosis_code", "dise_codg", limit=30),
+    _ext("diagnosis_name", "dise_name", limit=200),
+    _ext("medical_type", "med_type", limit=6),
     _ext("fund_pay_fen", "fundPayAmount", Form.FEN, 20),
     _ext("other_pay_fen", "otherPayAmount", Form.FEN, 20),
     _ext("account_pay_fen", "accountPayAmount", Form.FEN, 20),
@@ -136,6 +140,7 @@ LINE: Final[tuple[Field, ...]] = (
           form=Form.CHOICE, limit=2, choices=LEVELS),
     _main("approval_flag", "HOSP_APPR_FLAG", "AuxItemExt", "HOSP_APPR_FLAG",
           form=Form.CHOICE, limit=1, choices=frozenset("012")),
+    _main("doctor_code", "BILG_DR_CODG", "AuxItemExt", "BILG_DR_CODG", limit=30),
 )  # fmt: skip
 
 ATTACHMENT: Final[tuple[Field, ...]] = (

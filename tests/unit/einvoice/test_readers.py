@@ -464,6 +464,40 @@ def test_field_names_are_unique() -> None:
         assert len({f.xml for f in table}) == len(table)
 
 
+def test_diagnosis_visit_type_and_doctor_are_read_from_both_formats() -> None:
+    lines = (replace(sample().lines[0], doctor_code="D330802000123"), *sample().lines[1:])
+    bill = replace(
+        sample(), diagnosis_code="J18.900", diagnosis_name="肺炎", medical_type="21", lines=lines
+    )
+    document = json.loads(invoice_to_json(bill))
+    assert (document["dise_codg"], document["dise_name"]) == ("J18.900", "肺炎")
+    assert document["med_type"] == "21"
+    assert document["AuxItems"][0]["BILG_DR_CODG"] == "D330802000123"
+    written = invoice_to_fiscal_xml(bill).decode()
+    assert "<dise_codg>J18.900</dise_codg>" in written
+    assert "<BILG_DR_CODG>D330802000123</BILG_DR_CODG>" in written
+    assert parse_fiscal_xml(written.encode()).sound_invoice() == bill
+
+
+def test_a_bill_without_diagnosis_keeps_its_record() -> None:
+    """The fingerprints of bills sent before these fields existed rest on it."""
+    record = sample().to_record()
+    names = {"diagnosis_code", "diagnosis_name", "medical_type"}
+    assert not names & set(record)
+    assert all("doctor_code" not in line for line in record["lines"])
+    assert Invoice.from_record(record) == sample()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("dise_codg", "J" * 31), ("dise_name", "炎" * 201), ("med_type", "1234567")]
+)
+def test_a_diagnosis_or_visit_type_beyond_its_limit_is_refused(name: str, text: str) -> None:
+    document = tree() | {name: text}
+    with pytest.raises(InvalidInvoiceError, match="1 fault") as caught:
+        parse_json_invoice(json.dumps(document).encode()).sound_invoice()
+    assert [(f["pointer"], f["code"]) for f in caught.value.errors] == [(f"/{name}", "too-long")]
+
+
 # --- one bill, two formats, one record ---------------------------------------------------------
 
 _WORDS = (
@@ -489,6 +523,7 @@ _LINES = st.builds(
     occurred_at=st.sampled_from(["", "2024-05-20", "2024-05-20T08:09:10"]),
     approval_flag=st.sampled_from(["", "0", "1", "2"]),
     remark=_REMARKS,
+    doctor_code=st.sampled_from(["", "D330802000123"]),
 )
 _ITEMS = st.builds(
     FeeItem, code=_WORDS, name=_WORDS, amount_fen=_FEN, unit=_OPTIONAL, remark=_OPTIONAL,
@@ -509,7 +544,8 @@ _ATTACHMENTS = st.lists(
     lines=st.lists(_LINES, min_size=1, max_size=4),
     items=st.lists(_ITEMS, max_size=3),
     attachments=_ATTACHMENTS,
-    words=st.lists(_OPTIONAL, min_size=6, max_size=6),
+    words=st.lists(_OPTIONAL, min_size=8, max_size=8),
+    medical_type=st.sampled_from(["", "11", "22", "140104"]),
     days=st.lists(st.one_of(st.none(), _DAYS), min_size=3, max_size=3),
     fen=st.lists(st.one_of(st.none(), _FEN), min_size=3, max_size=3),
     total=_FEN,
@@ -519,6 +555,7 @@ def test_both_formats_of_any_bill_give_one_record(  # noqa: PLR0917
     items: list[FeeItem],
     attachments: list[Attachment],
     words: list[str],
+    medical_type: str,
     days: list[dt.date | None],
     fen: list[int | None],
     total: int,
@@ -535,6 +572,9 @@ def test_both_formats_of_any_bill_give_one_record(  # noqa: PLR0917
         settlement_number=words[3],
         case_number=words[4],
         insurance_id=words[5],
+        diagnosis_code=words[6],
+        diagnosis_name=words[7],
+        medical_type=medical_type,
         visit_on=days[0],
         admitted_on=days[1],
         discharged_on=days[2],
