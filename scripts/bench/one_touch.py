@@ -1,0 +1,211 @@
+"""How long one touch takes: from POST to calculated, and from POST to decided, with many users.
+
+Run: ``python -m scripts.bench.one_touch [--users 16] [--touches 6] [--pause 2.0] [--lines 85]``.
+
+A whole embedded system is started (development ledger, worker, web: one machine, as ``make run``
+starts it). A custodial hospital uploads a bill of so many lines for each touch; when all are
+anchored, each user logs in and touches one bill at a time, thinking for ``--pause`` seconds
+in between. Three times are taken of each touch:
+
+- *answered*: from sending the form to the whole answer, with the amounts worked out and stored;
+- *calculated*: from sending the form to the claim's being screened against the ledger and worked
+  out on the year's totals, read from the database as the moment at which its lodge was asked for;
+- *decided*: from sending the form to the decision; beside it how much of that was the ledger's,
+  from the wish to lodge to its being final.
+
+Time never fails it: figures stand beside the bars (calculated: median 150 ms, 99th percentile
+500 ms), with the load average.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import os
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import sqlalchemy as sa
+
+from backend.adapters.database import tables
+from scripts.sample_data.bills import BillShape, SampleBill, bill_of
+from scripts.sample_data.expense_lines import Goods, charge
+from scripts.sample_data.hospitals import last_day_of_one_year
+from scripts.sample_data.set_up import set_up
+from tests.e2e.fresh_bills import send
+from tests.e2e.processes import wait_for
+from tests.e2e.system import System
+
+_CUSTODIAL: Final = 2
+_MEDIAN_BAR, _P99_BAR = 150.0, 500.0
+_SERIAL: Final = 7_000_000
+_RESTING: Final = ("paid", "refused", "pended")
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """One touch: the bill, when the form was sent, how long the answer took (seconds)."""
+
+    invoice_id: str
+    sent_at: dt.datetime
+    answered: float
+
+
+def _bill(system: System, citizen: int, place: int, lines: int) -> SampleBill:
+    """A bill of plain lines of some ten yuan each, on a day of its own."""
+    population = system.population
+    where, who = population.hospitals[_CUSTODIAL], population.citizens[citizen]
+    day = last_day_of_one_year(population.as_of) - dt.timedelta(days=45 + 3 * place)
+    kinds = (("01", "03"), ("01", "09"), ("02", "09"), ("01", "04"))
+    goods = (
+        Goods(*kinds[index % len(kinds)], 1, 10_000_000 + index * 100_000) for index in range(lines)
+    )
+    charged = tuple(charge(population.catalogue, day, entry) for entry in goods)
+    shape = BillShape(day, _SERIAL + citizen * 1_000 + place)
+    return SampleBill(where, who, "json", bill_of(where, who, shape, charged))
+
+
+def _prepare(system: System, users: int, touches: int, lines: int) -> list[list[str]]:
+    """Upload all bills and wait until they are anchored; invoice ids by user."""
+    bills = [[_bill(system, user, t, lines) for t in range(touches)] for user in range(users)]
+    for row in bills:
+        for bill in row:
+            send(system, bill)
+    agent = system.agents[bills[0][0].hospital.code]
+    ids = [[system.invoice_id(bill.invoice) for bill in row] for row in bills]
+    for own in ids:
+        for invoice_id in own:
+            wait_for(
+                "the anchors to be final",
+                lambda one=invoice_id: agent.status(one)["anchor"]["state"] == "final",  # type: ignore[misc]
+                120,
+            )
+    return ids
+
+
+class _User(threading.Thread):
+    """One citizen with a phone: logs in, and touches a bill every few seconds."""
+
+    def __init__(self, system: System, username: str, bills: Sequence[str], pause: float) -> None:
+        super().__init__(name=username)
+        self.citizen = system.citizen(username)
+        self.bills = bills
+        self.pause = pause
+        self.touches: list[Touch] = []
+
+    def run(self) -> None:
+        # Not all at the same moment: people do not breathe in step.
+        time.sleep(self.pause * (hash(self.name) % 97) / 97)
+        for invoice_id in self.bills:
+            check = self.citizen.check([invoice_id])
+            sent_at, began = dt.datetime.now(dt.UTC), time.perf_counter()
+            receipt = self.citizen.confirm(check)
+            took = time.perf_counter() - began
+            assert receipt.status == 200, receipt.text[:300]
+            self.touches.append(Touch(invoice_id, sent_at, took))
+            time.sleep(self.pause)
+
+
+def _times(system: System, touches: Sequence[Touch]) -> dict[str, list[float]]:
+    """Milliseconds of each touch, from the rows that it left."""
+    found: dict[str, list[float]] = {"answered": [t.answered * 1000 for t in touches]}
+    with system.services.engine.connect() as connection:
+        for touch in touches:
+            claim = _row(connection, tables.claim, invoice_id=touch.invoice_id)
+            lodge = _row(connection, tables.ledger_intent, subject_id=claim.id, kind="lodge")
+            decision = _first(connection, tables.decision, claim_id=claim.id)
+            _add(found, "calculated", lodge.created_at - touch.sent_at)
+            if decision is not None:
+                _add(found, "decided", decision.decided_at - touch.sent_at)
+            _add(found, "ledger", lodge.updated_at - lodge.created_at)
+    return found
+
+
+def _add(found: dict[str, list[float]], name: str, span: dt.timedelta) -> None:
+    found.setdefault(name, []).append(span.total_seconds() * 1000)
+
+
+def _first(connection: sa.Connection, table: sa.Table, **where: Any) -> Any:
+    return connection.execute(sa.select(table).filter_by(**where)).first()
+
+
+def _row(connection: sa.Connection, table: sa.Table, **where: Any) -> Any:
+    row = _first(connection, table, **where)
+    assert row is not None, (table.name, where)
+    return row
+
+
+def _percentile(values: Sequence[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))]
+
+
+def _print(times: dict[str, list[float]], users: int) -> None:
+    print(f"{users} users, load average {os.getloadavg()[0]:.1f}; milliseconds")
+    print(f"{'from POST to':<14}{'touches':>8}{'median':>9}{'p99':>9}{'worst':>9}")
+    for name, values in times.items():
+        median, p99 = statistics.median(values), _percentile(values, 0.99)
+        text = f"{name:<14}{len(values):>8}{median:>9.0f}{p99:>9.0f}{max(values):>9.0f}"
+        if name in ("answered", "calculated"):
+            text += f"   bars {_MEDIAN_BAR:.0f} and {_P99_BAR:.0f}:"
+            text += f" {median / _MEDIAN_BAR:.2f} and {p99 / _P99_BAR:.2f} of them"
+        if name == "ledger":
+            text += "   the ledger's part of decided: from the wish to lodge to final"
+        print(text)
+
+
+def measure(users: int, touches: int, pause: float, lines: int) -> dict[str, list[float]]:
+    """Run it once; the times in milliseconds by name."""
+    with tempfile.TemporaryDirectory(prefix="yichu-one-touch-") as folder:
+        system = System(Path(folder))
+        try:
+            system.up()
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("YICHU_KEYSTORE_SCRYPT", "cheap")
+                system.keys = set_up(system.services, system.population, lambda _text: None)
+            ids = _prepare(system, users, touches, lines)
+            people = [
+                _User(system, f"citizen{place + 1:02d}", bills, pause)
+                for place, bills in enumerate(ids)
+            ]
+            for person in people:
+                person.start()
+            for person in people:
+                person.join()
+            done = [touch for person in people for touch in person.touches]
+            assert len(done) == users * touches, "a user stopped early"
+            _until_at_rest(system)
+            return _times(system, done)
+        finally:
+            system.down()
+
+
+def _until_at_rest(system: System) -> None:
+    wait_for(
+        "the claims to come to rest",
+        lambda: all(row.state in _RESTING for row in system.rows(tables.claim)),
+        300,
+        0.5,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--users", type=int, default=16)
+    parser.add_argument("--touches", type=int, default=6)
+    parser.add_argument("--pause", type=float, default=2.0, help="seconds a user thinks")
+    parser.add_argument("--lines", type=int, default=85)
+    options = parser.parse_args()
+    times = measure(options.users, options.touches, options.pause, options.lines)
+    _print(times, options.users)
+
+
+if __name__ == "__main__":
+    main()
