@@ -30,7 +30,8 @@ from backend.domain.invoice import VisitKind
 from backend.domain.layers import Layers, compute_layers
 from backend.domain.line_split import LineSplit, format_percent, split_lines
 from backend.domain.money import allot, round_half_up
-from backend.domain.person import History, PersonSnapshot
+from backend.domain.open_points import OPEN_POINT, reason_for_a_person
+from backend.domain.person import History, HistoryEntry, PersonSnapshot
 from backend.domain.policy import (
     NO_STATUS,
     Case,
@@ -79,6 +80,7 @@ def adjudicate(
         rules, case, bill, year, in_scope=sum(scopes), factor_bp=factor, remote=remote
     )
     lines = _explain_lines(splits, scopes, remote_shares, remote, layers)
+    pends += _open_pends(pack, bill, case, year, layers.in_scope)
     eob = _assemble(
         pack, bill, person, history, layers=layers, lines=lines, pends=[*pends, *line_pends],
         rulings=rulings,
@@ -132,6 +134,22 @@ def _case_of(
     return ordinary, [_CHRONIC_WITHOUT_RULES]
 
 
+def _open_pends(
+    pack: PolicyPack,
+    bill: BillForBenefit,
+    case: Case,
+    year: Sequence[HistoryEntry],
+    in_scope: int,
+) -> list[PendReason]:
+    """One reason to pend where the bill needs a figure that the pack's sources leave open; a bill
+    with nothing in scope needs none."""
+    if not pack.open_points or in_scope <= 0:
+        return []
+    before = sum(entry.in_scope_fen for entry in year if entry.visit_kind == bill.visit_kind)
+    texts = reason_for_a_person(pack.open_points, case, bill.remote_status, before + in_scope)
+    return [] if texts is None else [PendReason(OPEN_POINT, -1, *texts)]
+
+
 def _assemble(
     pack: PolicyPack,
     bill: BillForBenefit,
@@ -178,6 +196,7 @@ def _assemble(
         layer3_paid_fen=layers.layer3,
         supplement_paid_fen=layers.supplement,
         rulings=tuple(rulings),
+        waiver_id=layers.deductible.waiver_id,
     )
 
 

@@ -60,6 +60,8 @@ class BillForBenefit:
     admitted_on: dt.date | None = None
     discharged_on: dt.date | None = None
     stay_number: str = ""
+    diagnosis_code: str = ""
+    """ICD code of the main diagnosis, empty where the bill names none."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.total_fen <= FEN_MAX or not 0 <= self.borne_fen <= self.total_fen:
@@ -77,7 +79,7 @@ class BillForBenefit:
             raise BillError("出院日期早于入院日期。", "The discharge is before the admission.")
 
 
-def _occurred_on(text: str) -> dt.date | None:
+def occurred_on(text: str) -> dt.date | None:
     """The day of a line's time stamp; hospitals send several spellings, some none at all."""
     try:
         return dt.date.fromisoformat(text[:10] if "-" in text else text[:8])
@@ -110,7 +112,7 @@ def bill_from_invoice(
         total_fen=invoice.total_fen,
         visit_date=invoice.service_on,
         visit_kind=visit_kind or invoice.visit_kind,
-        hospital_code=invoice.institution_code,
+        hospital_code=invoice.hospital_code,
         hospital_level=hospital_level,
         lines=tuple(
             BenefitLine(
@@ -122,7 +124,7 @@ def bill_from_invoice(
                 price_e6=line.price_e6,
                 amount_e4=line.amount_e4,
                 approval_flag=line.approval_flag,
-                occurred_on=_occurred_on(line.occurred_at),
+                occurred_on=occurred_on(line.occurred_at),
             )
             for index, line in enumerate(invoice.lines)
         ),
@@ -131,4 +133,5 @@ def bill_from_invoice(
         admitted_on=invoice.admitted_on,
         discharged_on=invoice.discharged_on,
         stay_number=invoice.hospitalization_number,
+        diagnosis_code=invoice.diagnosis_code,
     )

@@ -156,6 +156,7 @@ def _explanation(
         layer3_paid_fen=reader.integer("maf_pay_fen"),
         supplement_paid_fen=reader.integer("cvlserv_pay_fen"),
         rulings=read_rulings(reader),
+        waiver_id=reader.text("waiver_id", "", length_max=64),
     )
 
 

@@ -11,7 +11,7 @@ from backend.domain.explanation import Group, Reason
 from backend.domain.invoice import VisitKind
 from backend.domain.money import format_yuan
 from backend.domain.person import HistoryEntry
-from backend.domain.policy import DeductibleMode, DeductibleRule, Merging
+from backend.domain.policy import DeductibleMode, DeductibleRule, DeductibleWaiver, Merging
 
 _LEVEL_ZH: Final = {1: "一级医院", 2: "二级医院", 3: "三级医院"}
 _NUMBERS_ZH: Final = ("", "一", "二", "三", "四", "五", "六", "七", "八", "九", "十")
@@ -24,6 +24,7 @@ class Deductible:
 
     amount_fen: int
     reason: Reason
+    waiver_id: str = ""
 
 
 def compute_deductible(
@@ -40,8 +41,16 @@ def compute_deductible(
     same_kind = tuple(entry for entry in year if entry.visit_kind == bill.visit_kind)
     taken = sum(entry.deductible_fen for entry in same_kind)
     standard = rule.standard_fen
+    waiver = _waiver_of(rule, bill.diagnosis_code) if rule.waivers else None
+    waiver_id = "" if waiver is None else waiver.rule_id
+    if waiver is not None:
+        before = sum(entry.waiver_id == waiver_id for entry in same_kind)
+        if before + 1 >= waiver.from_stay:
+            return Deductible(0, _reason(rule, bill, same_kind, taken, 0), waiver_id)
     if rule.mode is DeductibleMode.PER_VISIT:
         merged = _merged_stay(rule.merging, bill, same_kind)
+        if rule.later_standard_fen is not None and len(merged) < len(same_kind):
+            standard = rule.later_standard_fen
         amount = standard - sum(entry.deductible_fen for entry in merged)
     elif rule.mode is DeductibleMode.ONCE_PER_HOSPITAL_YEAR:
         seen = any(
@@ -65,7 +74,15 @@ def compute_deductible(
     if rule.ceiling_fen is not None:
         amount = min(amount, rule.ceiling_fen - taken)
     amount = max(0, min(amount, in_scope_fen))
-    return Deductible(amount, _reason(rule, bill, same_kind, taken, amount))
+    return Deductible(amount, _reason(rule, bill, same_kind, taken, amount), waiver_id)
+
+
+def _waiver_of(rule: DeductibleRule, diagnosis_code: str) -> DeductibleWaiver | None:
+    """The waiver that a main diagnosis falls under; a bill that names none falls under none."""
+    for waiver in rule.waivers:
+        if diagnosis_code and diagnosis_code.startswith(waiver.diagnosis_prefixes):
+            return waiver
+    return None
 
 
 def _period(mode: DeductibleMode, day: dt.date) -> tuple[int, int]:

@@ -240,6 +240,8 @@ class ExplanationOfBenefits:
     supplement_paid_fen: int = 0
     """公务员补助 (cvlserv_pay_fen)."""
     rulings: tuple[LineRuling, ...] = ()
+    waiver_id: str = ""
+    """The deductible waiver whose diagnoses the stay had, whether or not it took effect."""
 
     @property
     def paid_fen(self) -> int:
@@ -280,6 +282,7 @@ class ExplanationOfBenefits:
             stay_number=self.stay_number,
             layer3_paid_fen=self.layer3_paid_fen,
             supplement_paid_fen=self.supplement_paid_fen,
+            waiver_id=self.waiver_id,
         )
 
     def body(self) -> dict[str, Any]:
@@ -312,6 +315,8 @@ class ExplanationOfBenefits:
             record["discharged_on"] = self.discharged_on.isoformat()
         if self.stay_number:
             record["stay_number"] = self.stay_number
+        if self.waiver_id:
+            record["waiver_id"] = self.waiver_id
         if self.rulings:
             record["rulings"] = [ruling.to_record() for ruling in self.rulings]
         return record

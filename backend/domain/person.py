@@ -205,7 +205,8 @@ class HistoryEntry:
     open claims never both take the same deductible or the same rest of a cap.
     ``deductible_base_fen`` is set where a decision counted an earlier claim that was refused
     afterwards: what the decision then really took, and not its whole in-scope cost, counts
-    towards the deductible (docs/adr/0005).
+    towards the deductible (docs/adr/0005). ``waiver_id`` is the pack's deductible waiver whose
+    diagnoses the stay had, so that a later stay knows that it is not the first of them.
     """
 
     claim_number: str
@@ -225,6 +226,7 @@ class HistoryEntry:
     deductible_base_fen: int | None = None
     layer3_paid_fen: int = 0
     supplement_paid_fen: int = 0
+    waiver_id: str = ""
 
     @property
     def counted_fen(self) -> int:
@@ -258,6 +260,8 @@ class HistoryEntry:
             record["layer3_paid_fen"] = self.layer3_paid_fen
         if self.supplement_paid_fen:
             record["supplement_paid_fen"] = self.supplement_paid_fen
+        if self.waiver_id:
+            record["waiver_id"] = self.waiver_id
         return record
 
 
@@ -387,6 +391,7 @@ def parse_history(value: object) -> History:
                 deductible_base_fen=entry.optional_integer("deductible_base_fen"),
                 layer3_paid_fen=entry.integer("layer3_paid_fen", 0),
                 supplement_paid_fen=entry.integer("supplement_paid_fen", 0),
+                waiver_id=entry.text("waiver_id", "", length_max=64),
             )
         )
         entry.finish()

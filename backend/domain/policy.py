@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 from backend.domain.catalogue import BP, Catalogue
 from backend.domain.errors import DomainError
 from backend.domain.invoice import VisitKind
+from backend.domain.open_points import OpenPoint, missing_rule
 from backend.domain.person import RETIRED
 
 POLICY_FORMAT: Final = "yichu-policy-1"
@@ -114,6 +115,16 @@ class Selector:
 
 
 @dataclass(frozen=True, slots=True)
+class DeductibleWaiver:
+    """Stays without deductible: those whose main diagnosis begins with one of the prefixes, from
+    the year's ``from_stay``-th such stay on."""
+
+    rule_id: str
+    diagnosis_prefixes: tuple[str, ...]
+    from_stay: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeductibleRule:
     """起付线. ``ceiling_fen`` bounds the sum of deductibles of one year and visit kind.
 
@@ -129,6 +140,7 @@ class DeductibleRule:
     stops_above_standard: bool = False
     """Variant of the topped-up mode in one working system: nothing more once P > S."""
     later_standard_fen: int | None = None
+    waivers: tuple[DeductibleWaiver, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +301,7 @@ class PolicyPack:
     layer3: tuple[AidRule, ...] = ()
     supplement: tuple[AidRule, ...] = ()
     claim_deadline: ClaimDeadline | None = None
+    open_points: tuple[OpenPoint, ...] = ()
     _rules: dict[Case, ApplicableRules] = field(
         default_factory=dict, init=False, compare=False, repr=False
     )
@@ -348,6 +361,11 @@ def _select(pack: PolicyPack, case: Case) -> ApplicableRules:
     supplement = [rule for rule in pack.supplement if rule.selector.matches(case)]
     is_single = len(deductibles) == 1 and len(ratios) == 1
     if not is_single or max(len(layer2), len(layer3), len(supplement)) > 1:
+        point = missing_rule(pack.open_points, case)
+        if point is not None:
+            raise PolicyError(
+                f"{point.zh}，请转人工办理。", f"{point.en}; a person has to look at it."
+            )
         raise PolicyError(
             "政策包对这类参保人和就诊没有唯一的规则，请转人工办理。",
             "The pack has not exactly one rule for this insurance, person, visit and hospital "

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from backend.domain.bill import LOCAL_CARE
 from backend.domain.catalogue import BP, Catalogue
 from backend.domain.invoice import VisitKind
+from backend.domain.open_points import OpenEffect, OpenPoint
 from backend.domain.person import (
     CIVIL_SERVANT_RANKS,
     EMPLOYEE,
@@ -34,6 +35,7 @@ from backend.domain.policy import (
     ClassBRule,
     DeductibleMode,
     DeductibleRule,
+    DeductibleWaiver,
     Fund,
     Layer2Rule,
     Merging,
@@ -52,6 +54,7 @@ RULES_MAX: Final = 1_000
 BANDS_MAX: Final = 50
 MONTHS_MAX: Final = 120
 CONFIDENCES: Final = ("verified", "second-hand", "unverified", "fixture")
+_DIAGNOSIS: Final = re.compile(r"[A-Z][A-Z0-9.]{0,9}")
 _MONTH_DAY: Final = re.compile(r"\d{2}-\d{2}")
 _CASES: Final = (
     (EMPLOYEE, IN_SERVICE),
@@ -99,7 +102,7 @@ def parse_policy_pack(value: object, catalogue: Catalogue | None = None) -> Poli
         effective_to=reader.day("effective_to"),
         class_b=_class_b(class_b, rule_id(class_b)),
         deductibles=tuple(
-            _deductible(entry, rule_id(entry))
+            _deductible(entry, rule_id)
             for entry in reader.children("deductibles", size_max=RULES_MAX)
         ),
         ratios=tuple(
@@ -125,6 +128,7 @@ def parse_policy_pack(value: object, catalogue: Catalogue | None = None) -> Poli
             for entry in reader.children("supplement", optional=True, size_max=RULES_MAX)
         ),
         claim_deadline=_claim_deadline(clocks, rule_id),
+        open_points=_open_points(reader, source_ids),
         sources=sources,
         promise_working_days=clocks.integer("promise_working_days", low=1, high=60),
         legal_working_days=clocks.integer("legal_working_days", low=1, high=365),
@@ -230,13 +234,13 @@ def _class_b(entry: Reader, rule_id: str) -> ClassBRule:
     )
 
 
-def _deductible(entry: Reader, rule_id: str) -> DeductibleRule:
+def _deductible(entry: Reader, take_id: Callable[[Reader], str]) -> DeductibleRule:
     modes = tuple(str(mode) for mode in DeductibleMode)
     mergings = tuple(str(merging) for merging in Merging)
     mode = entry.text("mode", choices=modes)
     merging = entry.text("merging", "none", choices=mergings)
     rule = DeductibleRule(
-        rule_id=rule_id,
+        rule_id=take_id(entry),
         selector=_selector(entry),
         mode=DeductibleMode(mode) if mode in modes else DeductibleMode.PER_VISIT,
         standard_fen=entry.integer("standard_fen"),
@@ -244,6 +248,10 @@ def _deductible(entry: Reader, rule_id: str) -> DeductibleRule:
         ceiling_fen=entry.optional_integer("year_ceiling_fen"),
         stops_above_standard=entry.integer("stops_above_standard", 0, high=1) == 1,
         later_standard_fen=entry.optional_integer("later_standard_fen"),
+        waivers=tuple(
+            _waiver(row, take_id(row))
+            for row in entry.children("waivers", optional=True, size_max=BANDS_MAX)
+        ),
     )
     if rule.later_standard_fen is not None and rule.mode is not DeductibleMode.PER_VISIT:
         entry.fault("later_standard_fen", "只用于按次起付", "belongs to mode per-visit alone")
@@ -255,6 +263,15 @@ def _deductible(entry: Reader, rule_id: str) -> DeductibleRule:
         )
     entry.finish()
     return rule
+
+
+def _waiver(entry: Reader, rule_id: str) -> DeductibleWaiver:
+    prefixes = tuple(sorted(entry.texts("diagnosis_prefixes")))
+    if not prefixes or not all(_DIAGNOSIS.fullmatch(prefix) for prefix in prefixes):
+        entry.fault("diagnosis_prefixes", "不是诊断编码前缀", "are no prefixes of diagnosis codes")
+    waiver = DeductibleWaiver(rule_id, prefixes, entry.integer("from_stay", 1, low=1, high=100))
+    entry.finish()
+    return waiver
 
 
 def _ratio(entry: Reader, rule_id: str) -> RatioRule:
@@ -355,6 +372,36 @@ def _claim_deadline(clocks: Reader, rule_id: Callable[[Reader], str]) -> ClaimDe
     return ClaimDeadline(deadline_id, months, until)
 
 
+def _open_points(reader: Reader, source_ids: set[str]) -> tuple[OpenPoint, ...]:
+    """The optional section ``open``: what the sources leave open, and what follows."""
+    effects = tuple(str(effect) for effect in OpenEffect)
+    seen: set[str] = set()
+    points = []
+    for entry in reader.children("open", optional=True, size_max=RULES_MAX):
+        open_id = entry.text("open_id", length_max=64)
+        if open_id in seen:
+            entry.fault("open_id", "重复", "is used twice")
+        seen.add(open_id)
+        effect = entry.text("effect", choices=effects)
+        source_id = entry.text("source")
+        if source_id and source_id not in source_ids:
+            entry.fault("source", "来源不存在", "names no source of this pack")
+        point = OpenPoint(
+            open_id=open_id,
+            effect=OpenEffect(effect) if effect in effects else OpenEffect.NOTE,
+            source_id=source_id,
+            zh=entry.text("zh"),
+            en=entry.text("en"),
+            selector=_selector(entry, by_rank=True),
+            remote_statuses=entry.texts("remote_statuses"),
+            year_in_scope_over_fen=entry.optional_integer("year_in_scope_over_fen"),
+            figures=tuple(sorted(entry.texts("figures"))),
+        )
+        entry.finish()
+        points.append(point)
+    return tuple(points)
+
+
 def _check_whole(pack: PolicyPack, reader: Reader, mode: str, catalogue: Catalogue | None) -> None:
     if pack.effective_to < pack.effective_from:
         reader.fault("effective_to", "早于生效日期", "is before effective_from")
@@ -363,6 +410,22 @@ def _check_whole(pack: PolicyPack, reader: Reader, mode: str, catalogue: Catalog
     statuses = [rule.status for rule in pack.remote]
     if LOCAL_CARE not in statuses or len(set(statuses)) != len(statuses):
         reader.fault("remote/statuses", "缺少 local 或重复", "lacks local, or repeats a status")
+    known = {*statuses, LOCAL_CARE}
+    for index, point in enumerate(pack.open_points):
+        if point.remote_statuses - known:
+            reader.fault(
+                f"open/{index}/remote_statuses",
+                "有政策包里没有的异地就医状态",
+                "names a remote status that the pack does not have",
+            )
+        if point.effect is OpenEffect.NO_RULE and (
+            point.remote_statuses or point.year_in_scope_over_fen is not None
+        ):
+            reader.fault(
+                f"open/{index}/effect",
+                "没有规则只能按人员和就诊类别说明",
+                "no-rule goes by person and visit alone",
+            )
     _check_cases(pack, reader)
 
 
@@ -388,6 +451,14 @@ def _check_cases(pack: PolicyPack, reader: Reader) -> None:
                 reader.fault(name, f"{where} 有 {many} 条规则", f"has {many} rules for {where}")
         if [n == 0 for n in counts["deductibles"]] != [n == 0 for n in counts["ratios"]]:
             reader.fault("ratios", f"{where} 规则不全", f"and deductibles do not both have {where}")
+        if max(counts["ratios"]) > 0 and any(
+            point.effect is OpenEffect.NO_RULE
+            and point.selector.matches(Case(insurance, str(kind), person, level))
+            for point in pack.open_points
+        ):
+            reader.fault(
+                "open", f"{where} 有规则却说没有", f"says no-rule of {where}, which has one"
+            )
         if min(counts["layer2"]) == 0 < max(counts["layer2"]):
             reader.fault("layer2", f"{where} 漏了部分人员", f"leaves out some persons of {where}")
 
