@@ -18,6 +18,7 @@ IDENTITY: Final = "identity"
 CATALOGUE: Final = "catalogue"
 MEDICAL: Final = "medical"
 ENTITLEMENT: Final = "entitlement"
+POLICY: Final = "policy"
 
 QUEUE_TITLES: Final = {
     GENERAL: ("综合", "general"),
@@ -25,6 +26,7 @@ QUEUE_TITLES: Final = {
     CATALOGUE: ("目录编码", "catalogue codes"),
     MEDICAL: ("诊疗合理性", "medical"),
     ENTITLEMENT: ("待遇资格", "entitlement"),
+    POLICY: ("政策适用", "policy"),
 }
 """The queues of the table below; audit rules may name others, which show under their own name."""
 
@@ -52,6 +54,9 @@ PEND_ROUTING: Final = {
     "name-mismatch": Routing(2, IDENTITY, step="matching"),
     "unknown-code": Routing(PRIORITY_USUAL, CATALOGUE, step="matching"),
     "restricted-unconfirmed": Routing(PRIORITY_USUAL, MEDICAL),
+    "policy-open": Routing(PRIORITY_USUAL, POLICY),
+    "no-rule": Routing(2, POLICY, reattach=True),
+    "cover-unclear": Routing(2, ENTITLEMENT, step="matching"),
     "chronic-without-rules": Routing(PRIORITY_USUAL, ENTITLEMENT),
     "chronic-not-entitled": Routing(PRIORITY_USUAL, ENTITLEMENT),
 }

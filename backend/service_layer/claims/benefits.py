@@ -28,12 +28,26 @@ from backend.domain.person import (
 )
 from backend.domain.policy import PolicyError, PolicyPack
 from backend.domain.remote_care import derive_remote_status, is_emergency
+from backend.domain.revision import Cause
+from backend.domain.ruling import LineRuling
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
-from backend.service_layer.claims.records import Calculation, Claim, Person, StoredBill
+from backend.service_layer.claims.records import (
+    Calculation,
+    Claim,
+    Decision,
+    Person,
+    StoredBill,
+)
 from verifier.commitment.canonical import canonical_bytes, parse_canonical
 from verifier.errors import VerificationError
 
-_SETTLED = (ClaimState.SETTLED, ClaimState.PAYING, ClaimState.PAID)
+_SETTLED = (
+    ClaimState.SETTLED,
+    ClaimState.PAYING,
+    ClaimState.PAID,
+    ClaimState.SUPPLEMENTING,
+)
+_DROPPED = (ClaimState.RELEASING, ClaimState.WITHDRAWING)
 
 
 DAMAGE: Final = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
@@ -148,6 +162,7 @@ def history_entry(claim: Claim, explanation: str) -> HistoryEntry:
         stay_number=record.get("stay_number", ""),
         layer3_paid_fen=record["maf_pay_fen"],
         supplement_paid_fen=record["cvlserv_pay_fen"],
+        waiver_id=record.get("waiver_id", ""),
     )
 
 
@@ -174,10 +189,11 @@ def history_before(work: ClaimWork, person_id: str, year: int, claim_id: str | N
 
 def _entry_of(work: ClaimWork, claim: Claim, before: Sequence[HistoryEntry]) -> HistoryEntry | None:
     """What the claim counts for; None for one that was refused, final on the ledger or not."""
-    if claim.state is ClaimState.RELEASING:
+    if claim.state in _DROPPED:
         return None
     decision = work.decisions.latest(claim.id)
-    if decision is None:
+    # One that came back after a refusal counts with what it comes to now, not with the refusal.
+    if decision is None or claim.is_undecided:
         calculation = work.decisions.latest_calculation(claim.id)
         return None if calculation is None else history_entry(claim, calculation.explanation)
     if decision.outcome == "refused":
@@ -250,48 +266,78 @@ def _estimate_group(group: _Group, history: History) -> dict[bytes, ExplanationO
 
 
 def adjudicate_claim(
-    deps: ClaimServices, work: ClaimWork, claim: Claim, bill: StoredBill
+    deps: ClaimServices,
+    work: ClaimWork,
+    claim: Claim,
+    bill: StoredBill,
+    history: History | None = None,
+    *,
+    rulings: Sequence[LineRuling] | None = None,
 ) -> tuple[ExplanationOfBenefits, PersonSnapshot, History, PolicyPack]:
-    """One claim on the year's present totals, with the inputs that an auditor replays it from."""
+    """One claim on the year's present totals (or on ``history``), with the inputs that an auditor
+    replays it from. ``rulings`` are those in force on its lines unless others are given."""
     snapshot = snapshot_of(deps, work, claim.person_id, claim.service_on)
     pack = pick_pack(deps.packs, deps.settings.region, claim.service_on)
-    history = history_before(work, claim.person_id, claim.benefit_year, claim.id)
-    eob = adjudicate(pack, benefit_view(work, bill, pack, snapshot), snapshot, history)
+    if history is None:
+        history = history_before(work, claim.person_id, claim.benefit_year, claim.id)
+    if rulings is None:
+        rulings = work.claims.rulings_of(claim.id)
+    eob = adjudicate(pack, benefit_view(work, bill, pack, snapshot), snapshot, history, rulings)
     return eob, snapshot, history, pack
 
 
-def recalculate_year(deps: ClaimServices, work: ClaimWork, dropped: Claim) -> None:
-    """Work out the later claims of the year again, now that ``dropped`` counts no longer.
+def recalculate_year(
+    deps: ClaimServices, work: ClaimWork, changed: Claim, *, after: str = "without claim"
+) -> None:
+    """Work out the later claims of the year again, now that ``changed`` counts no longer, or
+    counts for another amount.
 
-    An amount that was decided already stays decided: an alarm names the claim and the difference
-    (docs/adr/0005). The caller holds the person's lock.
+    A decision that would give more gets a new version by itself; one that would give less stays,
+    and a revision and an alarm say by how much (docs/adr/0005). The caller holds the person's
+    lock.
     """
-    for other in work.claims.live_of_year(dropped.person_id, dropped.benefit_year):
-        if other.id == dropped.id or other.state is ClaimState.RELEASING:
+    for other in work.claims.live_of_year(changed.person_id, changed.benefit_year):
+        if other.id == changed.id or other.state in _DROPPED:
             continue
         decision = work.decisions.latest(other.id)
-        if decision is not None and decision.outcome == "refused":
+        is_refused = decision is not None and decision.outcome == "refused"
+        if is_refused and not other.is_undecided:
             continue
         try:
             bill = work.claims.bill_of_version(other.version_id)
-            eob, _, _, _ = adjudicate_claim(deps, work, other, bill)
+            adjudicated = adjudicate_claim(deps, work, other, bill)
         except (DomainError, *DAMAGE) as error:
             # Damage of one claim must not keep another from being refused.
             what = getattr(error, "code", type(error).__name__)
             work.alarms.raise_alarm("claim-step-failed", other.id, f"year totals: {what}")
             continue
-        if decision is None:
-            store_calculation(deps, work, other.id, eob)
+        if decision is None or other.is_undecided:
+            store_calculation(deps, work, other.id, adjudicated[0])
             continue
+        new = _revise_for_year(deps, work, other, adjudicated)
         work.alarms.clear(YEAR_CHANGED, other.id)
-        difference = decision.paid_fen - eob.paid_fen
-        if difference:
+        amount = adjudicated[0].paid_fen
+        difference = decision.paid_fen - amount
+        if new is None and difference:
             work.alarms.raise_alarm(
                 YEAR_CHANGED,
                 other.id,
-                f"claim {other.number} was decided at {decision.paid_fen} fen; without claim "
-                f"{dropped.number} it is {eob.paid_fen} fen: {difference:+d} fen too much",
+                f"claim {other.number} was decided at {decision.paid_fen} fen; {after} "
+                f"{changed.number} it is {amount} fen: {difference:+d} fen too much",
             )
+
+
+def _revise_for_year(
+    deps: ClaimServices,
+    work: ClaimWork,
+    other: Claim,
+    adjudicated: tuple[ExplanationOfBenefits, PersonSnapshot, History, PolicyPack],
+) -> Decision | None:
+    from backend.service_layer.claims.versions import MACHINE, Grounds, revise_alone
+
+    reason = "同一年里另一笔申请有变化，累计金额重新计算"
+    grounds = Grounds(Cause.YEAR_TOTALS, MACHINE, reason)
+    return revise_alone(deps, work, other, adjudicated, grounds)
 
 
 def store_calculation(

@@ -9,6 +9,7 @@ from typing import Any, Final
 from backend.domain.claim import ClaimState, Stage, StageOutcome
 from backend.domain.explanation import ExplanationOfBenefits
 from backend.domain.ledger import IntentKind, IntentState, LedgerIntent, SlotState
+from backend.domain.policy import PolicyError
 from backend.service_layer.claims import screening
 from backend.service_layer.claims.benefits import (
     adjudicate_claim,
@@ -18,6 +19,10 @@ from backend.service_layer.claims.benefits import (
 from backend.service_layer.claims.claimable import DISPUTED
 from backend.service_layer.claims.closing import enqueue_release, release_reason
 from backend.service_layer.claims.decide import REFUSED_MARK, store_decision
+from backend.service_layer.claims.no_rule import (
+    adjudicated_without_rules,
+    pend_without_rule,
+)
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import MISMATCH, Claim, Reason, StageResult
 from backend.service_layer.claims.screen_step import (
@@ -255,9 +260,15 @@ def conclude(deps: ClaimServices, work: ClaimWork, claim: Claim) -> None:
     """Decide by the policy, or refuse where a person did. The machine may approve; after pend
     reasons the person who resolved them is named."""
     bill = work.claims.bill_of_version(claim.version_id)
-    adjudicated = adjudicate_claim(deps, work, claim, bill)
+    try:
+        adjudicated = adjudicate_claim(deps, work, claim, bill)
+        store_calculation(deps, work, claim.id, adjudicated[0])
+    except PolicyError as error:
+        if not is_refused_by_person(work, claim):
+            pend_without_rule(deps, work, claim, error)
+            return
+        adjudicated = adjudicated_without_rules(deps, work, claim, bill)
     eob = adjudicated[0]
-    store_calculation(deps, work, claim.id, eob)
     outcome, decided_by, reason = str(eob.outcome), "machine", _reason_of(eob)
     for pend in work.claims.pends_of(claim.id):
         if pend.resolved_by and pend.resolution:
@@ -270,6 +281,13 @@ def conclude(deps: ClaimServices, work: ClaimWork, claim: Claim) -> None:
     )
     if outcome == "refused":
         recalculate_year(deps, work, claim)
+
+
+def is_refused_by_person(work: ClaimWork, claim: Claim) -> bool:
+    """Whether a person resolved one of the claim's pend reasons by refusing it."""
+    return any(
+        (pend.resolution or "").startswith(REFUSED_MARK) for pend in work.claims.pends_of(claim.id)
+    )
 
 
 def _reason_of(eob: ExplanationOfBenefits) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from backend.domain.claim import ClaimState, Stage, StageOutcome
 from backend.domain.errors import DomainError
 from backend.domain.ledger import IntentKind
+from backend.domain.policy import PolicyError
 from backend.service_layer.claims import screening
 from backend.service_layer.claims.benefits import (
     StoredBillUnreadableError,
@@ -197,10 +198,12 @@ def _match(deps: ClaimServices, work: ClaimWork, claim: Claim, bill: StoredBill)
     person = work.people.get(claim.person_id)
     invoice = read_invoice(work, bill)
     day = claim.service_on
-    pack = pick_pack(deps.packs, deps.settings.region, day)
+    try:
+        pack = pick_pack(deps.packs, deps.settings.region, day)
+    except PolicyError:  # the audit says so, and sends it to a person
+        pack = None
     snapshot = snapshot_of(deps, work, claim.person_id, day)
-    covered = snapshot.is_covered_on(day)
-    catalogue = pack.catalogue or deps.catalogue
+    catalogue = deps.catalogue if pack is None else pack.catalogue or deps.catalogue
     unknown = [
         (index, line.catalogue_code, line.name)
         for index, line in enumerate(invoice.lines)
@@ -212,16 +215,28 @@ def _match(deps: ClaimServices, work: ClaimWork, claim: Claim, bill: StoredBill)
         invoice,
         day,
         insurance_type=snapshot.insurance_type,
-        is_covered=covered,
-        policy_id=pack.pack_id,
+        cover=screening.cover_of_care(snapshot, invoice),
+        policy_id="" if pack is None else pack.pack_id,
         unknown_lines=unknown,
     )
 
 
 def _audit(deps: ClaimServices, work: ClaimWork, claim: Claim, bill: StoredBill) -> StageResult:
-    eob, _, _, _ = adjudicate_claim(deps, work, claim, bill)
+    try:
+        eob, _, _, _ = adjudicate_claim(deps, work, claim, bill)
+    except PolicyError as error:
+        return StageResult(Stage.AUDIT, StageOutcome.PENDED, {}, (no_rule_reason(error),))
     raised = {(pend.code, pend.line_index) for pend in work.claims.pends_of(claim.id)}
     return screening.audit(eob, raised)
+
+
+def no_rule_reason(error: PolicyError) -> Reason:
+    """Why a person has to look: the policy has no rule for this person, bill or hospital."""
+    return Reason(
+        "no-rule",
+        f"{error.zh.rstrip('。')}；由工作人员核定，不用您再操作",
+        f"the policy has no rule for this claim, a person works it out: {error.en}",
+    )
 
 
 def store_stage(
@@ -326,8 +341,11 @@ def calculate(deps: ClaimServices, claim: Claim) -> bool:
         if not _still(work, claim):
             return False
         bill = work.claims.bill_of_version(claim.version_id)
-        eob, _, _, _ = adjudicate_claim(deps, work, claim, bill)
-        store_calculation(deps, work, claim.id, eob)
+        try:
+            eob, _, _, _ = adjudicate_claim(deps, work, claim, bill)
+            store_calculation(deps, work, claim.id, eob)
+        except PolicyError as error:  # it is locked all the same; a person works it out then
+            raise_pends(deps, work, claim, (no_rule_reason(error),))
         work.claims.update(
             claim.id, claim.state, deps.clock.now(), state=ClaimState.CALCULATED, waiting_for=None
         )

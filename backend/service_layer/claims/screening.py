@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
+from backend.domain.bill import occurred_on
 from backend.domain.claim import Stage, StageOutcome
 from backend.domain.explanation import ExplanationOfBenefits
 from backend.domain.invoice import Invoice
 from backend.domain.ledger import SlotState
+from backend.domain.person import PersonSnapshot
 from backend.service_layer.claims.claimable import DISPUTED, reason_not_offered
 from backend.service_layer.claims.records import (
     MISMATCH,
@@ -238,13 +241,54 @@ def screening(
     return StageResult(Stage.SCREENING, StageOutcome.PASSED, inputs)
 
 
+class CoverOfCare(StrEnum):
+    """Whether the person was insured while the care of a bill was given."""
+
+    ALL = "all"
+    PART = "part"  # a stay over the edge of a period: the lines outside are not paid
+    UNCLEAR = "unclear"  # such a stay with lines that do not say their day
+    NONE = "none"
+
+
+def cover_of_care(snapshot: PersonSnapshot, invoice: Invoice) -> CoverOfCare:
+    """The cover on the days of the bill: those of its lines, and for lines without one every day
+    from admission to discharge, or the day of the visit."""
+    days = [occurred_on(line.occurred_at) for line in invoice.lines]
+    known = {day for day in days if day is not None}
+    covered = {day for day in known if snapshot.is_covered_on(day)}
+    if None not in days:
+        return CoverOfCare.ALL if covered == known else _part(bool(covered))
+    last = invoice.service_on
+    first = min(invoice.admitted_on or last, last)
+    span = [first + dt.timedelta(days=count) for count in range((last - first).days + 1)]
+    in_span = sum(snapshot.is_covered_on(day) for day in span)
+    if in_span == len(span):
+        return CoverOfCare.ALL if covered == known else CoverOfCare.PART
+    return CoverOfCare.UNCLEAR if in_span else _part(bool(covered))
+
+
+def _part(is_some_covered: bool) -> CoverOfCare:
+    return CoverOfCare.PART if is_some_covered else CoverOfCare.NONE
+
+
+def _not_covered(service_on: dt.date) -> Reason:
+    day = service_on.isoformat()
+    return Reason(
+        "not-covered",
+        f"{day} 您不在参保期内，这张票据不能报销。参保信息有误的，请先到参保地经办机构更正，"
+        "更正后可以在首页再次申请；有异议的，请拨打页面上的电话申请复核",
+        f"you were not insured on {day}. If the register is wrong, have it corrected at the agency "
+        "and claim the bill again; if you disagree, call the number on this page for a review",
+    )
+
+
 def matching(
     person: Person,
     invoice: Invoice,
     service_on: dt.date,
     *,
     insurance_type: str,
-    is_covered: bool,
+    cover: CoverOfCare,
     policy_id: str,
     unknown_lines: list[tuple[int, str, str]],
 ) -> StageResult:
@@ -256,14 +300,18 @@ def matching(
         "insurance_type": insurance_type,
         "unknown_codes": len(unknown_lines),
     }
-    if not is_covered:
-        reason = Reason(
-            "not-covered",
-            f"{service_on.isoformat()} 您不在参保期内，不能报销",
-            f"you were not insured on {service_on.isoformat()}",
-        )
+    if cover is CoverOfCare.NONE:
+        reason = _not_covered(service_on)
         return StageResult(Stage.MATCHING, StageOutcome.REFUSED, inputs, (reason,))
     reasons = []
+    if cover is CoverOfCare.UNCLEAR:
+        reasons.append(
+            Reason(
+                "cover-unclear",
+                "住院期间您的参保状态有变化，有的费用没有写明日期，需要人工核对",
+                "your cover changed during the stay and some lines have no day; a person checks",
+            )
+        )
     if invoice.payer_name.strip() != person.name.strip():
         reasons.append(
             Reason(
