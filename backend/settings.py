@@ -38,6 +38,9 @@ class Settings:
     region: str  # selects policy packs, e.g. 330800
     promise_working_days: int
     legal_working_days: int
+    appeal_days: int  # calendar days after a decision in which the citizen may appeal
+    appeal_promise_working_days: int
+    appeal_legal_working_days: int
     max_body_bytes: int
     max_lines: int
     max_nesting: int  # of an uploaded document
@@ -99,6 +102,9 @@ class Settings:
             region=env.get("YICHU_REGION", "330800"),
             promise_working_days=_whole(env, "YICHU_PROMISE_WORKING_DAYS", 5, 1, 60),
             legal_working_days=_whole(env, "YICHU_LEGAL_WORKING_DAYS", 30, 1, 250),
+            appeal_days=_whole(env, "YICHU_APPEAL_DAYS", 60, 1, 3650),
+            appeal_promise_working_days=_whole(env, "YICHU_APPEAL_PROMISE_WORKING_DAYS", 10, 1, 60),
+            appeal_legal_working_days=_whole(env, "YICHU_APPEAL_LEGAL_WORKING_DAYS", 20, 1, 250),
             max_body_bytes=_whole(env, "YICHU_MAX_BODY_BYTES", 8 * 2**20, 1024, 64 * 2**20),
             max_lines=_whole(env, "YICHU_MAX_LINES", 5_000, 1, 5_000),
             max_nesting=_whole(env, "YICHU_MAX_NESTING", 16, 1, 16),

@@ -21,12 +21,16 @@ from backend.adapters.database.tables import (
     institution,
     invoice,
     invoice_version,
+    outside_bill,
+    line_ruling,
     payer,
     pend_reason,
+    review_case,
     submission,
 )
 from backend.domain.claim import CLOSED_STATES, ClaimState, Stage, StageOutcome
 from backend.domain.errors import NotFoundError
+from backend.domain.ruling import LineRuling, parse_rulings
 from backend.service_layer.claims.ports import BillHeldError
 from backend.service_layer.claims.records import (
     Claim,
@@ -45,9 +49,11 @@ _BILL_COLUMNS = (
     invoice_version.c.id.label("version_id"),
     invoice_version.c.version,
     invoice.c.institution_code,
-    institution.c.name.label("institution_name"),
-    institution.c.level.label("hospital_level"),
-    institution.c.area_code.label("hospital_area"),
+    # Of a bill from outside its place of care, as the person who checked the document found it.
+    sa.func.coalesce(outside_bill.c.hospital_name, institution.c.name).label("institution_name"),
+    sa.func.coalesce(outside_bill.c.hospital_level, institution.c.level).label("hospital_level"),
+    sa.func.coalesce(outside_bill.c.area_code, institution.c.area_code).label("hospital_area"),
+    (institution.c.role == "agency").label("is_outside"),
     invoice.c.invoice_code,
     invoice.c.invoice_number,
     invoice.c.invoice_key,
@@ -73,6 +79,7 @@ _BILLS = (
     .join(invoice_version, invoice_version.c.invoice_id == invoice.c.id)
     .join(institution, institution.c.code == invoice.c.institution_code)
     .outerjoin(dispute, dispute.c.invoice_key == invoice.c.invoice_key)
+    .outerjoin(outside_bill, outside_bill.c.invoice_id == invoice.c.id)
 )
 
 
@@ -295,7 +302,8 @@ class ClaimRepository:
 
     def live_of_year(self, person_id: str, year: int) -> list[Claim]:
         """The person's claims that count in a year's totals, in the order of their reservation:
-        submission, then service date, then invoice key (C17)."""
+        submission, then service date, then invoice key (C17). One that came back after a refusal
+        takes its place when it comes back."""
         rows = self._connection.execute(
             sa.select(claim)
             .join(submission, submission.c.id == claim.c.submission_id)
@@ -306,7 +314,7 @@ class ClaimRepository:
                 claim.c.live_invoice_id.is_not(None),
             )
             .order_by(
-                submission.c.accepted_at,
+                sa.func.coalesce(claim.c.counted_from, submission.c.accepted_at),
                 submission.c.id,
                 claim.c.service_on,
                 invoice.c.invoice_key,
@@ -415,3 +423,16 @@ class ClaimRepository:
             .values(resolved_at=at, resolved_by=by, resolution=resolution)
         )
         return int(result.rowcount)
+
+    def rulings_of(self, claim_id: str) -> tuple[LineRuling, ...]:
+        """The line rulings in force: of each line those of the newest case that rules on it."""
+        rows = self._connection.execute(
+            sa.select(line_ruling.c.record, line_ruling.c.line_index, review_case.c.ordinal)
+            .join(review_case, review_case.c.id == line_ruling.c.case_id)
+            .where(line_ruling.c.claim_id == claim_id)
+            .order_by(review_case.c.ordinal, line_ruling.c.position)
+        ).all()
+        newest = {row.line_index: row.ordinal for row in rows}
+        return parse_rulings(
+            [json.loads(row.record) for row in rows if newest[row.line_index] == row.ordinal]
+        )

@@ -9,8 +9,10 @@ from backend.domain.decision_record import refusal_reason, refuse
 from backend.domain.explanation import DecisionContext, ExplanationOfBenefits, Outcome
 from backend.domain.person import History, PersonSnapshot
 from backend.domain.policy import PolicyPack
+from backend.domain.revision import Cause
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Decision, StoredBill
+from backend.service_layer.claims.revision_records import RETURNED
 from verifier.commitment.canonical import canonical_bytes
 from verifier.commitment.fingerprint import compute_fingerprint
 
@@ -43,7 +45,7 @@ def _decided(eob: ExplanationOfBenefits, outcome: str, reason: str) -> Explanati
     return refuse(eob, why)
 
 
-def store_decision(
+def insert_decision(
     deps: ClaimServices,
     work: ClaimWork,
     claim: Claim,
@@ -52,14 +54,16 @@ def store_decision(
     outcome: str,
     decided_by: str,
     reason: str,
+    cause: Cause,
 ) -> Decision:
-    """Insert the next decision version and move the claim to *decided*."""
+    """Insert the next decision version with its cause; the claim's row is the caller's."""
     eob, snapshot, history, _ = adjudicated
     bill = work.claims.bill_of_version(claim.version_id)
     version = claim.decision_version + 1
     record = decision_record(_decided(eob, outcome, reason), claim, bill, version)
     secret = deps.ids.new_secret()
     decision_id = deps.ids.new_id("dec")
+    now = deps.clock.now()
     decision = Decision(
         id=decision_id,
         claim_id=claim.id,
@@ -74,15 +78,50 @@ def store_decision(
         history_snapshot=canonical_bytes(history.to_record()).decode(),
         decided_by=decided_by,
         reason=reason,
-        decided_at=deps.clock.now(),
+        decided_at=now,
     )
     work.decisions.add(decision)
+    work.revisions.add_cause(decision_id, claim.id, version, cause, now)
+    return decision
+
+
+def next_cause(work: ClaimWork, claim: Claim) -> Cause:
+    """Why the claim is decided now: for the first time, or since it came back after a refusal."""
+    returns = [
+        event
+        for event in work.revisions.events_of(claim.id)
+        if event.kind == RETURNED and event.decision_version == claim.decision_version
+    ]
+    return Cause(returns[-1].code) if returns else Cause.FIRST
+
+
+def store_decision(
+    deps: ClaimServices,
+    work: ClaimWork,
+    claim: Claim,
+    adjudicated: Adjudicated,
+    *,
+    outcome: str,
+    decided_by: str,
+    reason: str,
+) -> Decision:
+    """Insert the next decision version and move the claim to *decided*."""
+    decision = insert_decision(
+        deps,
+        work,
+        claim,
+        adjudicated,
+        outcome=outcome,
+        decided_by=decided_by,
+        reason=reason,
+        cause=next_cause(work, claim),
+    )
     work.claims.update(
         claim.id,
         claim.state,
         deps.clock.now(),
         state=ClaimState.DECIDED,
-        decision_version=version,
+        decision_version=decision.version,
         waiting_for=None,
     )
     return decision

@@ -10,6 +10,7 @@ from backend.domain.claim import ClaimState
 from backend.domain.errors import ConflictError
 from backend.domain.person import PersonSnapshot
 from backend.domain.register import RegisterFact
+from backend.domain.ruling import LineRuling
 from backend.service_layer.claims.records import (
     Calculation,
     Claim,
@@ -87,6 +88,10 @@ class Claims(Protocol):
     def add_pend(self, entry: PendReason) -> bool: ...
     def pends_of(self, claim_id: str) -> list[PendReason]: ...
     def resolve_pends(self, claim_id: str, by: str, resolution: str, at: dt.datetime) -> int: ...
+    def rulings_of(self, claim_id: str) -> tuple[LineRuling, ...]:
+        """The line rulings in force: of each line those of the newest case that rules on it."""
+        ...
+
 
 
 class Decisions(Protocol):
@@ -168,6 +173,12 @@ class ClaimSettings(Protocol):
     def promise_working_days(self) -> int: ...
     @property
     def legal_working_days(self) -> int: ...
+    @property
+    def appeal_days(self) -> int: ...
+    @property
+    def appeal_promise_working_days(self) -> int: ...
+    @property
+    def appeal_legal_working_days(self) -> int: ...
 
 
 class Calendar(Protocol):

@@ -1,0 +1,327 @@
+"""Decisions as versions: a decision is never changed, only followed by another one.
+
+``revise`` is told what a claim comes to now and does what the claim's state allows. By itself
+money moves in one direction only: more is paid as a supplement, less is a case for a person.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from backend.domain.claim import IN_EFFECT_STATES, ClaimState
+from backend.domain.errors import ConflictError
+from backend.domain.explanation import ExplanationOfBenefits, Outcome
+from backend.domain.person import parse_history
+from backend.domain.revision import Cause, RequestKind, RequestOutcome
+from backend.service_layer.claims.benefits import (
+    adjudicate_claim,
+    recalculate_year,
+    store_calculation,
+)
+from backend.service_layer.claims.decide import Adjudicated, insert_decision
+from backend.service_layer.claims.ports import ClaimServices, ClaimWork
+from backend.service_layer.claims.records import Claim, Decision
+from backend.service_layer.claims.requests import Asked, Ending, add_request, conclude_request
+from backend.service_layer.claims.revision_records import (
+    BILL_HELD,
+    RETURNED,
+    ClaimEvent,
+    Revision,
+)
+from verifier.commitment.canonical import canonical_bytes, parse_canonical
+
+MACHINE: Final = "machine"
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """Why a claim is decided again, who says so, and the reason that the citizen reads."""
+
+    cause: Cause
+    by: str
+    reason: str
+
+
+_HELD_IN: Final = "（票据在申请 "
+_BY_PEOPLE: Final = frozenset({Cause.APPEAL, Cause.REOPENED})
+
+
+def revise(
+    deps: ClaimServices,
+    work: ClaimWork,
+    claim: Claim,
+    adjudicated: Adjudicated,
+    *,
+    cause: Cause,
+    decided_by: str,
+    reason: str,
+) -> Decision | None:
+    """What ``adjudicated`` means for the claim; the new decision version when it made one.
+
+    The caller holds the person's lock and commits. By the claim's state:
+
+    - undecided: only the shown amount is worked out again;
+    - decided, nothing on the ledger yet: the next version replaces what would have been sent;
+    - settling to paid: more is a new version, which becomes a supplement on the ledger and a
+      payment of the difference; less, or a refusal, is kept as a revision for a person;
+    - refused: the claim comes back under its number, if its bill is free. What a person refused
+      comes back only by an appeal or a reopening;
+    - withdrawn, or a lock on its way back: nothing.
+
+    ``adjudicated`` comes from :func:`adjudicate_again`, or from ``adjudicate_claim`` where the
+    year's totals are the cause.
+    """
+    grounds = Grounds(cause, decided_by, reason)
+    decision = revise_alone(deps, work, claim, adjudicated, grounds)
+    if decision is not None:
+        recalculate_year(deps, work, claim, after="since claim")
+    return decision
+
+
+def revise_alone(
+    deps: ClaimServices,
+    work: ClaimWork,
+    claim: Claim,
+    adjudicated: Adjudicated,
+    grounds: Grounds,
+) -> Decision | None:
+    """:func:`revise` without working out the later claims of the year."""
+    now_held = work.claims.get(claim.id, lock=True)
+    eob = adjudicated[0]
+    if now_held.is_undecided:
+        store_calculation(deps, work, claim.id, eob)
+        return None
+    latest = work.decisions.latest(claim.id)
+    if _is_barred(latest, grounds.cause):
+        return None
+    if now_held.state is ClaimState.REFUSED:
+        if eob.outcome is not Outcome.REFUSED:
+            return_claim(deps, work, now_held, grounds)
+        return None
+    is_decided = now_held.state in IN_EFFECT_STATES | {ClaimState.DECIDED}
+    if latest is None or not is_decided or _says_the_same(eob, latest):
+        return None
+    if now_held.state in IN_EFFECT_STATES and eob.paid_fen <= latest.paid_fen:
+        _keep_lower(deps, work, now_held, adjudicated, grounds)
+        return None
+    return _add_version(deps, work, now_held, adjudicated, grounds)
+
+
+def _says_the_same(eob: ExplanationOfBenefits, latest: Decision) -> bool:
+    is_refused = eob.outcome is Outcome.REFUSED
+    return eob.paid_fen == latest.paid_fen and is_refused == (latest.outcome == Outcome.REFUSED)
+
+
+def _is_barred(latest: Decision | None, cause: Cause) -> bool:
+    """Whether people have refused the claim, and nobody but people may overturn that."""
+    return (
+        latest is not None
+        and latest.outcome == Outcome.REFUSED
+        and latest.decided_by != MACHINE
+        and cause not in _BY_PEOPLE
+    )
+
+
+def _add_version(
+    deps: ClaimServices,
+    work: ClaimWork,
+    claim: Claim,
+    adjudicated: Adjudicated,
+    grounds: Grounds,
+) -> Decision:
+    decision = insert_decision(
+        deps,
+        work,
+        claim,
+        adjudicated,
+        outcome=str(adjudicated[0].outcome),
+        decided_by=grounds.by,
+        reason=grounds.reason,
+        cause=grounds.cause,
+    )
+    is_paid = claim.state is ClaimState.PAID
+    work.claims.update(
+        claim.id,
+        claim.state,
+        deps.clock.now(),
+        decision_version=decision.version,
+        state=ClaimState.SUPPLEMENTING if is_paid else claim.state,
+    )
+    return decision
+
+
+def adjudicate_again(deps: ClaimServices, work: ClaimWork, claim: Claim) -> Adjudicated:
+    """A claim that is in effect, worked out on the year's totals of its last decision.
+
+    With the person as known now and the rulings that are stored now. On the present totals a
+    later claim may have taken a deductible already that this one would then take again: what an
+    appeal corrects is the decision, not the year (docs/adr/0005). A claim whose decision is not
+    in effect takes the present totals.
+    """
+    bill = work.claims.bill_of_version(claim.version_id)
+    decision = work.decisions.latest(claim.id)
+    if decision is None or claim.state not in IN_EFFECT_STATES:
+        return adjudicate_claim(deps, work, claim, bill)
+    history = parse_history(parse_canonical(decision.history_snapshot.encode()))
+    return adjudicate_claim(deps, work, claim, bill, history)
+
+
+def _keep_lower(
+    deps: ClaimServices,
+    work: ClaimWork,
+    claim: Claim,
+    adjudicated: Adjudicated,
+    grounds: Grounds,
+) -> None:
+    """Keep that less would be right: for a person; no money is taken back."""
+    eob = adjudicated[0]
+    latest = work.decisions.latest(claim.id)
+    assert latest is not None, "a claim in effect has a decision"
+    known = [
+        one.request
+        for one in work.revisions.of_claim(claim.id)
+        if one.request.kind is RequestKind.REVISION
+        and one.request.decision_version == latest.version
+    ]
+    if any((one.code, one.amount_after_fen) == (grounds.cause, eob.paid_fen) for one in known):
+        return
+    add_request(
+        deps,
+        work,
+        claim,
+        Asked(
+            kind=RequestKind.REVISION,
+            code=str(grounds.cause),
+            text=f"{grounds.reason}：应为 {eob.paid_fen} 分，已核定 {latest.paid_fen} 分",
+            named_by=grounds.by,
+            amount_before_fen=latest.paid_fen,
+            amount_after_fen=eob.paid_fen,
+            explanation=canonical_bytes(eob.to_estimate()).decode(),
+        ),
+    )
+
+
+def return_claim(deps: ClaimServices, work: ClaimWork, claim: Claim, grounds: Grounds) -> bool:
+    """A refused claim begins again under its number; False when another claim holds its bill.
+
+    Then it waits, and comes back by itself once the bill is free. It takes its place at the end
+    of the year's order, so that nothing that was decided meanwhile changes.
+    """
+    assert claim.state is ClaimState.REFUSED, "only a refused claim comes back"
+    now = deps.clock.now()
+    holder = work.claims.live_on(claim.invoice_id)
+    if holder is not None and claim.waiting_for == BILL_HELD:
+        return False
+    held_in = "" if holder is None else f"{_HELD_IN}{holder.number}）"
+    work.revisions.add_event(
+        ClaimEvent(
+            id=deps.ids.new_id("evt"),
+            claim_id=claim.id,
+            kind=RETURNED if holder is None else BILL_HELD,
+            decision_version=claim.decision_version,
+            state_before=str(claim.state),
+            code=str(grounds.cause),
+            text=grounds.reason + held_in,
+            by=grounds.by,
+            at=now,
+        )
+    )
+    if holder is not None:
+        work.claims.update(claim.id, claim.state, now, waiting_for=BILL_HELD)
+        return False
+    return work.claims.update(
+        claim.id,
+        claim.state,
+        now,
+        state=ClaimState.SUBMITTED,
+        live_invoice_id=claim.invoice_id,
+        lodge_counter=None,
+        waiting_for=None,
+        counted_from=now,
+    )
+
+
+def return_freed(deps: ClaimServices) -> int:
+    """Bring back the claims whose bill another claim held until now; returns how many."""
+    with deps.work(write=False) as work:
+        waiting = work.revisions.freed()
+    return sum(_return_one(deps, claim_id) for claim_id in waiting)
+
+
+def _return_one(deps: ClaimServices, claim_id: str) -> bool:
+    with deps.work() as work:
+        person_id = work.claims.get(claim_id).person_id
+        work.people.lock(person_id)
+        claim = work.claims.get(claim_id, lock=True)
+        if claim.state is not ClaimState.REFUSED or claim.waiting_for != BILL_HELD:
+            return False
+        held = [e for e in work.revisions.events_of(claim_id) if e.kind == BILL_HELD][-1]
+        grounds = Grounds(Cause(held.code), held.by, held.text.partition(_HELD_IN)[0])
+        if not return_claim(deps, work, claim, grounds):
+            return False
+        work.commit()
+    return True
+
+
+# --- when people have decided ------------------------------------------------------------------
+
+
+def conclude_revision(
+    deps: ClaimServices,
+    work: ClaimWork,
+    claim_id: str,
+    kind: RequestKind,
+    ending: Ending,
+) -> Revision:
+    """People have decided an appeal, a reopening or a difference. Their rulings are stored.
+
+    Upheld: a refused claim comes back; one in effect is worked out again and gets a version when
+    that gives more. An upheld difference stays on record: taking money back is not part of this
+    version. Rejected: recorded, with the reason. The caller commits. Raises ConflictError when
+    nothing of that kind is open on the claim.
+    """
+    work.people.lock(work.claims.get(claim_id).person_id)
+    claim = work.claims.get(claim_id, lock=True)
+    found = [
+        one for one in work.revisions.of_claim(claim_id) if one.request.kind is kind and one.is_open
+    ]
+    if not found:
+        raise ConflictError(
+            f"{claim.number} 没有未办结的复核", f"{claim.number} has no open {kind} to conclude"
+        )
+    effect, version = "none", None
+    if ending.outcome is RequestOutcome.UPHELD:
+        effect, version = _carry_out(deps, work, claim, kind, ending)
+    for one in found:
+        conclude_request(deps, work, one.request, ending, effect, version=version)
+    concluded = work.revisions.get(found[-1].request.id)
+    assert concluded is not None, "the request was read in this transaction"
+    return concluded
+
+
+def _carry_out(
+    deps: ClaimServices, work: ClaimWork, claim: Claim, kind: RequestKind, ending: Ending
+) -> tuple[str, int | None]:
+    """(effect, new version) of what people have upheld."""
+    if kind is RequestKind.REVISION:
+        return "lower", None
+    cause = Cause.APPEAL if kind is RequestKind.APPEAL else Cause.REOPENED
+    if claim.state is ClaimState.REFUSED:
+        came_back = return_claim(deps, work, claim, Grounds(cause, ending.by, ending.reason))
+        return ("returned" if came_back else "bill-held"), None
+    adjudicated = adjudicate_again(deps, work, claim)
+    before = work.decisions.latest(claim.id)
+    decision = revise(
+        deps,
+        work,
+        claim,
+        adjudicated,
+        cause=cause,
+        decided_by=ending.by,
+        reason=ending.reason,
+    )
+    if decision is not None:
+        return "version", decision.version
+    is_lower = before is not None and adjudicated[0].paid_fen < before.paid_fen
+    return ("lower" if is_lower else "unchanged"), None
