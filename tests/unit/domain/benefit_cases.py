@@ -14,9 +14,10 @@ from backend.domain.catalogue import (
     NegativeEntry,
 )
 from backend.domain.invoice import VisitKind
-from backend.domain.person import CoverPeriod, HistoryEntry, PersonSnapshot
+from backend.domain.person import CoverPeriod, DatedStatus, HistoryEntry, PersonSnapshot
 from backend.domain.policy import PolicyPack
 from backend.domain.policy_reader import parse_policy_pack
+from backend.domain.ruling import LineRuling, RulingKind
 
 DAY = dt.date(2026, 3, 2)
 LONG_AGO, FAR = dt.date(2020, 1, 1), dt.date(2030, 12, 31)
@@ -160,6 +161,50 @@ def layer2(cap_fen: int, *bands: tuple[int, int], **changes: Any) -> dict[str, A
         "bands": rows,
         "cap_fen": cap_fen,
     } | changes
+
+
+def aid(*bands: tuple[int, int], **changes: Any) -> dict[str, Any]:
+    """A rule of layer 3 for people on the minimum allowance, on the year's base."""
+    rows = [{"over_fen": over, "ratio_bp": bp} for over, bp in bands]
+    return {
+        "rule_id": "aid",
+        "source": "s",
+        "hardship": ["low-income"],
+        "base": "year",
+        "bands": rows,
+    } | changes
+
+
+def supplement(*bands: tuple[int, int], **changes: Any) -> dict[str, Any]:
+    """A civil-servant supplement up to section rank, by the visit."""
+    rows = [{"over_fen": over, "ratio_bp": bp} for over, bp in bands]
+    return {
+        "rule_id": "sup",
+        "source": "s",
+        "ranks": ["section"],
+        "base": "visit",
+        "bands": rows,
+    } | changes
+
+
+def tiers(base: str, *bands: tuple[int, int]) -> dict[str, Any]:
+    rows = [{"over_fen": over, "selfpay_bp": bp} for over, bp in bands]
+    return {"rule_id": "b", "source": "s", "base": base, "bands": rows}
+
+
+def status(code: str, starts_on: dt.date = LONG_AGO, ends_on: dt.date = FAR) -> DatedStatus:
+    return DatedStatus(code, starts_on, ends_on)
+
+
+def ruling(index: int, kind: str, **changes: Any) -> LineRuling:
+    values: dict[str, Any] = {
+        "line_index": index,
+        "kind": RulingKind(kind),
+        "rule_id": "R-1",
+        "basis_zh": "依据",
+        "basis_en": "basis",
+    }
+    return LineRuling(**(values | changes))
 
 
 def pack(catalogue: Catalogue | None = None, **changes: Any) -> PolicyPack:
