@@ -108,10 +108,30 @@ class Services:
         return ShippedRules()
 
     @cached_property
+    def rule_book(self) -> Any:
+        """The audit rules that are shipped; a wrong set is refused with every fault."""
+        from backend.adapters.audit_rules import load_rule_book
+
+        return load_rule_book()
+
+    @cached_property
     def calendar(self) -> Any:
         from backend.adapters.holiday_calendar import ChineseCalendar
 
         return ChineseCalendar()
+
+    @cached_property
+    def material_store(self) -> Any:
+        """The attachments of citizens' answers, outside the database."""
+        from backend.adapters.file_store import FolderFileStore
+
+        return FolderFileStore(self.settings.var_dir / "material")
+
+    @cached_property
+    def material_check(self) -> Any:
+        from backend.adapters.material_files import MaterialFiles
+
+        return MaterialFiles()
 
     @cached_property
     def bank(self) -> SimulatedBank:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from backend.domain.errors import DomainError
 from backend.domain.finality import BLOCKS_MAX, FinalityKind, FinalityRule, FinalityRuleError
+from backend.domain.review import ReviewLimits
 
 SECRET_BYTES = 32
 
@@ -44,6 +45,7 @@ class Settings:
     max_body_bytes: int
     max_lines: int
     max_nesting: int  # of an uploaded document
+    review: ReviewLimits  # risk, second approver, how long a step is held
     batch_seconds: float  # cadence at which open batches are closed
     lan: bool
     public_url: str
@@ -108,6 +110,7 @@ class Settings:
             max_body_bytes=_whole(env, "YICHU_MAX_BODY_BYTES", 8 * 2**20, 1024, 64 * 2**20),
             max_lines=_whole(env, "YICHU_MAX_LINES", 5_000, 1, 5_000),
             max_nesting=_whole(env, "YICHU_MAX_NESTING", 16, 1, 16),
+            review=_review(env),
             batch_seconds=_whole(env, "YICHU_BATCH_MILLISECONDS", 1_000, 0, 3_600_000) / 1000,
             lan=env.get("YICHU_LAN", "") == "1",
             public_url=env.get("YICHU_PUBLIC_URL", "http://127.0.0.1:8000"),
@@ -129,6 +132,24 @@ def _finality(env: Mapping[str, str]) -> FinalityRule:
             "YICHU_FINALITY and YICHU_FINALITY_BLOCKS contradict each other: set the first only",
         )
     return rule
+
+
+def _review(env: Mapping[str, str]) -> ReviewLimits:
+    usual = ReviewLimits()
+    fen = 10**11
+    return ReviewLimits(
+        high_risk_above_fen=_whole(
+            env, "YICHU_HIGH_RISK_ABOVE_FEN", usual.high_risk_above_fen, 0, fen
+        ),
+        high_risk_priority=_whole(env, "YICHU_HIGH_RISK_PRIORITY", usual.high_risk_priority, 0, 5),
+        high_risk_severity=_whole(env, "YICHU_HIGH_RISK_SEVERITY", usual.high_risk_severity, 1, 6),
+        second_approver_above_fen=_whole(
+            env, "YICHU_SECOND_APPROVER_ABOVE_FEN", usual.second_approver_above_fen, 0, fen
+        ),
+        hold_hours=_whole(env, "YICHU_REVIEW_HOLD_HOURS", usual.hold_hours, 1, 720),
+        material_days=_whole(env, "YICHU_MATERIAL_WORKING_DAYS", usual.material_days, 1, 60),
+        step_days=_whole(env, "YICHU_REVIEW_STEP_WORKING_DAYS", usual.step_days, 1, 60),
+    )
 
 
 def _whole(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

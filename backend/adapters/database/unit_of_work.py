@@ -19,20 +19,27 @@ from backend.service_layer.ports import Clock
 if TYPE_CHECKING:
     from backend.adapters.database.account_repository import AccountRepository
     from backend.adapters.database.alarm_repository import AlarmRepository
+    from backend.adapters.database.audit_rule_repository import AuditRuleRepository
     from backend.adapters.database.batch_repository import BatchRepository
+    from backend.adapters.database.bill_comparison_repository import BillComparisonRepository
     from backend.adapters.database.chain_repository import ChainRepository
     from backend.adapters.database.claim_repository import ClaimRepository
+    from backend.adapters.database.decided_claims_repository import DecidedClaimsRepository
     from backend.adapters.database.decision_repository import DecisionRepository
     from backend.adapters.database.dispute_repository import DisputeRepository
     from backend.adapters.database.institution_repository import InstitutionRepository
     from backend.adapters.database.invoice_repository import InvoiceRepository
+    from backend.adapters.database.material_repository import MaterialRepository
     from backend.adapters.database.outbox_repository import OutboxRepository
+    from backend.adapters.database.outside_repository import OutsideRepository
     from backend.adapters.database.payer_repository import PayerRepository
     from backend.adapters.database.payout_repository import PayoutRepository
     from backend.adapters.database.person_repository import PersonRepository
     from backend.adapters.database.reconciliation_repository import ReconciliationRepository
     from backend.adapters.database.register_repository import RegisterRepository
+    from backend.adapters.database.review_repository import ReviewRepository
     from backend.adapters.database.revision_repository import RevisionRepository
+    from backend.adapters.database.staff_repository import StaffRepository
     from backend.adapters.database.transaction_repository import TransactionRepository
 
 
@@ -92,6 +99,18 @@ class SqlUnitOfWork:
         return AlarmRepository(self.connection, self._clock)
 
     @cached_property
+    def audit_rules(self) -> AuditRuleRepository:
+        from backend.adapters.database.audit_rule_repository import AuditRuleRepository
+
+        return AuditRuleRepository(self.connection, self._clock)
+
+    @cached_property
+    def bill_comparison(self) -> BillComparisonRepository:
+        from backend.adapters.database.bill_comparison_repository import BillComparisonRepository
+
+        return BillComparisonRepository(self.connection, self._clock)
+
+    @cached_property
     def batches(self) -> BatchRepository:
         from backend.adapters.database.batch_repository import BatchRepository
 
@@ -140,10 +159,22 @@ class SqlUnitOfWork:
         return ClaimRepository(self.connection, self._clock)
 
     @cached_property
+    def decided_claims(self) -> DecidedClaimsRepository:
+        from backend.adapters.database.decided_claims_repository import DecidedClaimsRepository
+
+        return DecidedClaimsRepository(self.connection, self._clock)
+
+    @cached_property
     def decisions(self) -> DecisionRepository:
         from backend.adapters.database.decision_repository import DecisionRepository
 
         return DecisionRepository(self.connection, self._clock)
+
+    @cached_property
+    def outside(self) -> OutsideRepository:
+        from backend.adapters.database.outside_repository import OutsideRepository
+
+        return OutsideRepository(self.connection, self._clock)
 
     @cached_property
     def payers(self) -> PayerRepository:
@@ -180,3 +211,21 @@ class SqlUnitOfWork:
         from backend.adapters.database.revision_repository import RevisionRepository
 
         return RevisionRepository(self.connection, self._clock)
+
+    @cached_property
+    def reviews(self) -> ReviewRepository:
+        from backend.adapters.database.review_repository import ReviewRepository
+
+        return ReviewRepository(self.connection, self._clock)
+
+    @cached_property
+    def material(self) -> MaterialRepository:
+        from backend.adapters.database.material_repository import MaterialRepository
+
+        return MaterialRepository(self.connection, self._clock)
+
+    @cached_property
+    def staff(self) -> StaffRepository:
+        from backend.adapters.database.staff_repository import StaffRepository
+
+        return StaffRepository(self.connection, self._clock)

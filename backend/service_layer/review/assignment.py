@@ -1,0 +1,274 @@
+"""Who gets a step: drawn at random from a recorded seed among those who may have it.
+
+Nobody chooses a case. A step is drawn for a person (:func:`assign`), or a person who asks for work
+gets a case that is drawn among the most urgent ones (:func:`next_for`). Seed and candidates are
+kept, so that anybody can repeat the draw. A step that is not finished in time, is declined, or
+whose holder goes away is drawn anew.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from backend.domain.errors import ConflictError, ForbiddenError
+from backend.domain.pend_reasons import REVIEWER
+from backend.domain.review import STEP_ROLES, Candidate, covers, draw
+from backend.service_layer.review.cases import UNASSIGNED
+from backend.service_layer.review.ports import (
+    CaseChangedError,
+    ReviewServices,
+    ReviewWork,
+    TwoStepsError,
+)
+from backend.service_layer.review.records import Case, Draw, OpenStep, Release, Staff, Step
+
+REASON_MAX = 500
+
+
+class NotYoursError(ForbiddenError):
+    """The step is held by somebody else, or by nobody."""
+
+    code = "not-your-step"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "这个环节不在您手上，请先领取或等分派",
+            "you do not hold this step; ask for the next case",
+        )
+
+
+class NotEligibleError(ForbiddenError):
+    """The person may not have this step: role, skill, own hospital, absence or another part."""
+
+    code = "not-eligible"
+
+
+def current_step(work: ReviewWork, case: Case) -> Step:
+    """The step that is not finished. Raises :class:`ConflictError` for a closed case."""
+    open_now = [step for step in work.reviews.steps_of(case.id) if step.finished_at is None]
+    if case.is_closed or not open_now:
+        raise ConflictError(
+            "案件已办结，不能再改", "the case is closed, nothing more can be done in it"
+        )
+    return open_now[0]
+
+
+def ineligible_because(
+    work: ReviewWork, case: Case, step: Step, person: Staff, at: dt.datetime
+) -> tuple[str, str] | None:
+    """Why the person may not have the step (zh, en), or None."""
+    needed = STEP_ROLES.get(step.step, REVIEWER)
+    part = work.reviews.part_of(case.id, person.id)
+    if not person.is_here(at):
+        return "不在岗", "not at work"
+    if not covers(person.role, needed):
+        return f"这个环节需要 {needed} 角色", f"this step needs the role {needed}"
+    if case.queue not in person.queues:
+        return f"没有“{case.queue}”队列的技能", f"not skilled in the queue {case.queue}"
+    if person.hospital_code is not None and person.hospital_code == case.hospital_code:
+        return "票据来自本人所在医院，应当回避", "the bill is of the person's own hospital"
+    if part is not None and part != step.step:
+        return "在这个案件里已有别的环节，同一人不能办两个环节", "has another part in this case"
+    return None
+
+
+def candidates(
+    deps: ReviewServices, work: ReviewWork, case: Case, step: Step, *, but: Sequence[str] = ()
+) -> tuple[Candidate, ...]:
+    """Everybody who may have the step, with the number of steps that each holds."""
+    now, loads = deps.clock.now(), work.reviews.loads()
+    return tuple(
+        Candidate(person.id, loads.get(person.id, 0))
+        for person in work.staff.all()
+        if person.id not in but and ineligible_because(work, case, step, person, now) is None
+    )
+
+
+def assign(deps: ReviewServices, work: ReviewWork, case: Case, cause: str) -> Draw | None:
+    """Draw a person for the open step of a locked case; None, and an alarm, when nobody may.
+
+    Who gave the step back is drawn again only when there is nobody else.
+    """
+    step = current_step(work, case)
+    gave_back = [r.staff_id for r in work.reviews.releases_of(case.id) if r.step is step.step]
+    everybody = candidates(deps, work, case, step, but=gave_back)
+    if not everybody and cause != "declined":
+        everybody = candidates(deps, work, case, step)
+    if not everybody:
+        work.alarms.raise_alarm(
+            UNASSIGNED, case.id, f"nobody may have step {step.step} of queue {case.queue}"
+        )
+        return None
+    seed = deps.ids.new_secret()
+    chosen = draw(seed, everybody)
+    pairs = tuple((candidate.staff_id, candidate.load) for candidate in sorted(everybody))
+    return _give(deps, work, step, chosen, cause=cause, seed=seed, drawn_from=pairs)
+
+
+def _give(
+    deps: ReviewServices,
+    work: ReviewWork,
+    step: Step,
+    person_id: str,
+    *,
+    cause: str,
+    seed: bytes,
+    drawn_from: tuple[tuple[str, int], ...],
+    request_key: str | None = None,
+) -> Draw:
+    now = deps.clock.now()
+    work.reviews.add_part(step.case_id, person_id, step.step, now)
+    drawn = Draw(
+        id=deps.ids.new_id("drw"),
+        case_id=step.case_id,
+        step=step.step,
+        cause=cause,
+        seed=seed,
+        candidates=drawn_from,
+        chosen_id=person_id,
+        request_key=request_key,
+        drawn_at=now,
+    )
+    work.reviews.add_draw(drawn)
+    until = now + dt.timedelta(hours=deps.settings.review.hold_hours)
+    work.reviews.update_step(step.case_id, step.step, holder_id=person_id, held_until=until)
+    work.alarms.clear(UNASSIGNED, step.case_id)
+    return drawn
+
+
+def next_for(deps: ReviewServices, person: Staff, request_key: str) -> OpenStep | None:
+    """The next step of a person who asks for work; the same for the same ``request_key``.
+
+    A step that the person holds already comes first. Otherwise one is drawn among the equally
+    urgent unheld steps that the person may have. None: there is nothing to do.
+    """
+    with deps.work() as work:
+        known = work.reviews.draw_of_request(person.id, request_key)
+        held = work.reviews.open_steps(holder_id=person.id)
+        if known is not None:
+            return next((one for one in held if one.case.id == known.case_id), None)
+        if held:
+            return held[0]
+        now = deps.clock.now()
+        open_to = [
+            one
+            for one in work.reviews.open_steps(unheld=True)
+            if ineligible_because(work, one.case, one.step, person, now) is None
+        ]
+        if not open_to:
+            return None
+        first = open_to[0].case
+        urgent = [
+            one
+            for one in open_to
+            if (one.case.due_on, one.case.priority) == (first.due_on, first.priority)
+        ]
+        seed = deps.ids.new_secret()
+        pairs = tuple(sorted((one.case.id, 0) for one in urgent))
+        case_id = draw(seed, [Candidate(*pair) for pair in pairs])
+        chosen = next(one for one in urgent if one.case.id == case_id)
+        case = work.reviews.get_case(case_id, lock=True)
+        step = current_step(work, case)
+        if step.holder_id is not None or step.step is not chosen.step.step:
+            raise CaseChangedError
+        _give(
+            deps, work, step, person.id,
+            cause="asked", seed=seed, drawn_from=pairs, request_key=request_key,
+        )  # fmt: skip
+        work.commit()
+    with deps.work(write=False) as work:
+        held = work.reviews.open_steps(holder_id=person.id)
+    return next((one for one in held if one.case.id == case_id), None)
+
+
+def take_named(deps: ReviewServices, work: ReviewWork, case: Case, name: str) -> str:
+    """The step of a locked case for a person who is named at the command line.
+
+    Where staff are registered, the name is that of one of them who may have the step; on an
+    installation without any, the name itself stands for the person. Raises
+    :class:`NotEligibleError`, :class:`NotYoursError` and :class:`TwoStepsError`.
+    """
+    step = current_step(work, case)
+    known = work.staff.find(name)
+    person_id = f"name:{name}"[:60]
+    if work.staff.all():
+        if len(known) != 1:
+            raise NotEligibleError(
+                f"工作人员里没有唯一的“{name}”，请写用户名",
+                f"there is no one member of staff called {name}: give the username",
+            )
+        person_id = known[0].id
+        why = ineligible_because(work, case, step, known[0], deps.clock.now())
+        if why is not None and step.holder_id != person_id:
+            raise NotEligibleError(f"{name} 不能办这个环节：{why[0]}", f"{name} may not: {why[1]}")
+    elif work.reviews.part_of(case.id, person_id) not in (None, step.step):
+        raise TwoStepsError
+    if step.holder_id is None:
+        _give(
+            deps, work, step, person_id,
+            cause="named", seed=bytes(32), drawn_from=((person_id, 0),),
+        )  # fmt: skip
+    elif step.holder_id != person_id:
+        raise NotYoursError
+    return person_id
+
+
+def require_holder(work: ReviewWork, case: Case, staff_id: str) -> Step:
+    """The open step of a locked case, if this person holds it."""
+    step = current_step(work, case)
+    if step.holder_id != staff_id:
+        if work.reviews.part_of(case.id, staff_id) not in (None, step.step):
+            raise TwoStepsError
+        raise NotYoursError
+    return step
+
+
+def release(
+    deps: ReviewServices, work: ReviewWork, step: Step, cause: str, reason: str = ""
+) -> None:
+    """Take a step back from its holder, with the cause."""
+    assert step.holder_id is not None, "only a held step can be given back"
+    work.reviews.add_release(
+        Release(
+            id=deps.ids.new_id("rls"),
+            case_id=step.case_id,
+            step=step.step,
+            staff_id=step.holder_id,
+            cause=cause,
+            reason=reason,
+            released_at=deps.clock.now(),
+        )
+    )
+    work.reviews.update_step(step.case_id, step.step, holder_id=None, held_until=None)
+
+
+def decline(deps: ReviewServices, case_id: str, staff_id: str, reason: str) -> Draw | None:
+    """Give a step back with a reason; somebody else is drawn at once. None: nobody is left."""
+    if not reason.strip() or len(reason) > REASON_MAX:
+        raise ConflictError(
+            f"请写明退回的理由（{REASON_MAX} 字内）",
+            f"give a reason (up to {REASON_MAX} characters)",
+        )
+    with deps.work() as work:
+        case = work.reviews.get_case(case_id, lock=True)
+        step = require_holder(work, case, staff_id)
+        release(deps, work, step, "declined", reason.strip())
+        drawn = assign(deps, work, case, "declined")
+        work.commit()
+    return drawn
+
+
+def set_away(deps: ReviewServices, staff_id: str, until: dt.datetime | None) -> int:
+    """Say until when a person is away (None: back); returns how many steps are drawn anew."""
+    moved = 0
+    with deps.work() as work:
+        work.staff.set_away(staff_id, until)
+        if until is not None and until > deps.clock.now():
+            for one in work.reviews.open_steps(holder_id=staff_id):
+                case = work.reviews.get_case(one.case.id, lock=True)
+                release(deps, work, one.step, "away")
+                assign(deps, work, case, "away")
+                moved += 1
+        work.commit()
+    return moved

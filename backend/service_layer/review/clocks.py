@@ -1,0 +1,45 @@
+"""The clocks of a case in working days: the promise, the legal limit, each step, each request.
+
+Days are those of Asia/Shanghai. While the citizen is asked for material, the promise stands still:
+the working days between the request and its end are added to the day that was promised.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from backend.service_layer.claims.ports import Calendar
+from backend.service_layer.review.ports import ReviewServices
+from backend.service_layer.review.records import Case
+
+SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
+_WAIT_MAX: Final = 400
+
+
+def local_day(at: dt.datetime) -> dt.date:
+    """The day in Shanghai."""
+    return at.astimezone(SHANGHAI).date()
+
+
+def today(deps: ReviewServices) -> dt.date:
+    return local_day(deps.clock.now())
+
+
+def due_after(deps: ReviewServices, days: int) -> dt.date:
+    """The day by which so many working days from today have passed."""
+    return deps.calendar.due_date(today(deps), days)
+
+
+def working_days_between(calendar: Calendar, start: dt.date, end: dt.date) -> int:
+    """How many working days after ``start`` have passed when ``end`` is over; 0 up to there."""
+    days = 0
+    while days < _WAIT_MAX and calendar.due_date(start, days + 1) <= end:
+        days += 1
+    return days
+
+
+def is_late(case: Case, day: dt.date) -> bool:
+    """Whether the promise of a case that is not closed has passed."""
+    return not case.is_closed and day > case.due_on
