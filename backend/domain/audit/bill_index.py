@@ -25,6 +25,7 @@ class BillIndex:
     def __init__(self, invoice: Invoice, table: SelectorTable) -> None:
         self.invoice = invoice
         self.lines = invoice.lines
+        self.visit_kind = invoice.visit_kind
         self._meant: dict[ItemSelector, list[int]] = defaultdict(list)
         matching = table.matching
         for index, line in enumerate(self.lines):
@@ -41,7 +42,7 @@ class BillIndex:
         day; of a stay of several days it is not known (None)."""
         invoice = self.invoice
         usual = invoice.visit_on or invoice.issued_on
-        fallback = usual if invoice.visit_kind is VisitKind.OUTPATIENT else None
+        fallback = usual if self.visit_kind is VisitKind.OUTPATIENT else None
         read: dict[str, dt.date | None] = {"": fallback}
         days = []
         for line in self.lines:
@@ -62,7 +63,7 @@ class BillIndex:
 
     @cached_property
     def is_inpatient(self) -> bool:
-        return self.invoice.visit_kind is VisitKind.INPATIENT
+        return self.visit_kind is VisitKind.INPATIENT
 
     @cached_property
     def lines_fen(self) -> int:

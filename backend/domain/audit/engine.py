@@ -1,16 +1,21 @@
 """Evaluating rules over the facts of one claim. Pure and deterministic.
 
 The same rules and facts give the same answer, whatever the order in which rules or other bills
-were handed in. Cost is linear in the lines of the bill: a rule never compares lines with lines.
+were handed in. Cost is linear in the lines of the bill: no check compares lines with lines.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from backend.domain.audit.facts import AuditFacts
-from backend.domain.audit.rule import Nature, Rule, RuleSet, RuleState
+from backend.domain.audit.bill_index import BillIndex
+from backend.domain.audit.check import Finding, Unjudged, Value
+from backend.domain.audit.checks import CHECKS
+from backend.domain.audit.facts import AuditFacts, OtherBill
+from backend.domain.audit.rule import Level, Nature, Rule, RuleSet, RuleState
+from backend.domain.audit.text import Text
 
 HITS_A_RULE_MAX: Final = 50
 """Hits kept of one rule on one bill; the others are counted in :attr:`AuditResult.omitted`."""
@@ -66,4 +71,83 @@ class AuditResult:
 
 def evaluate(rules: RuleSet, facts: AuditFacts) -> AuditResult:
     """Ask every rule that is live or on trial, valid on the day of service and in scope."""
-    raise NotImplementedError
+    facts = _ordered(facts)
+    bill = BillIndex(facts.invoice, rules.table)
+    found: list[tuple[int, Hit]] = []
+    not_judged: list[NotJudged] = []
+    evaluated: list[str] = []
+    omitted: list[tuple[str, int]] = []
+    for rule in rules.rules:
+        if not _applies(rule, facts, bill):
+            continue
+        evaluated.append(rule.code)
+        answer = CHECKS[rule.check].run(facts, bill, rule.parameters)
+        if isinstance(answer, Unjudged):
+            not_judged.append(_not_judged(rule, answer))
+            continue
+        found.extend((rule.priority, _hit(rule, bill, one)) for one in answer[:HITS_A_RULE_MAX])
+        if len(answer) > HITS_A_RULE_MAX:
+            omitted.append((rule.code, len(answer) - HITS_A_RULE_MAX))
+    found.sort(key=_hit_order)
+    return AuditResult(
+        hits=tuple(hit for _, hit in found),
+        not_judged=tuple(not_judged),
+        evaluated=tuple(evaluated),
+        omitted=tuple(omitted),
+    )
+
+
+def _applies(rule: Rule, facts: AuditFacts, bill: BillIndex) -> bool:
+    return (
+        rule.state is not RuleState.RETIRED
+        and rule.is_valid_on(facts.service_on)
+        and rule.scope.covers(facts.claim.origin, facts.claim.kind, bill.visit_kind)
+    )
+
+
+def _hit_order(entry: tuple[int, Hit]) -> tuple[int, str, int, str]:
+    priority, hit = entry
+    index = -1 if hit.line_index is None else hit.line_index
+    return (priority, hit.rule_code, index, hit.en)
+
+
+def _ordered(facts: AuditFacts) -> AuditFacts:
+    """Other bills by day and reference, so that the order of asking for them has no effect."""
+    if not facts.others and not facts.twins:
+        return facts
+    return replace(facts, others=_sorted_bills(facts.others), twins=_sorted_bills(facts.twins))
+
+
+def _sorted_bills(bills: tuple[OtherBill, ...] | None) -> tuple[OtherBill, ...] | None:
+    if bills is None:
+        return None
+    return tuple(sorted(bills, key=lambda bill: (bill.service_on, bill.reference)))
+
+
+def _not_judged(rule: Rule, answer: Unjudged) -> NotJudged:
+    return NotJudged(
+        rule.code, answer.reason, answer.zh, answer.en, rule.state, dict(answer.evidence)
+    )
+
+
+def _hit(rule: Rule, bill: BillIndex, finding: Finding) -> Hit:
+    values: dict[str, Value] = dict(finding.values)
+    if rule.level is Level.LINE and finding.line_index is not None:
+        values["line"] = finding.line_index + 1
+        values.setdefault("item", bill.lines[finding.line_index].name)
+    return Hit(
+        rule_code=rule.code,
+        line_index=finding.line_index,
+        zh=rule.text.zh.format_map(_words(values, "zh")),
+        en=rule.text.en.format_map(_words(values, "en")),
+        evidence=dict(finding.evidence),
+        state=rule.state,
+        nature=rule.nature,
+    )
+
+
+def _words(values: Mapping[str, Value], language: str) -> dict[str, str]:
+    return {
+        name: str(getattr(value, language)) if isinstance(value, Text) else str(value)
+        for name, value in values.items()
+    }

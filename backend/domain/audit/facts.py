@@ -109,9 +109,9 @@ class Purchase:
 class OtherBill:
     """Another bill: of the same person (``others``) or of anybody (``twins``).
 
-    ``reference`` is this system's own id of it and goes into the evidence. ``lines_digest`` comes
-    from :func:`backend.domain.audit.bill_index.lines_digest`. Void and reversed bills are left out
-    by whoever fills this.
+    ``reference`` is this system's own id of it and goes into the evidence. ``lines_digest`` is made
+    as that of :class:`AuditFacts`. Void and reversed bills are left out by whoever fills this, and
+    so is the bill in question itself.
     """
 
     reference: str
@@ -163,7 +163,9 @@ class AuditFacts:
     ``service_on`` selects the rules by their validity. ``submitted_on`` is the local day on which
     the claim was handed in. ``is_rest_day`` says whether the day of service was a weekend or a
     public holiday (None: the calendar does not know). ``hospital_level`` is 1 to 3 from the
-    register of institutions, ``hospital_area`` its six-digit area code or empty.
+    register of institutions, ``hospital_area`` its six-digit area code or empty. ``lines_digest``
+    is any text that is equal for bills that charge the same things; empty: it is worked out by
+    :func:`backend.domain.audit.bill_index.lines_digest`.
     """
 
     invoice: Invoice
@@ -180,3 +182,4 @@ class AuditFacts:
     twins: tuple[OtherBill, ...] | None = None
     group: GroupStatistics | None = None
     is_rest_day: bool | None = None
+    lines_digest: str = ""
