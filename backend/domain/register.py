@@ -67,10 +67,9 @@ class RegisterFact:
         return self.valid_to or OPEN_END
 
     def says(self) -> tuple[object, ...]:
-        """What the fact claims, without who recorded it and when."""
+        """What the fact claims, without who recorded it and when, or when it was filed."""
         return (
-            self.kind, self.code, self.detail, self.valid_from, self.valid_to, self.filed_on,
-            self.is_withdrawn,
+            self.kind, self.code, self.detail, self.valid_from, self.valid_to, self.is_withdrawn,
         )  # fmt: skip
 
     def meets(self, starts_on: dt.date, ends_on: dt.date) -> bool:

@@ -47,6 +47,13 @@ class DecisionRepository:
         ).first()
         return None if row is None else Decision(**row._mapping)
 
+    def versions_of(self, claim_id: str) -> list[Decision]:
+        """Every decision version of the claim, the first one first."""
+        rows = self._connection.execute(
+            sa.select(decision).where(decision.c.claim_id == claim_id).order_by(decision.c.version)
+        )
+        return [Decision(**row._mapping) for row in rows]
+
     def add_policy(
         self, policy_hash: bytes, name: str, effective_from: dt.date, document: str, at: dt.datetime
     ) -> bool:
@@ -66,6 +73,18 @@ class DecisionRepository:
             )
         )
         return True
+
+    def policy_hashes(self, name: str) -> list[bytes]:
+        """The hashes that are kept under a pack's name; more than one is an edited pack."""
+        return list(
+            self._connection.execute(
+                sa.select(policy_pack.c.policy_hash).where(policy_pack.c.name == name)
+            ).scalars()
+        )
+
+    def is_policy_kept(self, policy_hash: bytes) -> bool:
+        found = sa.select(policy_pack.c.policy_hash).where(policy_pack.c.policy_hash == policy_hash)
+        return self._connection.execute(found).first() is not None
 
     def policy_document(self, policy_hash: bytes) -> str | None:
         return self._connection.execute(

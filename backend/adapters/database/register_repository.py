@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from backend.adapters.clock import SystemClock
 from backend.adapters.database.tables import catalogue_document, claim, register_fact
+from backend.domain.claim import ClaimState
 from backend.domain.errors import ConflictError
 from backend.domain.register import FactKind, RegisterFact
 from backend.service_layer.ports import Clock
@@ -57,6 +58,15 @@ class RegisterRepository:
             .order_by(claim.c.benefit_year)
         )
         return [row.benefit_year for row in rows]
+
+    def refused_claims(self, person_id: str) -> list[str]:
+        """Ids of the person's refused claims, earliest service first."""
+        rows = self._connection.execute(
+            sa.select(claim.c.id)
+            .where(claim.c.person_id == person_id, claim.c.state == str(ClaimState.REFUSED))
+            .order_by(claim.c.service_on, claim.c.created_at, claim.c.id)
+        )
+        return [row.id for row in rows]
 
     def add_catalogue(self, digest: bytes, name: str, document: str, at: dt.datetime) -> bool:
         """Keep a catalogue that decisions rest on; False when it is kept already."""

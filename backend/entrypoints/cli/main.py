@@ -22,6 +22,7 @@ _COMMANDS = {
     "hospital": "Register institutions and issue API keys.",
     "policy": "Check policy packs and run an adjudication offline.",
     "reconcile": "Adopt what the chain knows into a database restored from a backup.",
+    "register": "Show and record what the simulated insurance register knows of a person.",
     "review": "List pended claims; approve or refuse one.",
     "serve": "Run the web processes (gunicorn).",
     "up": "Start the embedded system: ledger, database, worker, web.",

@@ -306,6 +306,8 @@ def recalculate_year(
         try:
             bill = work.claims.bill_of_version(other.version_id)
             adjudicated = adjudicate_claim(deps, work, other, bill)
+        except PolicyError:
+            continue  # it has no amount that could move: a person works it out
         except (DomainError, *DAMAGE) as error:
             # Damage of one claim must not keep another from being refused.
             what = getattr(error, "code", type(error).__name__)

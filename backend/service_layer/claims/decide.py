@@ -12,7 +12,7 @@ from backend.domain.policy import PolicyPack
 from backend.domain.revision import Cause
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Decision, StoredBill
-from backend.service_layer.claims.revision_records import RETURNED
+from backend.service_layer.claims.revision_records import RETURNED, ClaimEvent
 from verifier.commitment.canonical import canonical_bytes
 from verifier.commitment.fingerprint import compute_fingerprint
 
@@ -37,7 +37,7 @@ def decision_record(
     )
 
 
-def _decided(eob: ExplanationOfBenefits, outcome: str, reason: str) -> ExplanationOfBenefits:
+def as_decided(eob: ExplanationOfBenefits, outcome: str, reason: str) -> ExplanationOfBenefits:
     """What was adjudicated, or the same bill refused as a whole by a person."""
     if outcome != Outcome.REFUSED or eob.outcome is Outcome.REFUSED:
         return eob
@@ -57,13 +57,14 @@ def insert_decision(
     cause: Cause,
 ) -> Decision:
     """Insert the next decision version with its cause; the claim's row is the caller's."""
-    eob, snapshot, history, _ = adjudicated
+    eob, snapshot, history, pack = adjudicated
     bill = work.claims.bill_of_version(claim.version_id)
     version = claim.decision_version + 1
-    record = decision_record(_decided(eob, outcome, reason), claim, bill, version)
+    record = decision_record(as_decided(eob, outcome, reason), claim, bill, version)
     secret = deps.ids.new_secret()
     decision_id = deps.ids.new_id("dec")
     now = deps.clock.now()
+    keep_rules(deps, work, pack)
     decision = Decision(
         id=decision_id,
         claim_id=claim.id,
@@ -85,14 +86,37 @@ def insert_decision(
     return decision
 
 
-def next_cause(work: ClaimWork, claim: Claim) -> Cause:
-    """Why the claim is decided now: for the first time, or since it came back after a refusal."""
+def last_return(work: ClaimWork, claim: Claim) -> ClaimEvent | None:
+    """How the claim came back after its last decision, None where it did not."""
     returns = [
         event
         for event in work.revisions.events_of(claim.id)
         if event.kind == RETURNED and event.decision_version == claim.decision_version
     ]
-    return Cause(returns[-1].code) if returns else Cause.FIRST
+    return returns[-1] if returns else None
+
+
+def keep_rules(deps: ClaimServices, work: ClaimWork, pack: PolicyPack) -> None:
+    """Keep the texts of the pack and of its catalogue, so that the decision can be replayed
+    after both have left the release."""
+    now = deps.clock.now()
+    if not work.decisions.is_policy_kept(pack.policy_hash):
+        text = deps.rule_documents.pack_text(pack.policy_hash)
+        if text is not None:
+            work.decisions.add_policy(
+                pack.policy_hash, pack.pack_id, pack.effective_from, text, now
+            )
+    digest = pack.catalogue_digest
+    if digest is not None and not work.register.is_catalogue_kept(digest):
+        text = deps.rule_documents.catalogue_text(digest)
+        if text is not None:
+            work.register.add_catalogue(digest, pack.catalogue_file, text, now)
+
+
+def next_cause(work: ClaimWork, claim: Claim) -> Cause:
+    """Why the claim is decided now: for the first time, or since it came back after a refusal."""
+    returned = last_return(work, claim)
+    return Cause.FIRST if returned is None else Cause(returned.code)
 
 
 def store_decision(
