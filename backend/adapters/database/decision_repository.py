@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from backend.adapters.database.tables import calculation, decision, policy_pack
+from backend.adapters.database.tables import calculation, claim, decision, policy_pack
 from backend.service_layer.claims.records import Calculation, Decision
 
 
@@ -53,6 +53,15 @@ class DecisionRepository:
             sa.select(decision).where(decision.c.claim_id == claim_id).order_by(decision.c.version)
         )
         return [Decision(**row._mapping) for row in rows]
+
+    def all_versions(self) -> list[tuple[str, int]]:
+        """(claim number, version) of every decision, in that order."""
+        rows = self._connection.execute(
+            sa.select(claim.c.number, decision.c.version)
+            .join(claim, claim.c.id == decision.c.claim_id)
+            .order_by(claim.c.number, decision.c.version)
+        )
+        return [(row.number, row.version) for row in rows]
 
     def add_policy(
         self, policy_hash: bytes, name: str, effective_from: dt.date, document: str, at: dt.datetime

@@ -14,6 +14,7 @@ import click
 from backend.domain.errors import DomainError
 
 _COMMANDS = {
+    "claim": "Replay decisions from their stored inputs.",
     "contracts": "Deploy the contracts and set up the network's roles.",
     "db": "Create and migrate the database.",
     "devchain": "Run the development ledger (eth-tester behind JSON-RPC).",
