@@ -39,6 +39,10 @@ NAMES: Final = (
     "claims.payout-instructed",
     "claims.bank-answered",
     "claims.released",
+    "claims.withdraw-asked",
+    "claims.withdrawn",
+    "claims.supplement-enqueued",
+    "claims.supplemented",
 )
 
 

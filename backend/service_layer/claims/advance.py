@@ -11,10 +11,11 @@ from collections.abc import Callable
 
 from backend.domain.claim import ClaimState
 from backend.domain.errors import DomainError
-from backend.service_layer.claims import closing, lodging, screen_step
+from backend.service_layer.claims import closing, lodging, screen_step, supplement, withdraw
 from backend.service_layer.claims.benefits import DAMAGE
 from backend.service_layer.claims.ports import ClaimServices
 from backend.service_layer.claims.records import Claim
+from backend.service_layer.claims.versions import return_freed
 from backend.service_layer.ports import LedgerUnavailableError
 from verifier.errors import VerificationError
 
@@ -31,6 +32,8 @@ _STEPS: dict[ClaimState, Step] = {
     ClaimState.SETTLED: closing.instruct_payout,
     ClaimState.PAYING: closing.ask_bank,
     ClaimState.RELEASING: closing.read_release,
+    ClaimState.SUPPLEMENTING: supplement.advance_supplement,
+    ClaimState.WITHDRAWING: withdraw.advance_withdrawal,
 }
 """``PENDED`` is missing: only a person moves a pended claim on (review)."""
 
@@ -43,7 +46,7 @@ def advance_claims(deps: ClaimServices) -> int:
     """
     with deps.work(write=False) as work:
         open_ids = work.claims.open_ids()
-    moved = 0
+    moved = return_freed(deps)
     for claim_id, _ in open_ids:
         moved += advance_one(deps, claim_id)
     return moved

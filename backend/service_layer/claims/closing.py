@@ -15,6 +15,7 @@ from backend.service_layer.claims.screen_step import (
     store_stage,
     wait_for,
 )
+from backend.service_layer.claims.supplement import payout_id, state_after_payment, unpaid
 from backend.service_layer.failpoints import reach
 
 REASON_REFUSED = 1
@@ -88,8 +89,11 @@ def enqueue_release(
     claim: Claim,
     reason: int,
     decision: Decision | None,
+    *,
+    state: ClaimState = ClaimState.RELEASING,
 ) -> None:
-    """Give the lock back; a refusal carries its decision, so that it can be proved too."""
+    """Give the lock back; a refusal carries its decision, so that it can be proved too. The claim
+    is in ``state`` until the release is final."""
     bill = work.claims.bill_of_version(claim.version_id)
     _enqueue(
         deps,
@@ -107,9 +111,7 @@ def enqueue_release(
             "policy_hash": (decision.policy_hash if decision else bytes(32)).hex(),
         },
     )
-    work.claims.update(
-        claim.id, claim.state, deps.clock.now(), state=ClaimState.RELEASING, waiting_for=None
-    )
+    work.claims.update(claim.id, claim.state, deps.clock.now(), state=state, waiting_for=None)
     recalculate_year(deps, work, claim)
 
 
@@ -181,13 +183,15 @@ def read_settlement(deps: ClaimServices, claim: Claim) -> bool:
 
 
 def instruct_payout(deps: ClaimServices, claim: Claim) -> bool:
-    """settled -> paying: the slot is read again, then the instruction is written, once."""
+    """settled -> paying: the slot is read again, then the instruction is written, once.
+
+    What is paid is what the ledger has carried out, version by version: a supplement's payment
+    is its difference.
+    """
     with deps.work(write=False) as work:
         is_held = are_payouts_held(work)
         bill = work.claims.bill_of_version(claim.version_id)
-        decision = work.decisions.latest(claim.id)
         person = work.people.get(claim.person_id)
-    assert decision is not None, "a settled claim has a decision"
     if is_held:
         return wait_for(deps, claim, holds.WAITING)
     slot = deps.ledger.slot(bill.invoice_key)
@@ -205,16 +209,19 @@ def instruct_payout(deps: ClaimServices, claim: Claim) -> bool:
             )
             work.commit()
             return changed
-        if decision.paid_fen == 0:
-            work.claims.update(claim.id, claim.state, now, state=ClaimState.PAID, waiting_for=None)
+        intent = unpaid(work, claim)
+        if intent is None:
+            after = state_after_payment(work, claim)
+            work.claims.update(claim.id, claim.state, now, state=after, waiting_for=None)
             work.commit()
             return True
+        version = intent.payload["decision_version"]
         work.payouts.add(
             Payout(
-                id=payout_id(claim, decision.version),
+                id=payout_id(claim, version),
                 claim_id=claim.id,
-                decision_version=decision.version,
-                amount_fen=decision.paid_fen,
+                decision_version=version,
+                amount_fen=intent.payload["amount"],
                 payee_bank=person.payee_bank,
                 payee_account_tail=person.payee_account_tail,
                 instructed_at=now,
@@ -224,11 +231,6 @@ def instruct_payout(deps: ClaimServices, claim: Claim) -> bool:
         work.commit()
     reach("claims.payout-instructed")
     return True
-
-
-def payout_id(claim: Claim, decision_version: int) -> str:
-    """Derived, so that an instruction that is written twice is one row."""
-    return f"pay_{claim.number}_v{decision_version}"
 
 
 def ask_bank(deps: ClaimServices, claim: Claim) -> bool:
@@ -250,8 +252,9 @@ def ask_bank(deps: ClaimServices, claim: Claim) -> bool:
         if work.payouts.answer_of(payout.id) is None:
             work.payouts.answer(answer)
         if answer.outcome == "paid":
+            after = state_after_payment(work, claim)
             work.claims.update(
-                claim.id, claim.state, deps.clock.now(), state=ClaimState.PAID, waiting_for=None
+                claim.id, claim.state, deps.clock.now(), state=after, waiting_for=None
             )
         else:
             work.alarms.raise_alarm("payment-returned", claim.id, payout.id)

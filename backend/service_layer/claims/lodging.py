@@ -18,19 +18,21 @@ from backend.service_layer.claims.benefits import (
 )
 from backend.service_layer.claims.claimable import DISPUTED
 from backend.service_layer.claims.closing import enqueue_release, release_reason
-from backend.service_layer.claims.decide import REFUSED_MARK, store_decision
+from backend.service_layer.claims.decide import REFUSED_MARK, last_return, store_decision
 from backend.service_layer.claims.no_rule import (
     adjudicated_without_rules,
     pend_without_rule,
 )
+from backend.service_layer.claims.outside_gate import OUTSIDE_REASON, lacks_confirmation
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
-from backend.service_layer.claims.records import MISMATCH, Claim, Reason, StageResult
+from backend.service_layer.claims.records import MISMATCH, Claim, PendReason, Reason, StageResult
 from backend.service_layer.claims.screen_step import (
     close_refused,
     compare,
     holder_text,
     keep_waiting,
     raise_mismatch,
+    raise_pends,
     store_stage,
     take_readings,
     wait_for,
@@ -239,6 +241,9 @@ def decide(deps: ClaimServices, claim: Claim) -> bool:
             _stop_lodged(deps, work, claim, result)
             work.commit()
             return True
+        if lacks_confirmation(work, work.claims.bill_of_version(claim.version_id)):
+            # Raised again where something else than the insured place has resolved it.
+            raise_pends(deps, work, claim, (OUTSIDE_REASON,))
         open_pends = [p for p in work.claims.pends_of(claim.id) if p.resolved_at is None]
         if open_pends:
             work.claims.update(
@@ -270,7 +275,10 @@ def conclude(deps: ClaimServices, work: ClaimWork, claim: Claim) -> None:
         adjudicated = adjudicated_without_rules(deps, work, claim, bill)
     eob = adjudicated[0]
     outcome, decided_by, reason = str(eob.outcome), "machine", _reason_of(eob)
-    for pend in work.claims.pends_of(claim.id):
+    returned = last_return(work, claim)
+    if returned is not None and outcome != "refused":
+        decided_by, reason = returned.by, returned.text
+    for pend in _present_pends(work, claim):
         if pend.resolved_by and pend.resolution:
             decided_by, reason = pend.resolved_by, pend.resolution.removeprefix(REFUSED_MARK)
             if pend.resolution.startswith(REFUSED_MARK):
@@ -286,8 +294,18 @@ def conclude(deps: ClaimServices, work: ClaimWork, claim: Claim) -> None:
 def is_refused_by_person(work: ClaimWork, claim: Claim) -> bool:
     """Whether a person resolved one of the claim's pend reasons by refusing it."""
     return any(
-        (pend.resolution or "").startswith(REFUSED_MARK) for pend in work.claims.pends_of(claim.id)
+        (pend.resolution or "").startswith(REFUSED_MARK) for pend in _present_pends(work, claim)
     )
+
+
+def _present_pends(work: ClaimWork, claim: Claim) -> list[PendReason]:
+    """The reasons that bear on the next decision: what was resolved before an earlier decision
+    of the claim is part of that one, which people have overturned since."""
+    pends = work.claims.pends_of(claim.id)
+    last = work.decisions.latest(claim.id)
+    if last is None:
+        return pends
+    return [pend for pend in pends if pend.resolved_at and pend.resolved_at > last.decided_at]
 
 
 def _reason_of(eob: ExplanationOfBenefits) -> str:

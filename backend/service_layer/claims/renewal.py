@@ -28,6 +28,7 @@ _LOCKED: Final = (
     ClaimState.DECIDED,
     ClaimState.SETTLING,
     ClaimState.RELEASING,
+    ClaimState.WITHDRAWING,
 )
 
 

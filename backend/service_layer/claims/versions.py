@@ -7,12 +7,13 @@ money moves in one direction only: more is paid as a supplement, less is a case 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from backend.domain.claim import IN_EFFECT_STATES, ClaimState
 from backend.domain.errors import ConflictError
 from backend.domain.explanation import ExplanationOfBenefits, Outcome
 from backend.domain.person import parse_history
+from backend.domain.review import CaseKind
 from backend.domain.revision import Cause, RequestKind, RequestOutcome
 from backend.service_layer.claims.benefits import (
     adjudicate_claim,
@@ -29,6 +30,7 @@ from backend.service_layer.claims.revision_records import (
     ClaimEvent,
     Revision,
 )
+from backend.service_layer.review.cases import Opening, open_case
 from verifier.commitment.canonical import canonical_bytes, parse_canonical
 
 MACHINE: Final = "machine"
@@ -186,7 +188,7 @@ def _keep_lower(
     ]
     if any((one.code, one.amount_after_fen) == (grounds.cause, eob.paid_fen) for one in known):
         return
-    add_request(
+    request = add_request(
         deps,
         work,
         claim,
@@ -198,6 +200,20 @@ def _keep_lower(
             amount_before_fen=latest.paid_fen,
             amount_after_fen=eob.paid_fen,
             explanation=canonical_bytes(eob.to_estimate()).decode(),
+        ),
+    )
+    services: Any = deps
+    reviewing: Any = work
+    open_case(
+        services,
+        reviewing,
+        claim,
+        Opening(
+            kind=CaseKind.REVISION,
+            subject_id=request.id,
+            amount_fen=latest.paid_fen - eob.paid_fen,
+            due_on=request.promised_on,
+            legal_limit_on=request.legal_limit_on,
         ),
     )
 

@@ -193,6 +193,9 @@ def conclude_case(
     deps: ReviewServices, work: ReviewWork, case: Case, conclusion: Conclusion
 ) -> Case:
     """End a case with its outcome and let its kind do what follows."""
+    # Says what cases of appeals, reopenings and revisions do; it uses this module itself.
+    from backend.service_layer.claims import appeals  # noqa: F401
+
     closed = close_case(deps, work, case, str(conclusion.outcome))
     _CONCLUSIONS[case.kind](deps, work, closed, conclusion)
     return closed
