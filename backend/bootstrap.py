@@ -134,6 +134,19 @@ class Services:
         return MaterialFiles()
 
     @cached_property
+    def outside_files(self) -> Any:
+        """The files of bills from outside, outside the database."""
+        from backend.adapters.file_store import FolderFileStore
+
+        return FolderFileStore(self.settings.var_dir / "outside")
+
+    @cached_property
+    def documents(self) -> Any:
+        from backend.adapters.outside_documents import OutsideDocuments
+
+        return OutsideDocuments()
+
+    @cached_property
     def bank(self) -> SimulatedBank:
         """The embedded system's bank pays nobody and says so in every answer."""
         return SimulatedBank()

@@ -31,7 +31,7 @@ INSERT_ONLY = (
     "group_figure",
 )
 BILLS_AT_ONCE = 1_000
-DIAGNOSIS_LENGTH = 60
+CATEGORY_LENGTH = 3
 
 
 def upgrade() -> None:
@@ -201,21 +201,27 @@ def _create_comparison_tables() -> None:
     op.create_table(
         "bill_trait",
         _text("version_id", 40),
-        sa.Column("content_digest", sa.LargeBinary(32), nullable=False),
+        sa.Column("lines_digest", sa.LargeBinary(32), nullable=False),
+        sa.Column("service_on", sa.Date, nullable=False),
         _text("visit_kind", 20),
-        _text("diagnosis", DIAGNOSIS_LENGTH),
+        _text("diagnosis", 10),
         sa.PrimaryKeyConstraint("version_id", name="pk_bill_trait"),
         sa.ForeignKeyConstraint(
             ["version_id"], ["invoice_version.id"], name="fk_bill_trait_version_id"
         ),
     )
-    op.create_index("ix_bill_trait_content_digest", "bill_trait", ["content_digest"], unique=False)
+    op.create_index(
+        "ix_bill_trait_lines_digest_service_on",
+        "bill_trait",
+        ["lines_digest", "service_on"],
+        unique=False,
+    )
     op.create_table(
         "group_figure",
         sa.Column("counted_on", sa.Date, nullable=False),
         *_whole("hospital_level"),
         _text("visit_kind", 20),
-        _text("diagnosis", DIAGNOSIS_LENGTH),
+        _text("diagnosis", 10),
         *_whole("size"),
         sa.Column("median_fen", sa.BigInteger, nullable=False),
         _long("examples"),
@@ -249,14 +255,14 @@ def _fill_traits(connection: sa.Connection) -> None:
         "invoice_version",
         sa.column("id"),
         sa.column("header"),
-        sa.column("total_fen"),
         sa.column("service_on", sa.Date),
     )
     line = sa.table("expense_line", sa.column("version_id"), sa.column("record"))
     trait = sa.table(
         "bill_trait",
         sa.column("version_id"),
-        sa.column("content_digest", sa.LargeBinary),
+        sa.column("lines_digest", sa.LargeBinary),
+        sa.column("service_on", sa.Date),
         sa.column("visit_kind"),
         sa.column("diagnosis"),
     )
@@ -284,29 +290,25 @@ def _trait(bill: Any, lines: list[str]) -> dict[str, Any] | None:
     """The traits of one bill; None for a bill that cannot be read any more (the worker tells)."""
     try:
         header = json.loads(bill.header)
-        charges = []
-        for text in lines:
-            entry = json.loads(text)
-            what = entry.get("catalogue_code") or entry.get("name", "")
-            charges.append([what, entry.get("quantity", ""), entry.get("amount", "")])
-        charges.sort()
-        stay = any(
-            header.get(n) for n in ("hospitalization_number", "admitted_on", "discharged_on")
-        )
-        diagnosis = header.get("main_diagnosis", "") or header.get("department", "")
-        content = json.dumps(
-            [bill.service_on.isoformat(), bill.total_fen, charges],
-            ensure_ascii=False,
-            separators=(",", ":"),
-        )
+        charges = sorted(_charge(json.loads(text)) for text in lines)
+        signs = ("hospitalization_number", "admitted_on", "discharged_on")
+        stay = any(header.get(name) for name in signs)
+        diagnosis = header.get("diagnosis_code", "")
     except (ValueError, AttributeError, TypeError):
         return None
     return {
         "version_id": bill.id,
-        "content_digest": hashlib.sha256(content.encode()).digest(),
+        "lines_digest": hashlib.sha256("\n".join(charges).encode()).digest(),
+        "service_on": bill.service_on,
         "visit_kind": "inpatient" if stay else "outpatient",
-        "diagnosis": str(diagnosis)[:DIAGNOSIS_LENGTH],
+        "diagnosis": str(diagnosis)[:CATEGORY_LENGTH].upper(),
     }
+
+
+def _charge(line: dict[str, str]) -> str:
+    """Code (or name), quantity and amount of a line; both figures have four decimals as stored."""
+    quantity, amount = (int(line.get(name, "0").replace(".", "")) for name in ("quantity", "amount"))
+    return f"{line.get('catalogue_code') or line.get('name', '')}|{quantity}|{amount}"
 
 
 def downgrade() -> None:

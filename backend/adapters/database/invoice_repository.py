@@ -8,7 +8,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from backend.adapters.database.tables import claim, expense_line, invoice, invoice_version
+from backend.adapters.database.bill_traits import trait_row
+from backend.adapters.database.tables import (
+    bill_trait,
+    claim,
+    expense_line,
+    invoice,
+    invoice_version,
+)
 from backend.domain.errors import NotFoundError
 from backend.service_layer.intake.ports import AlreadyStoredError
 from backend.service_layer.intake.records import StoredInvoice, StoredVersion
@@ -129,6 +136,8 @@ class InvoiceRepository:
                     for index, text in enumerate(lines)
                 ],
             )
+        trait = trait_row(version.id, version.service_on, version.header, lines)
+        self._connection.execute(sa.insert(bill_trait).values(trait))
 
     def set_state(self, invoice_id: str, state: str) -> None:
         self._connection.execute(

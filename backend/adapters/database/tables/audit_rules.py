@@ -151,15 +151,16 @@ audit_outcome = sa.Table(
     sa.CheckConstraint("outcome IN ('upheld', 'cleared')", name="ck_audit_outcome_outcome"),
 )
 
-# What bills are compared by. Kept beside each version: the bill's content is canonical JSON.
+# What bills are compared by, beside each version; it can be worked out again from the bill.
 bill_trait = sa.Table(
     "bill_trait",
     metadata,
     column("version_id", ID, INTERNAL, sa.ForeignKey("invoice_version.id"), primary_key=True),
-    # of date of service, total and lines: equal for bills that charge the same thing
-    column("content_digest", HASH, SENSITIVE, index=True),
+    column("lines_digest", HASH, SENSITIVE),  # equal for bills that charge the same things
+    column("service_on", sa.Date, SENSITIVE),
     column("visit_kind", sa.String(20), INTERNAL),
-    column("diagnosis", sa.String(60), SENSITIVE),  # what the bill is grouped by; may be empty
+    column("diagnosis", sa.String(10), SENSITIVE),  # ICD-10 category; empty: not known
+    sa.Index("ix_bill_trait_lines_digest_service_on", "lines_digest", "service_on"),
 )
 
 # Medians of bills alike, as they were on a day: a decision names the day and so the figures.
@@ -169,7 +170,7 @@ group_figure = sa.Table(
     column("counted_on", sa.Date, INTERNAL, primary_key=True),
     column("hospital_level", sa.Integer, INTERNAL, primary_key=True, autoincrement=False),
     column("visit_kind", sa.String(20), INTERNAL, primary_key=True),
-    column("diagnosis", sa.String(60), INTERNAL, primary_key=True),
+    column("diagnosis", sa.String(10), INTERNAL, primary_key=True),
     column("size", sa.Integer, INTERNAL),
     column("median_fen", FEN, INTERNAL),
     column("examples", sa.Text, SENSITIVE),  # JSON, no names

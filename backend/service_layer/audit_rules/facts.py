@@ -1,0 +1,208 @@
+"""The facts that the rules judge by, out of the database: the bill, the person, other bills."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from backend.domain.audit.bill_index import lines_digest
+from backend.domain.audit.facts import (
+    AuditFacts,
+    AuditPerson,
+    ClaimFacts,
+    Gender,
+    GroupExample,
+    GroupStatistics,
+    OtherBill,
+    Purchase,
+)
+from backend.domain.bill_trait import diagnosis_category
+from backend.domain.explanation import ExplanationOfBenefits
+from backend.domain.invoice import Invoice, VisitKind
+from backend.domain.person import PersonSnapshot
+from backend.domain.policy import PolicyPack
+from backend.domain.remote_care import derive_remote_status, is_emergency
+from backend.service_layer.audit_rules.ports import ComparedBill
+from backend.service_layer.claims.ports import ClaimServices, ClaimWork
+from backend.service_layer.claims.records import Person, StoredBill
+
+OTHERS_DAYS: Final = dt.timedelta(days=190)
+"""How far other bills of the person are looked at: over half a year, either way."""
+OTHERS_MAX: Final = 100
+TWIN_DAYS: Final = dt.timedelta(days=7)
+TWINS_MAX: Final = 20
+_GENDERS: Final = {"男": Gender.MALE, "女": Gender.FEMALE}
+
+
+@dataclass(frozen=True, slots=True)
+class BillInQuestion:
+    """One bill with what is known around it. ``submitted_on`` is the local day of filing; pack
+    and explanation are None where the policy has no rule for the bill."""
+
+    bill: StoredBill
+    invoice: Invoice
+    person: Person
+    snapshot: PersonSnapshot
+    pack: PolicyPack | None
+    eob: ExplanationOfBenefits | None
+    submitted_on: dt.date
+    claim: ClaimFacts
+
+
+@dataclass(frozen=True, slots=True)
+class GatheredFacts:
+    """``figures_on`` is the day whose group figures were used, None where there are none."""
+
+    facts: AuditFacts
+    figures_on: dt.date | None
+
+
+def gather_facts(deps: ClaimServices, work: ClaimWork, asked: BillInQuestion) -> GatheredFacts:
+    """Everything that is stored and that a rule may want to know of the bill."""
+    bill, invoice = asked.bill, asked.invoice
+    institution, area = work.bill_comparison.institution_facts(bill.institution_code)
+    group, figures_on = _group(work, bill, invoice)
+    digest = lines_digest(invoice.lines)
+    facts = AuditFacts(
+        invoice=invoice,
+        service_on=bill.service_on,
+        submitted_on=asked.submitted_on,
+        hospital_level=bill.hospital_level,
+        hospital_area=area,
+        institution=institution,
+        person=_person(asked, area),
+        claim=asked.claim,
+        catalogue=(asked.pack and asked.pack.catalogue) or deps.catalogue,
+        eob=asked.eob,
+        others=_others(work, bill),
+        twins=_twins(work, bill, bytes.fromhex(digest)),
+        group=group,
+        is_rest_day=not deps.calendar.is_working_day(bill.service_on),
+    )
+    return GatheredFacts(facts, figures_on)
+
+
+def _person(asked: BillInQuestion, hospital_area: str) -> AuditPerson:
+    person, snapshot, day = asked.person, asked.snapshot, asked.bill.service_on
+    remote_status = None
+    if asked.pack is not None and hospital_area:
+        emergency = is_emergency(asked.invoice)
+        remote_status = derive_remote_status(asked.pack, snapshot, hospital_area, day, emergency)
+    return AuditPerson(
+        name=person.name,
+        gender=_GENDERS.get(person.gender),
+        birth_on=person.birth_on,
+        region=snapshot.region,
+        remote_status=remote_status,
+        hardship=frozenset(
+            status.code for status in snapshot.hardship if status.starts_on <= day <= status.ends_on
+        ),
+    )
+
+
+def _others(work: ClaimWork, bill: StoredBill) -> tuple[OtherBill, ...]:
+    """Other bills of the person, over all hospitals, the nearest in time first when they are
+    too many."""
+    comparison = work.bill_comparison
+    lookup = comparison.lookup_of(bill.version_id)
+    day = bill.service_on
+    found = [
+        other
+        for other in comparison.own_bills(lookup, day - OTHERS_DAYS, day + OTHERS_DAYS, OTHERS_MAX)
+        if not _is_same(other, bill)
+    ]
+    charges = comparison.charges_of([other.version_id for other in found])
+    return tuple(
+        other_bill(other, is_same_person=True, lines=charges[other.version_id]) for other in found
+    )
+
+
+def _twins(work: ClaimWork, bill: StoredBill, digest: bytes) -> tuple[OtherBill, ...]:
+    """Bills of anybody, at any hospital, that charge the same things about the same day or print
+    the same number."""
+    comparison = work.bill_comparison
+    lookup = comparison.lookup_of(bill.version_id)
+    day = bill.service_on
+    found = {twin.version_id: twin for twin in comparison.same_number(bill.invoice_key, TWINS_MAX)}
+    for twin in comparison.twins(digest, day - TWIN_DAYS, day + TWIN_DAYS, TWINS_MAX):
+        found[twin.version_id] = twin
+    return tuple(
+        other_bill(twin, is_same_person=twin.payer_id_lookup == lookup)
+        for twin in found.values()
+        if not _is_same(twin, bill)
+    )
+
+
+def _is_same(other: ComparedBill, bill: StoredBill) -> bool:
+    return (other.institution_code, other.invoice_code, other.invoice_number) == (
+        bill.institution_code,
+        bill.invoice_code,
+        bill.invoice_number,
+    )
+
+
+def other_bill(bill: ComparedBill, *, is_same_person: bool, lines: Sequence[str] = ()) -> OtherBill:
+    """A stored bill as the rules compare it. Raises ``ValueError`` when it was damaged."""
+    header = json.loads(bill.header)
+    stay = header.get("hospitalization_number", "")
+    admitted, discharged = _day(header, "admitted_on"), _day(header, "discharged_on")
+    is_stay = bool(stay or admitted or discharged)
+    return OtherBill(
+        reference=bill.version_id,
+        institution_code=bill.institution_code,
+        invoice_code=bill.invoice_code,
+        invoice_number=bill.invoice_number,
+        service_on=bill.service_on,
+        issued_on=_day(header, "issued_on") or bill.service_on,
+        visit_kind=VisitKind.INPATIENT if is_stay else VisitKind.OUTPATIENT,
+        total_fen=bill.total_fen,
+        lines_digest=bill.lines_digest.hex() if bill.lines_digest else "",
+        is_same_person=is_same_person,
+        admitted_on=admitted,
+        discharged_on=discharged,
+        visit_number=stay or header.get("patient_number", ""),
+        diagnosis_code=header.get("diagnosis_code", ""),
+        purchases=_purchases(lines),
+    )
+
+
+def _day(header: dict[str, Any], name: str) -> dt.date | None:
+    return dt.date.fromisoformat(header[name]) if header.get(name) else None
+
+
+def _purchases(lines: Sequence[str]) -> tuple[Purchase, ...]:
+    totals: dict[tuple[str, str], int] = defaultdict(int)
+    for text in lines:
+        line = json.loads(text)
+        quantity_e4 = int(line.get("quantity", "0").replace(".", ""))
+        totals[line.get("catalogue_code", ""), line.get("name", "")] += quantity_e4
+    return tuple(Purchase(code, name, total) for (code, name), total in sorted(totals.items()))
+
+
+def _group(
+    work: ClaimWork, bill: StoredBill, invoice: Invoice
+) -> tuple[GroupStatistics | None, dt.date | None]:
+    """The figures of the bill's group as last counted; None where the bill is in no group.
+
+    The bill itself is among those counted: one fewer is said, which only makes a group that is
+    too small count as such.
+    """
+    diagnosis = diagnosis_category(invoice.diagnosis_code)
+    counted_on = work.bill_comparison.latest_figures_on()
+    if not diagnosis or counted_on is None:
+        return None, counted_on
+    kind = invoice.visit_kind
+    figure = work.bill_comparison.figure(counted_on, bill.hospital_level, str(kind), diagnosis)
+    if figure is None:
+        return None, counted_on
+    examples = tuple(
+        GroupExample(str(place), dt.date.fromisoformat(one["service_on"]), one["total_fen"])
+        for place, one in enumerate(json.loads(figure.examples), 1)
+    )
+    size = max(0, figure.size - 1)
+    group = GroupStatistics(bill.hospital_level, kind, diagnosis, size, figure.median_fen, examples)
+    return group, counted_on
