@@ -57,6 +57,7 @@ def refuse(eob: ExplanationOfBenefits, reason: Reason) -> ExplanationOfBenefits:
         inscp_fen=0,
         deductible_fen=0,
         pool_paid_fen=0,
+        layer2_fund="",
         layer2_base_fen=0,
         layer2_paid_fen=0,
         layer3_paid_fen=0,

@@ -111,7 +111,8 @@ def compute_layers(
         layer2_base=base,
         layer2=layer2,
         layer2_reason=layer2_reason,
-        layer2_fund="" if rules.layer2 is None else str(rules.layer2.fund),
+        # A record names the fund by what it paid, so a fund that pays nothing is not named.
+        layer2_fund=str(rules.layer2.fund) if rules.layer2 and layer2 else "",
         layer3=layer3,
         layer3_reason=layer3_reason,
         supplement=supplement,

@@ -62,6 +62,68 @@ def test_record_names_what_the_specification_reads() -> None:
     }  # fmt: skip
 
 
+def explain_in_full() -> Any:
+    """Every layer pays, the deductible's waiver is named, and a reviewer ruled on two lines."""
+    waiver = {"rule_id": "w", "source": "s", "diagnosis_prefixes": ["C"], "from_stay": 2}
+    pack = case.pack(
+        case.catalogue(),
+        deductibles=[case.deductible(1_000, waivers=[waiver])],
+        ratios=[case.ratio((0, 5_000))],
+        layer2=[case.layer2(10_000, (1_000, 5_000))],
+        layer3=[case.aid((0, 5_000))],
+        supplement=[case.supplement((0, 5_000))],
+    )
+    made = case.stay(
+        case.line(0, 10_000), case.line(1, 2_000), case.line(2, 700), diagnosis_code="C50.9"
+    )
+    person = case.person(
+        hardship=(case.status("low-income"),), civil_servant=(case.status("section"),)
+    )
+    rulings = (case.ruling(1, "exclude"), case.ruling(2, "limit", limit_fen=0))
+    return adjudicate(pack, made, person, History(), rulings)
+
+
+def test_record_with_every_layer_is_read_back_as_the_same_explanation() -> None:
+    eob = explain_in_full()
+    record = eob.to_record(CONTEXT)
+    # 45 pool; base 55, above 10: 22.50; half of 32.50 = 16.25; half of 16.25 = 8.125 -> 8.13
+    assert (record["hifp_pay_fen"], record["hifob_pay_fen"]) == (4_500, 2_250)
+    assert (record["maf_pay_fen"], record["cvlserv_pay_fen"]) == (1_625, 813)
+    assert record["fund_pay_sumamt_fen"] == record["paid_fen"] == 9_188
+    assert (record["waiver_id"], len(record["rulings"])) == ("w", 2)
+    assert record["lines"][0]["paid_fen"] == 9_188
+    assert parse_decision_record(record) == (eob, CONTEXT)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("maf_pay_fen", 1_626, r"do not balance \(lines paid by layer 3\)"),
+        ("cvlserv_pay_fen", 812, r"do not balance \(lines paid by the supplement\)"),
+        ("rulings", [], "says more than its amounts do"),
+    ],
+)
+def test_record_with_a_changed_layer_is_refused(name: str, value: object, message: str) -> None:
+    record = explain_in_full().to_record(CONTEXT)
+    with pytest.raises(ExplanationError, match=message):
+        parse_decision_record(record | {name: value})
+
+
+def test_record_with_a_wrong_ruling_is_refused_with_its_path() -> None:
+    record = explain_in_full().to_record(CONTEXT)
+    record["rulings"][0]["kind"] = "forgive"
+    with pytest.raises(MalformedDataError, match="/rulings/0/kind"):
+        parse_decision_record(record)
+
+
+def test_refusal_of_a_bill_that_every_layer_paid_pays_nothing() -> None:
+    refused = refuse(explain_in_full(), refusal_reason("reversed", "已冲红", "reversed"))
+    assert (refused.paid_fen, refused.layer3_paid_fen, refused.supplement_paid_fen) == (0, 0, 0)
+    entry = refused.history_entry("C-1")
+    assert (entry.layer3_paid_fen, entry.supplement_paid_fen, entry.in_scope_fen) == (0, 0, 0)
+    assert parse_decision_record(refused.to_record(CONTEXT)) == (refused, CONTEXT)
+
+
 def test_estimate_has_the_same_body_and_no_claim() -> None:
     eob = explain()
     estimate, record = eob.to_estimate(), eob.to_record(CONTEXT)

@@ -136,6 +136,80 @@ def test_merging_follows_the_chain_of_transfers_and_no_further() -> None:
     assert taken("per-visit", [stranger, second, third], now, merging="both") == 50_000
 
 
+@pytest.mark.parametrize(
+    ("past", "merging", "expected"),
+    [
+        ([], "none", 130_000),
+        ([{"stay_number": "ZY9", **IN}], "none", 65_000),
+        # an outpatient visit is no stay
+        ([{}], "none", 130_000),
+        # the second settlement of the first stay is still the first stay: 1,300 less 500 taken
+        ([{"stay_number": "ZY1", "deductible_fen": 50_000, **IN}], "mid-stay", 80_000),
+        ([{"stay_number": "ZY1", "deductible_fen": 50_000, **IN}], "none", 65_000),
+        (
+            [
+                {"stay_number": "ZY8", "deductible_fen": 130_000, **IN},
+                {"stay_number": "ZY1", "deductible_fen": 50_000, **IN},
+            ],
+            "mid-stay",
+            15_000,
+        ),
+    ],
+)
+def test_later_stays_of_the_year_have_their_own_standard(
+    past: list[dict[str, Any]], merging: str, expected: int
+) -> None:
+    entries = [case.entry(i, **changes) for i, changes in enumerate(past)]
+    now = case.stay(case.line(0, 500_000), stay_number="ZY1")
+    rule = {"later_standard_fen": 65_000, "merging": merging}
+    assert taken("per-visit", entries, now, 130_000, **rule) == expected
+
+
+def waiver(number: int, from_stay: int, *prefixes: str) -> dict[str, Any]:
+    return {
+        "rule_id": f"w-{number}",
+        "source": "s",
+        "diagnosis_prefixes": list(prefixes),
+        "from_stay": from_stay,
+    }
+
+
+WAIVERS = [waiver(1, 1, "F"), waiver(2, 2, "Z51.0", "Z51.1")]
+
+
+@pytest.mark.parametrize(
+    ("diagnosis", "past", "expected"),
+    [
+        ("F20.0", [], 0),
+        ("I10", [], 80_000),
+        ("", [], 80_000),
+        ("Z51.1", [], 80_000),
+        ("Z51.1", [{"waiver_id": "w-2", **IN}], 0),
+        ("Z51.0", [{"waiver_id": "w-2", **IN}], 0),
+        # another kind of stay before is not the first of these
+        ("Z51.1", [{"waiver_id": "w-1", **IN}, {**IN}], 80_000),
+        ("Z51.1", [{"waiver_id": "w-2", "service_on": dt.date(2025, 12, 31), **IN}], 80_000),
+    ],
+)
+def test_stays_that_a_pack_names_have_no_deductible(
+    diagnosis: str, past: list[dict[str, Any]], expected: int
+) -> None:
+    entries = [case.entry(i, **changes) for i, changes in enumerate(past)]
+    now = case.stay(case.line(0, 500_000), diagnosis_code=diagnosis)
+    assert taken("per-visit", entries, now, waivers=WAIVERS) == expected
+
+
+def test_first_stay_of_a_waiver_is_remembered_for_the_second() -> None:
+    pack = case.pack(deductibles=[case.deductible(80_000, waivers=WAIVERS)])
+    history, found = History(), []
+    for number in range(3):
+        now = case.stay(case.line(0, 500_000), key=number, diagnosis_code="Z51.1")
+        eob = adjudicate(pack, now, case.person(), history)
+        history = history.with_entries([eob.history_entry(f"C-{number}")])
+        found.append(eob.deductible_fen)
+    assert found == [80_000, 0, 0]
+
+
 def test_deductible_says_which_stay_of_the_year_it_is() -> None:
     pack = case.pack(deductibles=[case.deductible(80_000, year_ceiling_fen=140_000)])
     past = History((case.entry(deductible_fen=80_000, in_scope_fen=90_000, **IN),))

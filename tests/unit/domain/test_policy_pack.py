@@ -57,6 +57,11 @@ def test_policy_hash_is_sha256_of_the_sorted_compact_json() -> None:
     assert load_pack(QUZHOU).policy_hash == hashlib.sha256(text.encode()).digest()
 
 
+def clocks(**deadline: Any) -> dict[str, Any]:
+    entry = {"rule_id": "deadline", "source": "s"} | deadline
+    return {"promise_working_days": 5, "legal_working_days": 30, "claim_deadline": entry}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -94,6 +99,101 @@ def test_policy_hash_is_sha256_of_the_sorted_compact_json() -> None:
             {"catalogue": {"mode": "catalogue", "file": "x.json", "sha256": "00" * 32}},
             "/catalogue/sha256: is not the catalogue's digest",
         ),
+        ({"class_b": case.tiers("line-amount", (1, 1_000))}, "/class_b/bands/0/over_fen: is not 0"),
+        ({"class_b": case.tiers("weight", (0, 1_000), (1, 2_000))}, "/class_b/base: is not one of"),
+        ({"class_b": case.tiers("line-amount")}, "/class_b/bands: has no bands"),
+        ({"class_b": case.tiers("line-amount", (0, 10_001))}, "/class_b/bands/0/selfpay_bp"),
+        ({"class_b": {"rule_id": "b", "source": "s"}}, "/class_b/selfpay_bp: is missing"),
+        (
+            {"class_b": case.tiers("line-amount", (0, 1)) | {"selfpay_bp": 1}},
+            "/class_b/selfpay_bp: is an unknown field",
+        ),
+        ({"layer3": [case.aid((0, 1), surprise=1)]}, "/layer3/0/surprise: is an unknown field"),
+        ({"layer3": [case.aid((0, 1), hardship=["rich"])]}, "/layer3/0/hardship/0: is not one of"),
+        ({"layer3": [case.aid((0, 1), hardship=["none"])]}, "/layer3/0/hardship: does not say for"),
+        ({"layer3": [case.aid((0, 1), ranks=["section"])]}, "/layer3/0/ranks: is an unknown"),
+        ({"layer3": [case.aid((0, 10_001))]}, "/layer3/0/bands/0/ratio_bp"),
+        ({"layer3": [case.aid((5, 1), (5, 2))]}, "/layer3/0/bands: has no bands, or they do not"),
+        ({"layer3": [case.aid((0, 1), base="month")]}, "/layer3/0/base: is not one of"),
+        ({"layer3": [case.aid((0, 1)), case.aid((0, 1), rule_id="a2")]}, "/layer3: has 2 rules"),
+        ({"supplement": [case.supplement((0, 1), ranks=["king"])]}, "/supplement/0/ranks/0"),
+        ({"supplement": [case.supplement((0, 1), cap_fen=-1)]}, "/supplement/0/cap_fen"),
+        (
+            {"supplement": [case.supplement((0, 1)), case.supplement((0, 1), rule_id="s2")]},
+            "/supplement: has 2 rules for 310/1101/outpatient/1",
+        ),
+        ({"layer2": [case.layer2(1, (0, 1), hardship=["none"])]}, "/layer2: leaves out some perso"),
+        (
+            {
+                "layer2": [
+                    case.layer2(1, (0, 1)),
+                    case.layer2(1, (0, 1), rule_id="x", hardship=["low-income"]),
+                ]
+            },
+            "/layer2: has 2 rules",
+        ),
+        (
+            {"ratios": [case.ratio((0, 1), hardship=["none"])]},
+            "/ratios: and deductibles do not both have",
+        ),
+        (
+            {"ratios": [case.ratio((0, 1), retired_share_bp=1, retired_bonus_bp=1)]},
+            "/ratios/0/retired_share_bp: and retired_bonus_bp exclude each other",
+        ),
+        ({"ratios": [case.ratio((0, 1), retired_share_bp=10_001)]}, "/ratios/0/retired_share_bp"),
+        (
+            {
+                "ratios": [
+                    case.ratio()
+                    | {"bands": [{"over_fen": 0, "ratio_bp": 1, "retired_ratio_bp": 10_001}]}
+                ]
+            },
+            "/ratios/0/bands/0/retired_ratio_bp",
+        ),
+        (
+            {"deductibles": [case.deductible(0, "per-year", later_standard_fen=1)]},
+            "/deductibles/0/later_standard_fen: belongs to mode per-visit alone",
+        ),
+        (
+            {"deductibles": [case.deductible(0, stops_above_standard=1)]},
+            "/deductibles/0/stops_above_standard: belongs to mode once-per-year-topped-up",
+        ),
+        (
+            {
+                "deductibles": [
+                    case.deductible(
+                        0,
+                        waivers=[{"rule_id": "w", "source": "s", "diagnosis_prefixes": ["cancer"]}],
+                    )
+                ]
+            },
+            "/deductibles/0/waivers/0/diagnosis_prefixes: are no prefixes",
+        ),
+        (
+            {
+                "deductibles": [
+                    case.deductible(
+                        0,
+                        waivers=[
+                            {
+                                "rule_id": "d",
+                                "source": "s",
+                                "diagnosis_prefixes": ["F"],
+                                "from_stay": 0,
+                            }
+                        ],
+                    )
+                ]
+            },
+            "/waivers/0/from_stay",
+        ),
+        ({"clocks": clocks(months=0)}, "/clocks/claim_deadline/months: is not a whole number"),
+        ({"clocks": clocks(months=1, next_year_until="06-30")}, "give one of them"),
+        ({"clocks": clocks()}, "give one of them"),
+        ({"clocks": clocks(next_year_until="02-29")}, "is not an MM-DD of every year"),
+        ({"clocks": clocks(next_year_until="June")}, "is not an MM-DD of every year"),
+        ({"clocks": clocks(months=1, days=3)}, "/clocks/claim_deadline/days: is an unknown"),
+        ({"clocks": clocks(months=1, source="x")}, "/clocks/claim_deadline/source: names no"),
         ({"clocks": {"promise_working_days": 0, "legal_working_days": 1}}, "promise_working_days"),
     ],
 )
@@ -106,6 +206,21 @@ def test_every_fault_of_a_pack_is_listed_at_once() -> None:
     with pytest.raises(MalformedDataError) as caught:
         parse_policy_pack(case.pack_json(region=5, pack_id="x" * 65, layer2=7))
     assert {path for path, _, _ in caught.value.faults} == {"/region", "/pack_id", "/layer2"}
+
+
+def test_faults_of_the_later_sections_are_listed_together() -> None:
+    with pytest.raises(MalformedDataError) as caught:
+        parse_policy_pack(
+            case.pack_json(
+                class_b=case.tiers("x", (0, 1)),
+                layer3=[case.aid((0, 1), source="no")],
+                supplement=[case.supplement((0, 1), ranks=[])],
+                clocks=clocks(),
+            )
+        )
+    assert {path for path, _, _ in caught.value.faults} == {
+        "/class_b/base", "/layer3/0/source", "/supplement/0/ranks", "/clocks/claim_deadline/months",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("value", [None, [], "pack", 7])
