@@ -137,6 +137,26 @@ class FakeLedger:
         )
         return "done", {}
 
+    def _supplement(self, payload: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        key = bytes.fromhex(payload["invoice_key"])
+        slot = self.slots[key]
+        if not slot.has_settled(payload["payer"]):
+            return "not-settled", {}
+        if slot.flags & (SlotState.VOID | SlotState.REVERSED):
+            return "is-void", {}
+        if slot.open_payer:
+            return "locked", {"holder_payer": slot.open_payer}
+        if slot.paid_fen != payload["paid_before"]:
+            return "stale", {}
+        if payload["amount"] <= 0:
+            return "bad-amount", {}
+        if slot.paid_fen + payload["amount"] > slot.total_fen:
+            return "over-total", {}
+        if payload["decision_version"] < 2:
+            return "bad-version", {}
+        self.slots[key] = dataclasses.replace(slot, paid_fen=slot.paid_fen + payload["amount"])
+        return "done", {}
+
 
 def settings_for(tmp_path: Path, url: str | None = None) -> Settings:
     environ = {
