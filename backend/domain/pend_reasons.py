@@ -18,6 +18,7 @@ IDENTITY: Final = "identity"
 CATALOGUE: Final = "catalogue"
 MEDICAL: Final = "medical"
 ENTITLEMENT: Final = "entitlement"
+OUTSIDE: Final = "outside"
 POLICY: Final = "policy"
 
 QUEUE_TITLES: Final = {
@@ -26,6 +27,7 @@ QUEUE_TITLES: Final = {
     CATALOGUE: ("目录编码", "catalogue codes"),
     MEDICAL: ("诊疗合理性", "medical"),
     ENTITLEMENT: ("待遇资格", "entitlement"),
+    OUTSIDE: ("外来票据", "bills from outside"),
     POLICY: ("政策适用", "policy"),
 }
 """The queues of the table below; audit rules may name others, which show under their own name."""
@@ -52,6 +54,7 @@ USUAL: Final = Routing(PRIORITY_USUAL, GENERAL)
 
 PEND_ROUTING: Final = {
     "name-mismatch": Routing(2, IDENTITY, step="matching"),
+    "outside-bill": Routing(2, OUTSIDE, reattach=True, step="screening"),
     "unknown-code": Routing(PRIORITY_USUAL, CATALOGUE, step="matching"),
     "restricted-unconfirmed": Routing(PRIORITY_USUAL, MEDICAL),
     "policy-open": Routing(PRIORITY_USUAL, POLICY),

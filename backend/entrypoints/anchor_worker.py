@@ -44,6 +44,7 @@ WATCH_SECONDS: Final = 1.0
 AUDIT_SECONDS: Final = 5.0
 RENEW_SECONDS: Final = 600.0
 REVIEW_SECONDS: Final = 2.0
+OUTSIDE_SECONDS: Final = 2.0
 PROBE_KEY: Final = "probe"  # a keystore whose account may do nothing on the ledger
 BACK_OFF_SECONDS_MAX: Final = 30.0
 _logger = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ def build_steps(services: Services, deps: Anchoring) -> list[Step]:
     from backend.service_layer.claims.advance import advance_claims
     from backend.service_layer.claims.renewal import renew_locks
     from backend.service_layer.intake.form_batches import BATCHES_A_PASS, form_batches
+    from backend.service_layer.outside.check import carry_on
     from backend.service_layer.review.sweep import review_pass
 
     settings = services.settings
@@ -98,6 +100,7 @@ def build_steps(services: Services, deps: Anchoring) -> list[Step]:
         Step("finality", lambda: advance_finality(deps)),
         Step("claims", lambda: advance_claims(services)),
         Step("review", lambda: review_pass(services), REVIEW_SECONDS),
+        Step("outside", lambda: carry_on(services), OUTSIDE_SECONDS),
         Step("renew-locks", lambda: renew_locks(services), RENEW_SECONDS),
         Step("watch", lambda: watch(deps, seen), WATCH_SECONDS),
         Step("audit", lambda: audit_final(deps, place), AUDIT_SECONDS),

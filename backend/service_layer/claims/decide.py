@@ -10,6 +10,7 @@ from backend.domain.explanation import DecisionContext, ExplanationOfBenefits, O
 from backend.domain.person import History, PersonSnapshot
 from backend.domain.policy import PolicyPack
 from backend.domain.revision import Cause
+from backend.service_layer.claims.outside_gate import require_confirmation
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Decision, StoredBill
 from backend.service_layer.claims.revision_records import RETURNED, ClaimEvent
@@ -59,6 +60,7 @@ def insert_decision(
     """Insert the next decision version with its cause; the claim's row is the caller's."""
     eob, snapshot, history, pack = adjudicated
     bill = work.claims.bill_of_version(claim.version_id)
+    require_confirmation(work, bill)
     version = claim.decision_version + 1
     record = decision_record(as_decided(eob, outcome, reason), claim, bill, version)
     secret = deps.ids.new_secret()

@@ -38,9 +38,9 @@ from backend.service_layer.ports import (
 )
 
 if TYPE_CHECKING:
-    from backend.service_layer.outside.ports import OutsideBills
     from backend.service_layer.audit_rules.ports import AuditRules, BillComparison
     from backend.service_layer.audit_rules.rule_book import RuleBook
+    from backend.service_layer.outside.ports import OutsideBills
 
 IDENTITY_PURPOSE = "payer-id"
 """The purpose of the keyed hash under which bills of one identity number are found."""
@@ -98,7 +98,6 @@ class Claims(Protocol):
         ...
 
 
-
 class Decisions(Protocol):
     def add_calculation(self, entry: Calculation) -> None: ...
     def latest_calculation(self, claim_id: str) -> Calculation | None: ...
@@ -125,6 +124,7 @@ class Payouts(Protocol):
 class People(Protocol):
     def get(self, person_id: str) -> Person: ...
     def lock(self, person_id: str) -> None: ...
+    def find_by_identity(self, identity_number: str) -> Person | None: ...
     def find_login(self, username: str) -> Login | None: ...
     def get_login(self, login_id: str) -> Login | None: ...
 

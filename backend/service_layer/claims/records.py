@@ -78,6 +78,8 @@ class StoredBill:
     uploaded_at: dt.datetime
     is_ruled_against: bool = False
     hospital_area: str = ""
+    is_outside: bool = False
+    """Not anchored by its hospital (未经医院上链): the agency anchored it after its review."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from backend.service_layer.claims.benefits import (
     snapshot_of,
     store_calculation,
 )
+from backend.service_layer.claims.outside_gate import OUTSIDE_REASON
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import (
     MISMATCH,
@@ -128,6 +129,8 @@ def run_checks(
         refuse_unlodged(deps, work, claim, compared)
         return False
     bill = work.claims.bill_of_version(claim.version_id)
+    if bill.is_outside:
+        raise_pends(deps, work, claim, (OUTSIDE_REASON,))
     for stage in (_match, _audit):
         began = deps.clock.now()
         result = stage(deps, work, claim, bill)

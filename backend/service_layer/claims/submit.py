@@ -19,7 +19,14 @@ from backend.service_layer.claims.claimable import (
     refused_for_good,
 )
 from backend.service_layer.claims.ports import BillHeldError, ClaimServices, ClaimWork
-from backend.service_layer.claims.records import Claim, Person, StoredBill, Submission
+from backend.service_layer.claims.records import (
+    FROM_LEDGER,
+    FROM_OUTSIDE,
+    Claim,
+    Person,
+    StoredBill,
+    Submission,
+)
 
 MAX_BILLS: Final = 50
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{20,64}")
@@ -49,11 +56,15 @@ def submit(
     form_token: str,
     *,
     has_consent: bool,
+    clock_from: dt.datetime | None = None,
 ) -> SubmitResult:
     """Accept a submission (受理): one database commit; the ledger is not asked.
 
-    Idempotent by ``form_token``. Raises :class:`BillHeldError` naming the earlier claims when
-    another submission holds a bill, :class:`SubmissionRefusedError` for a form that is not one.
+    Idempotent by ``form_token``. The promised days count from ``clock_from``, when what was handed
+    in had to be checked before it could be claimed; else from now.
+
+    Raises :class:`BillHeldError` naming the earlier claims when another submission holds a bill,
+    :class:`SubmissionRefusedError` for a form that is not one.
     """
     wanted = list(dict.fromkeys(invoice_ids))
     if not _TOKEN.fullmatch(form_token):
@@ -75,8 +86,9 @@ def submit(
                 )
             try:
                 result = _accept(
-                    deps, work, person_id, wanted, form_token=form_token, attempt=attempt
-                )
+                    deps, work, person_id, wanted,
+                    form_token=form_token, attempt=attempt, clock_from=clock_from,
+                )  # fmt: skip
             except BillHeldError as error:
                 # With holders: a committed earlier claim, said to the citizen. Without: another
                 # transaction won the same row; what it committed is read in the next round.
@@ -103,11 +115,14 @@ def _accept(
     *,
     form_token: str,
     attempt: int,
+    clock_from: dt.datetime | None,
 ) -> SubmitResult:
     person = work.people.get(person_id)
     bills = _chosen_bills(deps, work, person, wanted)
     now = deps.clock.now()
-    submission = _new_submission(deps, person_id, form_token, now, attempt)
+    submission = _new_submission(
+        deps, person_id, form_token, now, attempt=attempt, clock_from=clock_from or now
+    )
     ordered = sorted(bills, key=lambda bill: (bill.service_on, bill.invoice_key))
     claims = tuple(
         _new_claim(deps, submission, bill, index, now) for index, bill in enumerate(ordered, 1)
@@ -158,7 +173,13 @@ def working_days_after(deps: ClaimServices, at: dt.datetime, days: int) -> dt.da
 
 
 def _new_submission(
-    deps: ClaimServices, person_id: str, form_token: str, now: dt.datetime, attempt: int
+    deps: ClaimServices,
+    person_id: str,
+    form_token: str,
+    now: dt.datetime,
+    *,
+    attempt: int,
+    clock_from: dt.datetime,
 ) -> Submission:
     submission_id = deps.ids.new_id("sub")
     digest = hashlib.sha256(f"{submission_id}/{attempt}".encode()).digest()
@@ -169,8 +190,8 @@ def _new_submission(
         person_id=person_id,
         form_token=form_token,
         accepted_at=now,
-        promised_on=working_days_after(deps, now, deps.settings.promise_working_days),
-        legal_limit_on=working_days_after(deps, now, deps.settings.legal_working_days),
+        promised_on=working_days_after(deps, clock_from, deps.settings.promise_working_days),
+        legal_limit_on=working_days_after(deps, clock_from, deps.settings.legal_working_days),
         consent_at=now,
     )
 
@@ -195,4 +216,5 @@ def _new_claim(
         service_on=bill.service_on,
         created_at=now,
         updated_at=now,
+        origin=FROM_OUTSIDE if bill.is_outside else FROM_LEDGER,
     )

@@ -43,6 +43,7 @@ class Institution:
     ledger_number: int | None
     ledger_account: str | None
     created_at: dt.datetime
+    role: str = "hospital"  # or agency: the issuer of bills from outside
 
     @property
     def is_self_custody(self) -> bool:

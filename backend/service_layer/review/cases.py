@@ -144,6 +144,8 @@ def open_claim_case(deps: ReviewServices, work: ReviewWork, claim: Claim) -> Cas
             f"{claim.number} 没有待核对的事项",
             f"{claim.number} has nothing that waits for a person",
         )
+    from backend.service_layer.outside.hands import hands_of
+
     submission = work.claims.submission(claim.submission_id)
     assert submission is not None, "a claim belongs to a submission"
     calculation = work.decisions.latest_calculation(claim.id)
@@ -157,6 +159,7 @@ def open_claim_case(deps: ReviewServices, work: ReviewWork, claim: Claim) -> Cas
             priority=pends[0].priority,
             concerns=tuple(Concern(pend.priority, pend.severity) for pend in pends),
             amount_fen=0 if calculation is None else calculation.paid_fen,
+            raised_by=hands_of(work, claim),
             due_on=submission.promised_on,
             legal_limit_on=submission.legal_limit_on,
         ),
@@ -211,8 +214,12 @@ def _conclude_claim(
     deps: ReviewServices, work: ReviewWork, case: Case, conclusion: Conclusion
 ) -> None:
     """The reasons are resolved, the rulings are in force, and the claim goes on to be decided."""
+    from backend.service_layer.outside.confirm import sign_for_insured_place
+
     now = deps.clock.now()
     claim = work.claims.get(case.claim_id)
+    approves = conclusion.outcome is Outcome.APPROVE
+    sign_for_insured_place(deps, work, claim, conclusion.by, conclusion.reason, approves=approves)
     mark = REFUSED_MARK
     if conclusion.outcome is Outcome.APPROVE:
         mark = ""
