@@ -20,7 +20,9 @@ class AccessRule(StrEnum):
     PUBLIC = "public"  # anyone, no personal data
     HOSPITAL = "hospital"  # a live API key; sees its own institution only
     CITIZEN = "citizen"  # a logged-in citizen; sees own bills and claims only
-    REVIEWER = "reviewer"  # staff
+    STAFF = "staff"  # any signed-in member of staff
+    REVIEWER = "reviewer"  # staff who review, and their supervisors
+    SUPERVISOR = "supervisor"  # staff who see every case and draw
 
 
 def access(rule: AccessRule) -> Callable[[View], View]:

@@ -86,7 +86,11 @@ def problem_response(
 
 
 def wants_json() -> bool:
-    return request.path.startswith("/v1") or request.path in ("/readyz", "/healthz", "/metrics")
+    return request.path.startswith(("/v1", "/staff/v1")) or request.path in (
+        "/readyz",
+        "/healthz",
+        "/metrics",
+    )
 
 
 def answer(code: str, status: int, zh: str, en: str, errors: Any = None) -> Response:

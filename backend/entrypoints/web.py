@@ -76,16 +76,21 @@ def create_app(services: Services) -> Flask:
 
 
 def _register_blueprints(app: Flask) -> None:
-    from backend.entrypoints import api, mobile, public
+    from backend.entrypoints import api, mobile, public, staff
 
     csrf = CSRFProtect(app)
     app.register_blueprint(api.blueprint)
     csrf.exempt(api.blueprint)  # bearer keys, no cookie
+    app.register_blueprint(staff.blueprint)
+    csrf.exempt(staff.blueprint)  # bearer tokens, no cookie
     app.register_blueprint(mobile.blueprint)
     app.register_blueprint(public.blueprint)
     app.extensions["yichu-authenticators"] = {
         AccessRule.HOSPITAL: api.authenticate,
         AccessRule.CITIZEN: mobile.authenticate,
+        AccessRule.STAFF: staff.authenticate,
+        AccessRule.REVIEWER: lambda: staff.authenticate("reviewer"),
+        AccessRule.SUPERVISOR: lambda: staff.authenticate("supervisor"),
     }
 
 

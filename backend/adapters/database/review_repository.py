@@ -266,8 +266,9 @@ class ReviewRepository:
         self, *, holder_id: str | None = None, unheld: bool = False, limit: int = 500
     ) -> list[OpenStep]:
         """Steps that are not finished, the most urgent first: by day due, then priority."""
+        of_case = [column.label(f"of_case_{column.name}") for column in review_case.c]
         query = (
-            sa.select(review_step, claim.c.number.label("claim_number"))
+            sa.select(review_step, claim.c.number.label("claim_number"), *of_case)
             .join(review_case, review_case.c.id == review_step.c.case_id)
             .join(claim, claim.c.id == review_case.c.claim_id)
             .where(
@@ -285,8 +286,7 @@ class ReviewRepository:
                 review_step.c.holder_id.is_(None), review_case.c.state == str(CaseState.OPEN)
             )
         rows = self._connection.execute(query).all()
-        cases = {row.case_id: self.get_case(row.case_id) for row in rows}
-        return [OpenStep(cases[row.case_id], _step(row), row.claim_number) for row in rows]
+        return [OpenStep(_case(row, "of_case_"), _step(row), row.claim_number) for row in rows]
 
     def loads(self) -> Mapping[str, int]:
         """How many unfinished steps each person holds."""
@@ -371,13 +371,14 @@ def _rulings_text(rulings: Sequence[LineRuling]) -> str:
     return json.dumps([ruling.to_record() for ruling in rulings], ensure_ascii=False)
 
 
-def _case(row: Any) -> Case:
+def _case(row: Any, prefix: str = "") -> Case:
+    values = {name: getattr(row, prefix + name) for name in Case.__dataclass_fields__}
     return Case(
         **{
-            **row._mapping,
-            "kind": CaseKind(row.kind),
-            "risk": Risk(row.risk),
-            "state": CaseState(row.state),
+            **values,
+            "kind": CaseKind(values["kind"]),
+            "risk": Risk(values["risk"]),
+            "state": CaseState(values["state"]),
         }
     )
 

@@ -14,9 +14,11 @@ from typing import Any, Final
 from backend.domain.errors import ConflictError, DomainError, ForbiddenError
 from backend.domain.explanation import ExplanationOfBenefits
 from backend.domain.pend_reasons import REVIEWER, SUPERVISOR
+from backend.domain.policy import PolicyError
 from backend.domain.review import CaseState, Outcome, covers, next_step
 from backend.domain.ruling import LineRuling, RulingKind, in_order
 from backend.service_layer.claims.benefits import adjudicate_claim
+from backend.service_layer.claims.no_rule import adjudicated_without_rules
 from backend.service_layer.claims.records import Claim, PendReason
 from backend.service_layer.review.assignment import require_holder, take_named
 from backend.service_layer.review.cases import (
@@ -110,7 +112,10 @@ def adjudicate_under(
     ruled = {ruling.line_index for ruling in rulings}
     kept = [one for one in work.claims.rulings_of(claim.id) if one.line_index not in ruled]
     in_order([*kept, *rulings], bill.line_count)
-    return adjudicate_claim(deps, work, claim, bill, rulings=(*kept, *rulings))[0]
+    try:
+        return adjudicate_claim(deps, work, claim, bill, rulings=(*kept, *rulings))[0]
+    except PolicyError:  # an approval waits for a rule; a refusal is written on the bill as it is
+        return adjudicated_without_rules(deps, work, claim, bill)[0]
 
 
 def preview(

@@ -1,0 +1,34 @@
+"""The problem codes of the staff API, each with its status and meaning (``/problems/<code>``)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from backend.entrypoints import problems
+
+PROBLEMS: Final = {
+    "staff-login-refused": (401, "工作人员登录没有成功", "The staff sign-in did not succeed"),
+    "staff-unauthorized": (401, "需要工作人员登录", "A staff sign-in is needed"),
+    "too-many-requests": (429, "请求太频繁", "Too many requests"),
+    "malformed-staff-request": (400, "请求内容看不懂", "The request cannot be read"),
+    "review-refused": (422, "审核内容不能接受", "The review cannot be accepted"),
+    "review-right-missing": (
+        403,
+        "缺少权限，什么都没有改动",
+        "A right is missing; nothing changed",
+    ),
+    "second-step-refused": (403, "同一人不能办两个环节", "Nobody holds two steps of a case"),
+    "not-your-step": (403, "环节不在您手上", "You do not hold this step"),
+    "not-your-case": (403, "案件没有分派给您", "The case was not given to you"),
+    "not-eligible": (403, "不符合分派条件", "Not fit for this step"),
+    "case-changed": (409, "案件刚被别人办理", "Somebody else moved the case"),
+    "third-request-refused": (409, "补充材料最多要求两次", "At most two requests for material"),
+    "material-refused": (422, "补充材料不能接受", "The material cannot be accepted"),
+    "bad-ruling": (422, "逐行裁定有矛盾", "The rulings contradict each other"),
+}
+
+
+def declare() -> None:
+    """Register the codes (again with the same meaning is harmless)."""
+    for code, (status, zh, en) in PROBLEMS.items():
+        problems.register(code, status, zh, en)
