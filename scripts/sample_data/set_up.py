@@ -13,12 +13,12 @@ from typing import Final
 
 from eth_account import Account
 
-from backend.adapters.catalogue import POLICY_DIRECTORY
 from backend.adapters.database.payer_repository import Payer
 from backend.adapters.ledger.network import Network
-from backend.adapters.policy_packs import load_pack, pack_document
+from backend.adapters.policy_packs import read_documents
 from backend.bootstrap import Services
 from backend.service_layer.intake.records import Institution
+from backend.service_layer.policies.publish import publish_packs
 from scripts.sample_data.hospital_keys import (
     HospitalKeys,
     hospital_folder,
@@ -80,20 +80,7 @@ def _payers(services: Services, network: Network) -> None:
 
 
 def _policies(services: Services, network: Network) -> None:
-    for path in sorted(POLICY_DIRECTORY.glob("*.json")):
-        if path.name.startswith("catalogue-"):
-            continue
-        pack = load_pack(path)
-        network.publish_policy(pack.policy_hash, pack.effective_from)
-        with services.work() as work:
-            work.decisions.add_policy(
-                pack.policy_hash,
-                pack.pack_id,
-                pack.effective_from,
-                pack_document(path).decode(),
-                services.clock.now(),
-            )
-            work.commit()
+    publish_packs(services, network, read_documents(None, services.settings.region))
 
 
 def _institution(services: Services, network: Network, hospital: Hospital) -> HospitalKeys:

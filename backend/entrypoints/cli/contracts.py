@@ -152,15 +152,10 @@ def add_payer_account(number: int) -> None:
 
 @command.command("publish-policy")
 def publish_policy() -> None:
-    """Publish every installed policy pack that is not on the ledger yet."""
-    from backend.adapters.ledger.network import Network
+    """Publish every installed policy pack of the region, as ``yichu policy publish`` does."""
+    from backend.entrypoints.cli.policy import publish_paths
 
-    services = build_services()
-    network = Network(services)
-    for pack in services.packs:
-        fresh = network.publish_policy(pack.policy_hash, pack.effective_from)
-        word = "published" if fresh else "was published before"
-        click.echo(f"{pack.pack_id} {pack.policy_hash.hex()}: {word}")
+    publish_paths(build_services())
 
 
 @command.command()

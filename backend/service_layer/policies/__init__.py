@@ -1,0 +1,1 @@
+"""Policy packs as a service: publishing them, and trying a new one over past claims."""
