@@ -45,8 +45,8 @@ def past_limit(pack: PolicyPack, service_on: dt.date, submitted_on: dt.date) -> 
         "past-limit",
         deadline.rule_id,
         f"已过报销期限：{service_on.isoformat()} 的费用最晚 {until.isoformat()} 申请。"
-        "有正当理由（如住院、在国外）的，可以在这笔申请的页面申诉，并附上证明",
+        "有正当理由（如住院、在国外）的，可以在这笔申请的页面申请复核，写明理由",
         f"Past the limit: costs of {service_on.isoformat()} had to be claimed by "
         f"{until.isoformat()}. With a good reason, such as a stay in hospital or abroad, appeal on "
-        "the page of this claim and attach the proof",
+        "the page of this claim and say it",
     )

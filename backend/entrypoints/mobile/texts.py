@@ -130,6 +130,7 @@ _NEXT = {
     "ruled-against": _CALL,
     "bound-elsewhere": _CALL,
     "fingerprint-mismatch": "工作人员已收到报警，您不用再交材料。想问进展，请打电话 {phone}。",
+    "past-limit": "有正当理由的，可以在这一页申请复核，写明为什么晚了。" + _CALL,
     "not-covered": "参保信息更正以后，" + _AGAIN + _CALL,
 }
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.domain.claim import ClaimState, Stage, StageOutcome
+from backend.domain.claim_deadline import past_limit
 from backend.domain.errors import DomainError
 from backend.domain.ledger import IntentKind
-from backend.domain.policy import PolicyError
+from backend.domain.policy import PolicyError, PolicyPack
 from backend.service_layer.claims import screening
 from backend.service_layer.claims.benefits import (
     StoredBillUnreadableError,
@@ -32,6 +33,7 @@ from backend.service_layer.claims.records import (
     StoredBill,
     StoredLeaf,
 )
+from backend.service_layer.claims.submit import SHANGHAI
 from backend.service_layer.failpoints import reach
 from backend.service_layer.ports import LedgerUnavailableError
 from verifier.errors import VerificationError
@@ -221,7 +223,18 @@ def _match(deps: ClaimServices, work: ClaimWork, claim: Claim, bill: StoredBill)
         cover=screening.cover_of_care(snapshot, invoice),
         policy_id="" if pack is None else pack.pack_id,
         unknown_lines=unknown,
+        too_late=None if pack is None else _too_late(pack, claim),
     )
+
+
+def _too_late(pack: PolicyPack, claim: Claim) -> Reason | None:
+    """Why the claim came too late, or None; people who sent a refused claim back have accepted
+    that it did."""
+    if claim.counted_from is not None:
+        return None
+    submitted_on = claim.created_at.astimezone(SHANGHAI).date()
+    reason = past_limit(pack, claim.service_on, submitted_on)
+    return None if reason is None else Reason(reason.code, reason.zh, reason.en)
 
 
 def _audit(deps: ClaimServices, work: ClaimWork, claim: Claim, bill: StoredBill) -> StageResult:

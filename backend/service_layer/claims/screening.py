@@ -291,9 +291,11 @@ def matching(
     cover: CoverOfCare,
     policy_id: str,
     unknown_lines: list[tuple[int, str, str]],
+    too_late: Reason | None = None,
 ) -> StageResult:
     """自动匹配: person, cover, policy, catalogue codes. Doubts go to a person; only missing
-    cover refuses. ``unknown_lines`` are (index, code, name)."""
+    cover and a claim past its limit (``too_late``) refuse. ``unknown_lines`` are (index, code,
+    name)."""
     inputs: dict[str, Any] = {
         "service_on": service_on.isoformat(),
         "policy": policy_id,
@@ -303,6 +305,8 @@ def matching(
     if cover is CoverOfCare.NONE:
         reason = _not_covered(service_on)
         return StageResult(Stage.MATCHING, StageOutcome.REFUSED, inputs, (reason,))
+    if too_late is not None:
+        return StageResult(Stage.MATCHING, StageOutcome.REFUSED, inputs, (too_late,))
     reasons = []
     if cover is CoverOfCare.UNCLEAR:
         reasons.append(

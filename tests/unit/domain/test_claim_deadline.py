@@ -49,7 +49,7 @@ def test_reason_names_both_days_and_the_way_to_appeal() -> None:
     assert reason is not None
     assert (reason.code, reason.rule_id) == ("past-limit", "dl")
     assert "2026-03-02 的费用最晚 2027-03-02 申请" in reason.zh
-    assert "申诉" in reason.zh
+    assert "申请复核" in reason.zh
     assert "appeal" in reason.en
 
 
