@@ -218,16 +218,15 @@ def _create_comparison_tables() -> None:
     )
     op.create_table(
         "group_figure",
-        sa.Column("counted_on", sa.Date, nullable=False),
+        _at("counted_at"),
         *_whole("hospital_level"),
         _text("visit_kind", 20),
         _text("diagnosis", 10),
         *_whole("size"),
         sa.Column("median_fen", sa.BigInteger, nullable=False),
         _long("examples"),
-        _at("counted_at"),
         sa.PrimaryKeyConstraint(
-            "counted_on", "hospital_level", "visit_kind", "diagnosis", name="pk_group_figure"
+            "counted_at", "hospital_level", "visit_kind", "diagnosis", name="pk_group_figure"
         ),
     )
 

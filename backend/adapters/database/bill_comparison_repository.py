@@ -162,7 +162,7 @@ class BillComparisonRepository:
 
     # --- groups ---------------------------------------------------------------------------
 
-    def add_figures(self, day: dt.date, since: dt.date, at: dt.datetime) -> int:
+    def add_figures(self, since: dt.date, at: dt.datetime) -> int:
         groups: dict[tuple[int, str, str], list[tuple[int, str]]] = {}
         rows = self._connection.execute(
             sa.select(
@@ -178,7 +178,7 @@ class BillComparisonRepository:
             .join(institution, institution.c.code == invoice.c.institution_code)
             .where(
                 bill_trait.c.diagnosis != "",
-                bill_trait.c.service_on.between(since, day),
+                bill_trait.c.service_on >= since,
                 invoice_version.c.total_fen > 0,
                 _COUNTS,
             )
@@ -189,29 +189,44 @@ class BillComparisonRepository:
         for (level, kind, diagnosis), members in groups.items():
             self._connection.execute(
                 sa.insert(group_figure).values(
-                    counted_on=day,
+                    counted_at=at,
                     hospital_level=level,
                     visit_kind=kind,
                     diagnosis=diagnosis,
                     size=len(members),
-                    counted_at=at,
                     **_summary(members),
                 )
             )
         return len(groups)
 
-    def latest_figures_on(self) -> dt.date | None:
-        found: dt.date | None = self._connection.execute(
-            sa.select(sa.func.max(group_figure.c.counted_on))
+    def figures_counted_at(self) -> dt.datetime | None:
+        found: dt.datetime | None = self._connection.execute(
+            sa.select(group_figure.c.counted_at).order_by(group_figure.c.counted_at.desc()).limit(1)
         ).scalar()
         return found
 
+    def grouped_bills(self, counted_at: dt.datetime) -> int:
+        found = self._connection.execute(
+            sa.select(sa.func.sum(group_figure.c.size)).where(
+                group_figure.c.counted_at == counted_at
+            )
+        ).scalar()
+        return int(found or 0)
+
+    def bills_to_group(self, since: dt.date) -> int:
+        found = self._connection.execute(
+            sa.select(sa.func.count()).where(
+                bill_trait.c.diagnosis != "", bill_trait.c.service_on >= since
+            )
+        ).scalar()
+        return int(found or 0)
+
     def figure(
-        self, counted_on: dt.date, hospital_level: int, visit_kind: str, diagnosis: str
+        self, counted_at: dt.datetime, hospital_level: int, visit_kind: str, diagnosis: str
     ) -> GroupFigure | None:
         row = self._connection.execute(
             sa.select(group_figure).where(
-                group_figure.c.counted_on == counted_on,
+                group_figure.c.counted_at == counted_at,
                 group_figure.c.hospital_level == hospital_level,
                 group_figure.c.visit_kind == visit_kind,
                 group_figure.c.diagnosis == diagnosis,

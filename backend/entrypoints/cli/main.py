@@ -25,6 +25,7 @@ _COMMANDS = {
     "reconcile": "Adopt what the chain knows into a database restored from a backup.",
     "register": "Show and record what the simulated insurance register knows of a person.",
     "review": "List pended claims; approve or refuse one.",
+    "rules": "Audit rules: list, try over history, switch by two people.",
     "serve": "Run the web processes (gunicorn).",
     "up": "Start the embedded system: ledger, database, worker, web.",
     "worker": "Run the anchoring and claims worker.",

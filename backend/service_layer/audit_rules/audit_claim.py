@@ -124,11 +124,11 @@ def effect_of(rule: Rule) -> str:
 
 
 def evidence_of(rule: Rule, hit: Hit, gathered: GatheredFacts) -> str:
-    """The figures behind a hit as canonical JSON; an outlier names the day of the figures that
-    it was compared with, so that they can be looked up."""
+    """The figures behind a hit as canonical JSON; an outlier names when the figures were counted
+    that it was compared with, so that they can be looked up."""
     evidence = dict(hit.evidence)
-    if rule.rule_class is RuleClass.OUTLIER and gathered.figures_on is not None:
-        evidence["figures_on"] = gathered.figures_on.isoformat()
+    if rule.rule_class is RuleClass.OUTLIER and gathered.figures_at is not None:
+        evidence["figures_at"] = gathered.figures_at.isoformat()
     return canonical_bytes(evidence).decode()
 
 
@@ -179,6 +179,6 @@ def _inputs(in_force: RulesInForce, result: AuditResult, gathered: GatheredFacts
     }
     if result.omitted:
         inputs["omitted_hits"] = dict(result.omitted)
-    if gathered.figures_on is not None:
-        inputs["figures_on"] = gathered.figures_on.isoformat()
+    if gathered.figures_at is not None:
+        inputs["figures_at"] = gathered.figures_at.isoformat()
     return inputs

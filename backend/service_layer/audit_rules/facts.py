@@ -55,17 +55,17 @@ class BillInQuestion:
 
 @dataclass(frozen=True, slots=True)
 class GatheredFacts:
-    """``figures_on`` is the day whose group figures were used, None where there are none."""
+    """``figures_at`` is when the group figures that were used were counted, None without any."""
 
     facts: AuditFacts
-    figures_on: dt.date | None
+    figures_at: dt.datetime | None
 
 
 def gather_facts(deps: ClaimServices, work: ClaimWork, asked: BillInQuestion) -> GatheredFacts:
     """Everything that is stored and that a rule may want to know of the bill."""
     bill, invoice = asked.bill, asked.invoice
     institution, area = work.bill_comparison.institution_facts(bill.institution_code)
-    group, figures_on = _group(work, bill, invoice)
+    group, figures_at = _group(work, bill, invoice)
     digest = lines_digest(invoice.lines)
     facts = AuditFacts(
         invoice=invoice,
@@ -83,7 +83,7 @@ def gather_facts(deps: ClaimServices, work: ClaimWork, asked: BillInQuestion) ->
         group=group,
         is_rest_day=not deps.calendar.is_working_day(bill.service_on),
     )
-    return GatheredFacts(facts, figures_on)
+    return GatheredFacts(facts, figures_at)
 
 
 def _person(asked: BillInQuestion, hospital_area: str) -> AuditPerson:
@@ -185,24 +185,24 @@ def _purchases(lines: Sequence[str]) -> tuple[Purchase, ...]:
 
 def _group(
     work: ClaimWork, bill: StoredBill, invoice: Invoice
-) -> tuple[GroupStatistics | None, dt.date | None]:
+) -> tuple[GroupStatistics | None, dt.datetime | None]:
     """The figures of the bill's group as last counted; None where the bill is in no group.
 
     The bill itself is among those counted: one fewer is said, which only makes a group that is
     too small count as such.
     """
     diagnosis = diagnosis_category(invoice.diagnosis_code)
-    counted_on = work.bill_comparison.latest_figures_on()
-    if not diagnosis or counted_on is None:
-        return None, counted_on
+    counted_at = work.bill_comparison.figures_counted_at()
+    if not diagnosis or counted_at is None:
+        return None, counted_at
     kind = invoice.visit_kind
-    figure = work.bill_comparison.figure(counted_on, bill.hospital_level, str(kind), diagnosis)
+    figure = work.bill_comparison.figure(counted_at, bill.hospital_level, str(kind), diagnosis)
     if figure is None:
-        return None, counted_on
+        return None, counted_at
     examples = tuple(
         GroupExample(str(place), dt.date.fromisoformat(one["service_on"]), one["total_fen"])
         for place, one in enumerate(json.loads(figure.examples), 1)
     )
     size = max(0, figure.size - 1)
     group = GroupStatistics(bill.hospital_level, kind, diagnosis, size, figure.median_fen, examples)
-    return group, counted_on
+    return group, counted_at

@@ -105,15 +105,25 @@ class BillComparison(Protocol):
         """Work out the traits of bills that have none; returns how many were added."""
         ...
 
-    def add_figures(self, day: dt.date, since: dt.date, at: dt.datetime) -> int:
-        """Count the groups of bills served from ``since`` to ``day`` and keep them under
-        ``day``; returns how many groups there are."""
+    def add_figures(self, since: dt.date, at: dt.datetime) -> int:
+        """Count the groups of bills served from ``since`` on and keep them under ``at``; returns
+        how many groups there are."""
         ...
 
-    def latest_figures_on(self) -> dt.date | None: ...
+    def figures_counted_at(self) -> dt.datetime | None:
+        """When groups were last counted."""
+        ...
+
+    def grouped_bills(self, counted_at: dt.datetime) -> int:
+        """Bills in the groups of that count."""
+        ...
+
+    def bills_to_group(self, since: dt.date) -> int:
+        """About how many bills served from ``since`` on could be in a group now."""
+        ...
 
     def figure(
-        self, counted_on: dt.date, hospital_level: int, visit_kind: str, diagnosis: str
+        self, counted_at: dt.datetime, hospital_level: int, visit_kind: str, diagnosis: str
     ) -> GroupFigure | None: ...
 
     def versions_between(

@@ -132,13 +132,13 @@ class RuleCount:
 
 @dataclass(frozen=True, slots=True)
 class GroupFigure:
-    """The median total of bills alike, as counted on a day; ``examples`` is JSON, no names."""
+    """The median total of bills alike, as counted at an instant; ``examples`` is JSON, no
+    names."""
 
-    counted_on: dt.date
+    counted_at: dt.datetime
     hospital_level: int
     visit_kind: str
     diagnosis: str
     size: int
     median_fen: int
     examples: str
-    counted_at: dt.datetime

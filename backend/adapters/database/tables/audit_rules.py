@@ -163,16 +163,15 @@ bill_trait = sa.Table(
     sa.Index("ix_bill_trait_lines_digest_service_on", "lines_digest", "service_on"),
 )
 
-# Medians of bills alike, as they were on a day: a decision names the day and so the figures.
+# Medians of bills alike, as they were counted: a decision names the instant and so the figures.
 group_figure = sa.Table(
     "group_figure",
     metadata,
-    column("counted_on", sa.Date, INTERNAL, primary_key=True),
+    column("counted_at", AT, INTERNAL, primary_key=True),
     column("hospital_level", sa.Integer, INTERNAL, primary_key=True, autoincrement=False),
     column("visit_kind", sa.String(20), INTERNAL, primary_key=True),
     column("diagnosis", sa.String(10), INTERNAL, primary_key=True),
     column("size", sa.Integer, INTERNAL),
     column("median_fen", FEN, INTERNAL),
     column("examples", sa.Text, SENSITIVE),  # JSON, no names
-    column("counted_at", AT, INTERNAL),
 )
