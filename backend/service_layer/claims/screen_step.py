@@ -11,11 +11,19 @@ from backend.domain.claim_deadline import past_limit
 from backend.domain.errors import DomainError
 from backend.domain.ledger import IntentKind
 from backend.domain.policy import PolicyError, PolicyPack
+from backend.service_layer.audit_rules.audit_claim import (
+    audit_claim,
+    claim_facts,
+    filed_on,
+    joined,
+)
+from backend.service_layer.audit_rules.facts import BillInQuestion
 from backend.service_layer.claims import screening
 from backend.service_layer.claims.benefits import (
     StoredBillUnreadableError,
     adjudicate_claim,
     pick_pack,
+    read_invoice,
     read_record,
     recalculate_year,
     snapshot_of,
@@ -238,12 +246,26 @@ def _too_late(pack: PolicyPack, claim: Claim) -> Reason | None:
 
 
 def _audit(deps: ClaimServices, work: ClaimWork, claim: Claim, bill: StoredBill) -> StageResult:
+    """What adjudication cannot settle by itself, and what the audit rules find."""
+    eob = pack = None
     try:
-        eob, _, _, _ = adjudicate_claim(deps, work, claim, bill)
+        eob, snapshot, _, pack = adjudicate_claim(deps, work, claim, bill)
+        raised = {(pend.code, pend.line_index) for pend in work.claims.pends_of(claim.id)}
+        result = screening.audit(eob, raised)
     except PolicyError as error:
-        return StageResult(Stage.AUDIT, StageOutcome.PENDED, {}, (no_rule_reason(error),))
-    raised = {(pend.code, pend.line_index) for pend in work.claims.pends_of(claim.id)}
-    return screening.audit(eob, raised)
+        snapshot = snapshot_of(deps, work, claim.person_id, claim.service_on)
+        result = StageResult(Stage.AUDIT, StageOutcome.PENDED, {}, (no_rule_reason(error),))
+    asked = BillInQuestion(
+        bill=bill,
+        invoice=read_invoice(work, bill),
+        person=work.people.get(claim.person_id),
+        snapshot=snapshot,
+        pack=pack,
+        eob=eob,
+        submitted_on=filed_on(claim.created_at),
+        claim=claim_facts(claim),
+    )
+    return joined(result, audit_claim(deps, work, claim, asked))
 
 
 def no_rule_reason(error: PolicyError) -> Reason:
