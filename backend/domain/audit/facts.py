@@ -103,6 +103,7 @@ class Purchase:
     code: str
     name: str
     quantity_e4: int
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)

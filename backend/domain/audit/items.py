@@ -42,12 +42,13 @@ class ItemSelector:
 @dataclass(frozen=True, slots=True)
 class ItemLimit:
     """At most ``maximum`` units; ``days`` is the window or the days that a unit lasts, as the
-    check says."""
+    check says. With ``unit`` only lines charged by that unit count: tablets are no boxes."""
 
     label: Text
     items: ItemSelector
     maximum: int
     days: int = 0
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)

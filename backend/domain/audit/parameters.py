@@ -83,6 +83,7 @@ def _item_limit(reader: Reader) -> ItemLimit:
         items=_selector(reader.child("items")),
         maximum=reader.integer("maximum", low=1, high=_QUANTITY_MAX),
         days=reader.integer("days", 0, high=_DAYS_MAX),
+        unit=reader.text("unit", "", length_max=20),
     )
     reader.finish()
     return limit

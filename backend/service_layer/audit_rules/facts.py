@@ -175,12 +175,15 @@ def _day(header: dict[str, Any], name: str) -> dt.date | None:
 
 
 def _purchases(lines: Sequence[str]) -> tuple[Purchase, ...]:
-    totals: dict[tuple[str, str], int] = defaultdict(int)
+    totals: dict[tuple[str, str, str], int] = defaultdict(int)
     for text in lines:
         line = json.loads(text)
         quantity_e4 = int(line.get("quantity", "0").replace(".", ""))
-        totals[line.get("catalogue_code", ""), line.get("name", "")] += quantity_e4
-    return tuple(Purchase(code, name, total) for (code, name), total in sorted(totals.items()))
+        what = (line.get("catalogue_code", ""), line.get("name", ""), line.get("unit", ""))
+        totals[what] += quantity_e4
+    return tuple(
+        Purchase(code, name, total, unit) for (code, name, unit), total in sorted(totals.items())
+    )
 
 
 def _group(

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from backend.domain.audit.bill_index import BillIndex
 from backend.domain.audit.check import (
+    ITEMS,
     NO_DIAGNOSIS,
     NO_LINE_DAYS,
     Answer,
@@ -32,7 +33,6 @@ _VAT_CODE: Final = re.compile(r"[0-9]{12}", re.ASCII)
 _VAT_NUMBER: Final = re.compile(r"[0-9]{8}", re.ASCII)
 _CHECK_CODE: Final = re.compile(r"[0-9A-Za-z]{6}", re.ASCII)
 _DIAGNOSIS: Final = re.compile(r"[A-Z][0-9]{2}(\.[0-9A-Za-z]{1,8})?[+*]?", re.ASCII)
-_UNREADABLE: Final = ("?", "？", "�")
 _ELEMENTS: Final = {
     "code": Text("票据代码", "the bill's code"),
     "number": Text("票据号码", "the bill's number"),
@@ -86,12 +86,11 @@ def _missing_elements(facts: AuditFacts, bill: BillIndex, params: Mapping[str, A
 
 
 def _unreadable_line(facts: AuditFacts, bill: BillIndex, params: Mapping[str, Any]) -> Answer:
-    found: list[Finding] = []
-    for index, line in enumerate(bill.lines):
-        text = line.name + line.spec + line.unit
-        if any(mark in text for mark in _UNREADABLE):
-            found.append(Finding({"item": line.name}, index, {"name": line.name}))
-    return found
+    """``items`` means the marks that are left where a character was lost."""
+    return [
+        Finding({}, index, {"name": bill.lines[index].name})
+        for index in bill.meant(params["items"])
+    ]
 
 
 def _incomplete_line(facts: AuditFacts, bill: BillIndex, params: Mapping[str, Any]) -> Answer:
@@ -192,7 +191,7 @@ CHECKS: Final[tuple[CheckSpec, ...]] = (
         (texts("elements", *_ELEMENTS),),
         ("missing",),
     ),
-    line_check("unreadable-line", _unreadable_line),
+    line_check("unreadable-line", _unreadable_line, (ITEMS,)),
     line_check("incomplete-line", _incomplete_line, values=("missing",)),
     line_check("negative-line", _negative_line),
     claim_check("no-diagnosis", _no_diagnosis),

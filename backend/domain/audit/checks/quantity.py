@@ -6,7 +6,8 @@ The limits are data of each rule: which items, how many units, and over how many
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from backend.domain.audit.bill_index import BillIndex
@@ -24,8 +25,9 @@ from backend.domain.audit.check import (
     whole,
 )
 from backend.domain.audit.checks.duplicates import references
-from backend.domain.audit.facts import AuditFacts
+from backend.domain.audit.facts import AuditFacts, OtherBill
 from backend.domain.audit.items import ItemLimit
+from backend.domain.invoice import VisitKind
 
 _E4: Final = 10_000
 _LIMITS: Final = Param("limits", Kind.ITEM_LIMITS)
@@ -74,66 +76,87 @@ def _units(units_e4: int) -> str:
     return f"{whole_units}.{part:04d}".rstrip("0").rstrip(".") if part else str(whole_units)
 
 
+def _by_item(bill: BillIndex, limit: ItemLimit) -> dict[str, list[int]]:
+    """The lines that the limit counts, by code (or name), in order."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for index in bill.meant(limit.items):
+        line = bill.lines[index]
+        if not limit.unit or line.unit == limit.unit:
+            found[line.catalogue_code or line.name].append(index)
+    return found
+
+
 def _days_of_supply(facts: AuditFacts, bill: BillIndex, params: Mapping[str, Any]) -> Answer:
     """Outpatient drugs for more days than one prescription may cover; ``days`` of a limit is how
-    long one unit lasts at the usual dose, ``maximum`` the days allowed."""
+    long one unit lasts at the usual dose, ``maximum`` the days allowed. Each drug by itself."""
     limits: tuple[ItemLimit, ...] = params["limits"]
     if bill.is_inpatient:
         return ()
     found: list[Finding] = []
     for limit in limits:
-        places = bill.meant(limit.items)
-        supply_e4 = bill.quantity_e4(places) * limit.days if places else 0
-        if supply_e4 > limit.maximum * _E4:
-            values: Values = {
-                "label": limit.label,
-                "days": supply_e4 // _E4,
-                "allowed": limit.maximum,
-            }
-            evidence = {"days_e4": supply_e4, "allowed": limit.maximum, "limit": limit.label.en}
-            found.append(Finding(values, places[-1], evidence))
+        for places in _by_item(bill, limit).values():
+            days_e4 = bill.quantity_e4(places) * limit.days
+            if days_e4 > limit.maximum * _E4:
+                values: Values = {
+                    "label": limit.label,
+                    "days": days_e4 // _E4,
+                    "allowed": limit.maximum,
+                }
+                evidence = {"days_e4": days_e4, "allowed": limit.maximum, "limit": limit.label.en}
+                found.append(Finding(values, places[-1], evidence))
     return found
 
 
 def _over_hospitals(facts: AuditFacts, bill: BillIndex, params: Mapping[str, Any]) -> Answer:
-    """Units of this bill and of the person's bills of the last ``days``, at all hospitals."""
+    """Units of one item on this outpatient bill and on the person's outpatient bills of the last
+    ``days``, at all hospitals. What was used up during a stay was not bought."""
     limits: tuple[ItemLimit, ...] = params["limits"]
+    if bill.is_inpatient:
+        return ()
     if facts.others is None:
         return NO_OTHERS
     found: list[Finding] = []
     for limit in limits:
-        places = bill.meant(limit.items)
-        if not places:
-            continue
-        since = facts.service_on - dt.timedelta(days=limit.days - 1)
-        earlier_e4, bills = 0, []
-        for other in facts.others:
-            if not since <= other.service_on <= facts.service_on:
-                continue
-            bought = sum(
-                one.quantity_e4
-                for one in other.purchases
-                if limit.items.matches(one.code, one.name, "")
-            )
-            if bought:
-                earlier_e4 += bought
-                bills.append(other)
-        units_e4 = bill.quantity_e4(places) + earlier_e4
-        if earlier_e4 and units_e4 > limit.maximum * _E4:
-            values: Values = {
-                "label": limit.label,
-                "units": _units(units_e4),
-                "days": limit.days,
-                "allowed": limit.maximum,
-            }
-            evidence = {
-                "units_e4": units_e4,
-                "earlier_e4": earlier_e4,
-                "bills": references(bills),
-                "limit": limit.label.en,
-            }
-            found.append(Finding(values, places[-1], evidence))
+        for code, places in _by_item(bill, limit).items():
+            earlier, bills = _bought(facts, facts.others, limit, code)
+            units_e4 = bill.quantity_e4(places) + earlier
+            if earlier and units_e4 > limit.maximum * _E4:
+                values: Values = {
+                    "label": limit.label,
+                    "units": _units(units_e4),
+                    "days": limit.days,
+                    "allowed": limit.maximum,
+                }
+                evidence = {
+                    "units_e4": units_e4,
+                    "earlier_e4": earlier,
+                    "bills": references(bills),
+                    "limit": limit.label.en,
+                }
+                found.append(Finding(values, places[-1], evidence))
     return found
+
+
+def _bought(
+    facts: AuditFacts, others: Sequence[OtherBill], limit: ItemLimit, code: str
+) -> tuple[int, list[OtherBill]]:
+    """How much of the item the other bills charge within the window, and which of them."""
+    since = facts.service_on - dt.timedelta(days=limit.days - 1)
+    total, bills = 0, []
+    for other in others:
+        if other.visit_kind is VisitKind.INPATIENT or not since <= other.service_on:
+            continue
+        if other.service_on > facts.service_on:
+            continue
+        bought = sum(
+            one.quantity_e4
+            for one in other.purchases
+            if (one.code or one.name) == code and (not limit.unit or one.unit == limit.unit)
+        )
+        if bought:
+            total += bought
+            bills.append(other)
+    return total, bills
 
 
 def _many_drugs(facts: AuditFacts, bill: BillIndex, params: Mapping[str, Any]) -> Answer:
