@@ -21,6 +21,7 @@ _COMMANDS = {
     "dispute": "List and rule invoice-number disputes.",
     "export": "Export the evidence bundle of a claim.",
     "hospital": "Register institutions and issue API keys.",
+    "outside": "Bills from outside: take in, type, check, confirm.",
     "policy": "Check policy packs and run an adjudication offline.",
     "reconcile": "Adopt what the chain knows into a database restored from a backup.",
     "register": "Show and record what the simulated insurance register knows of a person.",
