@@ -63,6 +63,15 @@ class DecisionRepository:
         )
         return [(row.number, row.version) for row in rows]
 
+    def all_of(self, claim_id: str) -> list[Decision]:
+        """Every decision version of a claim, the first one first."""
+        rows = self._connection.execute(
+            sa.select(decision)
+            .where(decision.c.claim_id == claim_id)
+            .order_by(decision.c.version)
+        )
+        return [Decision(**row._mapping) for row in rows]
+
     def add_policy(
         self, policy_hash: bytes, name: str, effective_from: dt.date, document: str, at: dt.datetime
     ) -> bool:

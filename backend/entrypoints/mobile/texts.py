@@ -78,6 +78,11 @@ _WAITING = {
         "系统正在与账本核对，核对完自动打款，您不用做什么。不会重复付款。",
         "wait",
     ),
+    "bill-locked": Status(
+        "复核后改定，等另一方办完",
+        "另一家保险正在办理这张票据，办完后自动补付差额，您不用做什么。",
+        "wait",
+    ),
     "payee": Status("银行退回了打款", "请拨打 12393 核对收款账户。", "wait"),
 }
 
@@ -100,6 +105,13 @@ _STATES = {
     ClaimState.PAID: Status("已打款", "银行已回执。", "good", "核定盖戳"),
     ClaimState.RELEASING: Status("不予报销，正在登记", "结果正在写入账本。", "wait"),
     ClaimState.REFUSED: Status("没有通过", "这张票据这次没有报销，原因在下面。", "wait"),
+    ClaimState.WITHDRAWING: Status(
+        "正在撤回", "正在账本上放开这张票据，放开后可以重新申请。", "wait"
+    ),
+    ClaimState.WITHDRAWN: Status("已撤回", "您撤回了这笔申请。回首页可以再选这张票据。"),
+    ClaimState.SUPPLEMENTING: Status(
+        "复核后改定，正在盖戳", "差额正在写入账本，写入后打款。", "good", "核定盖戳"
+    ),
 }
 
 

@@ -158,7 +158,8 @@ def home() -> str:
         found = list_claimable(deps, work, person)
         chosen = [entry.bill for entry in found.offered[:MAX_BILLS]]
         amounts, problem = _estimate(work, person, chosen)
-        recent = [view for view in view_all(work, g.person_id) if not view.claim.is_closed][:3]
+        views = view_all(deps, work, g.person_id)
+        recent = [view for view in views if not view.claim.is_closed][:3]
     report_unreadable(deps, found)
     return render_template(
         "m/home.html",
@@ -348,7 +349,7 @@ def lines(claim_id: str) -> str:
 @access(AccessRule.CITIZEN)
 def claims() -> str:
     with services().work(write=False) as work:
-        views = view_all(work, g.person_id)
+        views = view_all(services(), work, g.person_id)
     return render_template("m/claims.html", views=views)
 
 

@@ -19,6 +19,7 @@ from werkzeug.security import generate_password_hash
 from backend.adapters.clock import SetClock
 from backend.adapters.database import tables
 from backend.adapters.database.batch_repository import BatchRecord
+from backend.adapters.database.bill_traits import trait_row
 from backend.adapters.database.engine import make_engine
 from backend.adapters.database.schema import migrate
 from backend.adapters.identifiers import RandomIds
@@ -140,21 +141,20 @@ class FakeLedger:
     def _supplement(self, payload: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         key = bytes.fromhex(payload["invoice_key"])
         slot = self.slots[key]
-        if not slot.has_settled(payload["payer"]):
-            return "not-settled", {}
-        if slot.flags & (SlotState.VOID | SlotState.REVERSED):
-            return "is-void", {}
-        if slot.open_payer:
-            return "locked", {"holder_payer": slot.open_payer}
-        if slot.paid_fen != payload["paid_before"]:
-            return "stale", {}
-        if payload["amount"] <= 0:
-            return "bad-amount", {}
-        if slot.paid_fen + payload["amount"] > slot.total_fen:
-            return "over-total", {}
-        if payload["decision_version"] < 2:
-            return "bad-version", {}
-        self.slots[key] = dataclasses.replace(slot, paid_fen=slot.paid_fen + payload["amount"])
+        paid = slot.paid_fen + payload["amount"]
+        bars = {
+            "not-settled": not slot.has_settled(payload["payer"]),
+            "is-void": slot.flags & (SlotState.VOID | SlotState.REVERSED),
+            "locked": slot.open_payer,
+            "stale": slot.paid_fen != payload["paid_before"],
+            "bad-amount": payload["amount"] <= 0,
+            "over-total": paid > slot.total_fen,
+            "bad-version": payload["decision_version"] < 2,
+        }
+        for outcome, bar in bars.items():
+            if bar:
+                return outcome, {}
+        self.slots[key] = dataclasses.replace(slot, paid_fen=paid)
         return "done", {}
 
 
@@ -358,6 +358,13 @@ class World:
                         record=canonical_bytes(line).decode(),
                     )
                 )
+            trait = trait_row(
+                version_id,
+                invoice.service_on,
+                canonical_bytes(record).decode(),
+                [canonical_bytes(line).decode() for line in lines],
+            )
+            connection.execute(tables.bill_trait.insert().values(trait))
         return invoice_id
 
     def anchor(self) -> None:
