@@ -145,7 +145,7 @@ def _open_pends(
     with nothing in scope needs none."""
     if not pack.open_points or in_scope <= 0:
         return []
-    before = sum(entry.in_scope_fen for entry in year if entry.visit_kind == bill.visit_kind)
+    before = sum(entry.in_scope_fen for entry in year)
     texts = reason_for_a_person(pack.open_points, case, bill.remote_status, before + in_scope)
     return [] if texts is None else [PendReason(OPEN_POINT, -1, *texts)]
 
@@ -253,62 +253,79 @@ def _explain_lines(
     layers: Layers,
 ) -> tuple[LineExplanation, ...]:
     pool = allot(layers.pool, scopes)
-    own = [scope - paid for scope, paid in zip(scopes, pool, strict=True)]
+    own = _less(scopes, pool, layers.pool)
     layer2 = allot(layers.layer2, own)
-    rest = [a - b for a, b in zip(own, layer2, strict=True)]
+    rest = _less(own, layer2, layers.layer2)
     layer3 = allot(layers.layer3, rest)
-    rest = [a - b for a, b in zip(rest, layer3, strict=True)]
+    rest = _less(rest, layer3, layers.layer3)
     supplement = allot(layers.supplement, rest)
     # The person's in-scope part is made of four pieces, each allotted over what is then left,
     # so that no line gets a negative piece and every line balances.
     deductible = allot(layers.deductible.amount_fen, own)
-    left = [a - b for a, b in zip(own, deductible, strict=True)]
+    left = _less(own, deductible, layers.deductible.amount_fen)
     cap = allot(layers.cut, left)
-    left = [a - b for a, b in zip(left, cap, strict=True)]
+    left = _less(left, cap, layers.cut)
     borne = allot(layers.borne_cut, left)
-    ratio = [a - b for a, b in zip(left, borne, strict=True)]
-    remote_reason = _remote_reason(remote) if any(remote_shares) else None
-    deductible_reason = layers.deductible.reason
+    ratio = _less(left, borne, layers.borne_cut)
+    given = [
+        (reason, [-share for share in shares])
+        for reason, shares, total in (
+            (layers.layer2_reason, layer2, layers.layer2),
+            (layers.layer3_reason, layer3, layers.layer3),
+            (layers.supplement_reason, supplement, layers.supplement),
+        )
+        if total and reason is not None
+    ]
+    taken = (
+        (_remote_reason(remote), remote_shares, sum(remote_shares)),
+        (layers.deductible.reason, deductible, layers.deductible.amount_fen),
+        (layers.ratio_reason, ratio, 1),
+        (layers.cut_reason, cap, layers.cut),
+    )
+    # Only what cuts this bill at all is looked at for each of its lines.
+    columns = [
+        *((reason, shares) for reason, shares, total in taken if total and reason is not None),
+        *given,
+        *([(_BORNE, borne)] if layers.borne_cut else []),
+    ]
     lines = []
     for i, split in enumerate(splits):
-        parts = (
-            (split.full_reason, split.fulamt_ownpay_fen),
-            (split.limit_reason, split.overlmt_fen),
-            (split.first_reason, split.preselfpay_fen),
-            (remote_reason, remote_shares[i]),
-            (deductible_reason, deductible[i]),
-            (layers.ratio_reason, ratio[i]),
-            (layers.cut_reason, cap[i]),
-            (layers.layer2_reason, -layer2[i]),
-            (layers.layer3_reason, -layer3[i]),
-            (layers.supplement_reason, -supplement[i]),
-            (_BORNE, borne[i]),
-        )
+        line, submitted, full, over, first, _, full_reason, limit_reason, first_reason = split
+        cuts = []
+        if full and full_reason is not None:
+            cuts.append(Adjustment(full_reason, full))
+        if over and limit_reason is not None:
+            cuts.append(Adjustment(limit_reason, over))
+        if first and first_reason is not None:
+            cuts.append(Adjustment(first_reason, first))
+        for reason, shares in columns:
+            if shares[i]:
+                cuts.append(Adjustment(reason, shares[i]))
         lines.append(
             LineExplanation(
-                index=split.line.index,
-                catalogue_code=split.line.catalogue_code,
-                name=split.line.name,
-                submitted_fen=split.submitted_fen,
-                fulamt_ownpay_fen=split.fulamt_ownpay_fen,
-                overlmt_fen=split.overlmt_fen,
-                preselfpay_fen=split.preselfpay_fen + remote_shares[i],
-                inscp_fen=scopes[i],
-                pool_fen=pool[i],
-                layer2_fen=layer2[i],
-                # A list first: a generator costs a tenth of the whole adjudication here.
-                adjustments=tuple(
-                    [
-                        Adjustment(reason, amount)
-                        for reason, amount in parts
-                        if amount and reason is not None
-                    ]
-                ),
-                layer3_fen=layer3[i],
-                supplement_fen=supplement[i],
+                line.index,
+                line.catalogue_code,
+                line.name,
+                submitted,
+                full,
+                over,
+                first + remote_shares[i],
+                scopes[i],
+                pool[i],
+                layer2[i],
+                tuple(cuts),
+                layer3[i],
+                supplement[i],
             )
         )
     return tuple(lines)
+
+
+def _less(amounts: Sequence[int], shares: Sequence[int], total: int) -> Sequence[int]:
+    """What is left of each amount; as it was where the shares are all 0."""
+    if total == 0:
+        return amounts
+    return [amount - share for amount, share in zip(amounts, shares, strict=True)]
 
 
 def _remote_reason(remote: RemoteRule) -> Reason:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
-from backend.domain.explanation import Adjustment, SummaryRow
+from backend.domain.explanation import Adjustment, Reason, SummaryRow
 
 # Row code -> (zh label, en label), in the order of the calculation.
 _LABELS: Final = {
@@ -46,15 +46,18 @@ def build_summary(
     out, and a row that has several reasons names up to three of them."""
     amounts = dict.fromkeys(_LABELS, 0)
     reasons: dict[str, dict[tuple[str, str], None]] = {row: {} for row in _LABELS}
-    sums: dict[int, list[Any]] = {}
-    for cut in cuts:
+    sums: dict[int, int] = {}
+    by_identity: dict[int, Reason] = {}
+    for reason, amount in cuts:
         # Lines share their reason objects; by identity no long text is hashed once a line.
-        found = sums.get(id(cut.reason))
-        if found is None:
-            sums[id(cut.reason)] = [cut.reason, cut.amount_fen]
+        key = id(reason)
+        if key in sums:
+            sums[key] += amount
         else:
-            found[1] += cut.amount_fen
-    for reason, amount in sums.values():
+            sums[key] = amount
+            by_identity[key] = reason
+    for key, reason in by_identity.items():
+        amount = sums[key]
         row = _ROW_OF_CODE.get(reason.code, reason.code)
         amounts[row] -= amount
         reasons[row][(reason.zh, reason.en)] = None
