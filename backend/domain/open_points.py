@@ -32,7 +32,7 @@ class OpenPoint:
     """One thing that the sources leave open, and the cases that it concerns.
 
     ``remote_statuses`` (empty: any) and ``year_in_scope_over_fen`` narrow it further: to bills
-    of such a status, and to bills that bring the year's in-scope cost of their visit kind above
+    of such a status, and to bills that bring the year's in-scope cost, of all visit kinds, above
     so many fen. ``figures`` is what the source does give, in its own words, where it does not say
     to which case each figure belongs.
     """
@@ -70,7 +70,7 @@ def reason_for_a_person(
 ) -> tuple[str, str] | None:
     """Why a person has to look (zh, en), naming every open point that this bill needs.
 
-    ``year_in_scope_fen`` is the year's in-scope cost of the visit kind, this bill included.
+    ``year_in_scope_fen`` is the year's in-scope cost, this bill included.
     """
     needed = [
         point

@@ -22,6 +22,7 @@ from scripts.sample_data.population import (
     sample_population,
 )
 
+REGION = "330800"
 _SEED = click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True)
 _AS_OF = click.option(
     "--as-of",
@@ -33,8 +34,8 @@ _BULK = click.option("--bulk", type=click.IntRange(0), default=SAMPLE_BILLS, sho
 
 
 def default_as_of(today: dt.date) -> dt.date:
-    """Today, or the newest policy pack's last day: bills after it could not be decided."""
-    last = max(pack.effective_to for pack in load_packs())
+    """Today, or the last day of Quzhou's newest pack: bills after it could not be decided."""
+    last = max(pack.effective_to for pack in load_packs() if pack.region == REGION)
     return min(today, last)
 
 

@@ -38,7 +38,8 @@ class RawPayer:
     def settle(self, bill: Invoice, amount_fen: int) -> LedgerEvent:
         """Settle this payer's open claim."""
         row = self.system.stored(bill)
-        pack = self.system.services.packs[-1]
+        services = self.system.services
+        pack = next(pack for pack in services.packs if pack.region == services.settings.region)
         payload = {
             "invoice_key": row.invoice_key.hex(),
             "counter": self.system.slot(row.invoice_key).lodge_counter,

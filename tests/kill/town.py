@@ -218,7 +218,8 @@ def build_town(url: str, folder: Path, database_url: str = "") -> Town:
     town = Town(url, folder, database_url)
     admin = Network(town.services)
     for pack in town.services.packs:
-        admin.publish_policy(pack.policy_hash, pack.effective_from)
+        if pack.region == town.services.settings.region:
+            admin.publish_policy(pack.policy_hash, pack.effective_from)
     with town.services.engine.begin() as connection:
         connection.execute(
             tables.payer.insert().values(
