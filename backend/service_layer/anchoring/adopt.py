@@ -145,12 +145,20 @@ def _open_intent(work: AnchoringWork, event: LedgerEvent) -> LedgerIntent | None
 
 def _is_same_call(event: LedgerEvent, intent: LedgerIntent) -> bool:
     wanted, values = intent.payload, event.values
+    if event.call == "supplement":
+        return _is_same_decision(event, intent) or event.outcome != "done"
     if event.call not in _CLAIM_CALLS:
         return True
     if (wanted["payer"], wanted["counter"]) != (values["payer"], values["counter"]):
         return False
     if event.call != "settle" or event.outcome != "done":
         return True
+    return _is_same_decision(event, intent)
+
+
+def _is_same_decision(event: LedgerEvent, intent: LedgerIntent) -> bool:
+    """Whether a settlement or a supplement carries the amount and decision that are wanted."""
+    wanted, values = intent.payload, event.values
     said = (
         values["value"],
         values["decision_version"],

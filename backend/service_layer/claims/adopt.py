@@ -21,6 +21,7 @@ from backend.domain.claim import ClaimState, Stage, StageOutcome
 from backend.domain.errors import DomainError
 from backend.domain.explanation import Outcome
 from backend.domain.ledger import IntentKind, IntentState, LedgerIntent, SlotState
+from backend.domain.revision import Cause
 from backend.service_layer.anchoring.adopt import (
     Line,
     add_adopted,
@@ -30,12 +31,14 @@ from backend.service_layer.anchoring.adopt import (
 )
 from backend.service_layer.anchoring.behind import BEHIND
 from backend.service_layer.anchoring.model import Case, LedgerEvent
+from backend.service_layer.claims.adopt_supplement import adopt_supplement
 from backend.service_layer.claims.benefits import DAMAGE, adjudicate_claim
 from backend.service_layer.claims.decide import decision_record
 from backend.service_layer.claims.holds import HOLDING_ALARMS, show_held_payouts
 from backend.service_layer.claims.ports import ClaimServices
 from backend.service_layer.claims.records import Claim, Decision, Reason, StageResult
 from backend.service_layer.claims.screen_step import store_stage
+from backend.service_layer.claims.withdraw import REASON_WITHDRAWN, note_withdrawal
 from verifier.commitment.canonical import canonical_bytes
 from verifier.errors import VerificationError
 
@@ -57,6 +60,7 @@ _UNSETTLED: Final = (
     ClaimState.PENDED,
     ClaimState.DECIDED,
     ClaimState.SETTLING,
+    ClaimState.WITHDRAWING,
 )
 _BYTES: Final = ("decision_fingerprint", "policy_hash")
 
@@ -64,7 +68,8 @@ _BYTES: Final = ("decision_fingerprint", "policy_hash")
 def adopt_claim_event(deps: ClaimServices, work: Any, event: LedgerEvent, at: dt.datetime) -> Line:
     """Bring the claim of an event to the state that the event shows, or keep a case."""
     if event.call not in _STEPS:
-        return _keep_payment(work, event, at)
+        adopted = adopt_supplement(deps, work, event, at) if event.call == "supplement" else None
+        return adopted or _keep_payment(work, event, at)
     case_id = _case_id(event)
     case = work.reconciliation.case(case_id)
     if case is not None and case.resolved_at is None:
@@ -256,6 +261,8 @@ def _decide_again(
         decided_at=deps.clock.now(),
     )
     work.decisions.add(decision)
+    at = decision.decided_at
+    work.revisions.add_cause(decision.id, claim.id, decision.version, Cause.LEDGER, at)
     return decision
 
 
@@ -300,6 +307,8 @@ def _release(
         policy_hash=values["policy_hash"].hex(),
     )
     add_adopted(work, intent, event, at)
+    if values["value"] == REASON_WITHDRAWN:
+        return _release_withdrawn(deps, work, claim, event)
     reason = Reason(
         "released-on-ledger",
         "账本显示这笔申请已经办结，没有报销；详细理由请打电话问清楚",
@@ -313,6 +322,17 @@ def _release(
         claim.id, claim.state, deps.clock.now(), state=ClaimState.RELEASING, waiting_for=None
     )
     return Line("adopted", describe(event), f"claim {claim.number} was released")
+
+
+def _release_withdrawn(deps: ClaimServices, work: Any, claim: Claim, event: LedgerEvent) -> Line:
+    """The citizen had withdrawn the claim after the backup."""
+    if claim.state is not ClaimState.WITHDRAWING:
+        note_withdrawal(deps, work, claim, "按账本恢复", BY_LEDGER)
+    work.claims.resolve_pends(claim.id, BY_LEDGER, "申请人撤回", deps.clock.now())
+    work.claims.update(
+        claim.id, claim.state, deps.clock.now(), state=ClaimState.WITHDRAWING, waiting_for=None
+    )
+    return Line("adopted", describe(event), f"claim {claim.number} was withdrawn")
 
 
 _STEPS: Final[Mapping[str, Callable[..., Line | None]]] = {

@@ -87,19 +87,7 @@ def _require_withdrawable(work: ClaimWork, claim: Claim) -> None:
 
 def _withdraw(deps: ReviewServices, work: ReviewWork, claim: Claim, text: str) -> None:
     now = deps.clock.now()
-    work.revisions.add_event(
-        ClaimEvent(
-            id=deps.ids.new_id("evt"),
-            claim_id=claim.id,
-            kind=WITHDRAWN,
-            decision_version=claim.decision_version,
-            state_before=str(claim.state),
-            code="asked",
-            text=text,
-            by=BY_CITIZEN,
-            at=now,
-        )
-    )
+    note_withdrawal(deps, work, claim, text, BY_CITIZEN)
     work.claims.resolve_pends(claim.id, BY_CITIZEN, "申请人撤回", now)
     close_cases_of(deps, work, claim.id)
     if claim.state in _LOCKED or holds_lock(work, claim):
@@ -112,6 +100,23 @@ def _withdraw(deps: ReviewServices, work: ReviewWork, claim: Claim, text: str) -
         recalculate_year(deps, work, claim)
     else:
         _close(deps, work, claim)
+
+
+def note_withdrawal(deps: ClaimServices, work: ClaimWork, claim: Claim, text: str, by: str) -> None:
+    """Keep that the claim was withdrawn, from which state and with which words."""
+    work.revisions.add_event(
+        ClaimEvent(
+            id=deps.ids.new_id("evt"),
+            claim_id=claim.id,
+            kind=WITHDRAWN,
+            decision_version=claim.decision_version,
+            state_before=str(claim.state),
+            code="asked",
+            text=text,
+            by=by,
+            at=deps.clock.now(),
+        )
+    )
 
 
 def holds_lock(work: ClaimWork, claim: Claim) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from backend.domain.ledger import IntentKind, LedgerIntent
 from backend.service_layer.claims.benefits import read_record
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
+from backend.service_layer.claims.records import Decision
 from backend.service_layer.evidence.export_bundle import (
     Committed,
     Evidence,
@@ -28,12 +29,11 @@ def export_claim(
     with deps.work(write=False) as work:
         claim = work.claims.by_number(number)
         bill = work.claims.bill_of_version(claim.version_id)
-        decision = work.decisions.latest(claim.id)
         position = work.batches.position_of(claim.version_id)
         anchor = work.batches.anchor_of(claim.version_id)
-        lodge = _effective(work, claim.id, IntentKind.LODGE)
-        closing = _effective(work, claim.id, IntentKind.SETTLE)
-        closing = closing or _effective(work, claim.id, IntentKind.RELEASE)
+        closing = _closing(work, claim.id)
+        lodge = None if closing is None else _lodge_of(work, claim.id, closing)
+        decision = None if closing is None else _decision_of(work, claim.id, closing)
         if (
             decision is None
             or position is None
@@ -63,7 +63,7 @@ def export_claim(
                 anchor=anchor,
                 custody=work.claims.custody_of(bill.institution_code),
                 payer_number=claim.payer_number,
-                counter=claim.lodge_counter or 0,
+                counter=closing.payload["counter"],
                 lodge=lodge,
                 closing=closing,
                 decision=Committed(
@@ -78,6 +78,36 @@ def export_claim(
         )
 
 
-def _effective(work: ClaimWork, claim_id: str, kind: IntentKind) -> LedgerIntent | None:
-    found = [i for i in work.outbox.of_subject(claim_id, kind) if i.is_final and i.took_effect]
+def _effective(work: ClaimWork, claim_id: str, kind: IntentKind) -> list[LedgerIntent]:
+    return [i for i in work.outbox.of_subject(claim_id, kind) if i.is_final and i.took_effect]
+
+
+def _closing(work: ClaimWork, claim_id: str) -> LedgerIntent | None:
+    """The event that closed the claim: its settlement, else its last refusal by a decision.
+
+    A supplement closes nothing: the bundle of a supplemented claim shows what was settled first,
+    which the slot's paid sum must hold at least (verifier/SPEC.md, check 18).
+    """
+    refusals = [
+        intent
+        for intent in _effective(work, claim_id, IntentKind.RELEASE)
+        if intent.payload["decision_version"]
+    ]
+    found = refusals + _effective(work, claim_id, IntentKind.SETTLE)
     return found[-1] if found else None
+
+
+def _lodge_of(work: ClaimWork, claim_id: str, closing: LedgerIntent) -> LedgerIntent | None:
+    """The lodge of the same counter: a claim that came back was lodged more than once."""
+    found = [
+        intent
+        for intent in _effective(work, claim_id, IntentKind.LODGE)
+        if intent.payload["counter"] == closing.payload["counter"]
+    ]
+    return found[-1] if found else None
+
+
+def _decision_of(work: ClaimWork, claim_id: str, closing: LedgerIntent) -> Decision | None:
+    """The decision version that the closing names, not the newest one."""
+    version = closing.payload["decision_version"]
+    return next((one for one in work.decisions.all_of(claim_id) if one.version == version), None)

@@ -1,0 +1,129 @@
+"""A supplement that the ledger knows and a restored database does not.
+
+It is adopted when its decision is stored here, or when working the claim out again gives exactly
+the sum that the ledger has now paid. Else it stays a case for a person, and no further supplement
+of that bill is asked for: the paid sum is not the one that is known here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, Final
+
+from backend.domain.claim import IN_EFFECT_STATES, ClaimState
+from backend.domain.errors import DomainError
+from backend.domain.explanation import Outcome
+from backend.domain.ledger import IntentKind, LedgerIntent
+from backend.domain.revision import Cause
+from backend.service_layer.anchoring.adopt import Line, add_adopted, describe
+from backend.service_layer.anchoring.model import LedgerEvent
+from backend.service_layer.claims.benefits import DAMAGE
+from backend.service_layer.claims.decide import decision_record
+from backend.service_layer.claims.ports import ClaimServices
+from backend.service_layer.claims.records import Claim, Decision
+from backend.service_layer.claims.supplement import payments_in_effect
+from backend.service_layer.claims.versions import adjudicate_again
+from verifier.commitment.canonical import canonical_bytes
+from verifier.errors import VerificationError
+
+BY_LEDGER: Final = "ledger"
+
+
+def adopt_supplement(
+    deps: ClaimServices, work: Any, event: LedgerEvent, at: dt.datetime
+) -> Line | None:
+    """The line of an adopted supplement; None when no decision here can be shown to be its."""
+    claim = _claim_of(work, event)
+    if claim is None:
+        return None
+    work.people.lock(claim.person_id)
+    version = event.values["decision_version"]
+    stored = {one.version: one for one in work.decisions.all_of(claim.id)}
+    paid = sum(intent.payload["amount"] for intent in payments_in_effect(work, claim.id))
+    decision = stored.get(version)
+    if decision is None and version == len(stored) + 1:
+        decision = _decide_again(deps, work, claim, event, paid)
+    if decision is None or not _is_its(decision, event, paid):
+        return None
+    intent = LedgerIntent(
+        id=deps.ids.new_id("int"),
+        kind=IntentKind.SUPPLEMENT,
+        account=work.claims.payer_account(claim.payer_number) or "",
+        held=True,
+        dedupe_key=f"supplement:{claim.id}:{version}:adopted",
+        subject_id=claim.id,
+        payload={
+            "invoice_key": event.key.hex(),
+            "payer": claim.payer_number,
+            "paid_before": event.values["paid"] - event.values["value"],
+            "amount": event.values["value"],
+            "decision_fingerprint": decision.fingerprint.hex(),
+            "decision_version": version,
+            "policy_hash": decision.policy_hash.hex(),
+        },
+    )
+    add_adopted(work, intent, event, at)
+    is_paid = claim.state is ClaimState.PAID
+    work.claims.update(
+        claim.id,
+        claim.state,
+        deps.clock.now(),
+        decision_version=max(version, claim.decision_version),
+        state=ClaimState.SUPPLEMENTING if is_paid else claim.state,
+        waiting_for=None,
+    )
+    detail = f"claim {claim.number}: {event.values['value']} fen more"
+    return Line("adopted", describe(event), detail)
+
+
+def _claim_of(work: Any, event: LedgerEvent) -> Claim | None:
+    for claim_id in work.reconciliation.live_claims_on_key(event.key):
+        claim: Claim = work.claims.get(claim_id, lock=True)
+        if claim.state in IN_EFFECT_STATES and claim.payer_number == event.values["payer"]:
+            return claim
+    return None
+
+
+def _is_its(decision: Decision, event: LedgerEvent, paid: int) -> bool:
+    values = event.values
+    said = (decision.fingerprint, decision.policy_hash, decision.paid_fen - paid)
+    return said == (values["decision_fingerprint"], values["policy_hash"], values["value"])
+
+
+def _decide_again(
+    deps: ClaimServices, work: Any, claim: Claim, event: LedgerEvent, paid: int
+) -> Decision | None:
+    """The decision that was lost, worked out again; None unless the amount is the ledger's.
+
+    It keeps the ledger's fingerprint; the secret behind that is lost, as after an erasure.
+    """
+    values = event.values
+    try:
+        eob, snapshot, history, _ = adjudicate_again(deps, work, claim)
+    except (DomainError, VerificationError, *DAMAGE):
+        return None
+    is_same = eob.paid_fen - paid == values["value"] and eob.policy_hash == values["policy_hash"]
+    if eob.outcome is Outcome.REFUSED or not is_same:
+        return None
+    bill = work.claims.bill_of_version(claim.version_id)
+    now = deps.clock.now()
+    record = decision_record(eob, claim, bill, values["decision_version"])
+    decision = Decision(
+        id=deps.ids.new_id("dec"),
+        claim_id=claim.id,
+        version=values["decision_version"],
+        outcome=str(eob.outcome),
+        paid_fen=eob.paid_fen,
+        explanation=canonical_bytes(record).decode(),
+        fingerprint=values["decision_fingerprint"],
+        wrapped_secret=None,
+        policy_hash=eob.policy_hash,
+        person_snapshot=canonical_bytes(snapshot.to_record()).decode(),
+        history_snapshot=canonical_bytes(history.to_record()).decode(),
+        decided_by=BY_LEDGER,
+        reason="按账本恢复：金额与账本一致",
+        decided_at=now,
+    )
+    work.decisions.add(decision)
+    work.revisions.add_cause(decision.id, claim.id, decision.version, Cause.LEDGER, now)
+    return decision
