@@ -7,23 +7,20 @@ No amount is worked out: every line is submitted in full and nothing of it is in
 from __future__ import annotations
 
 from backend.domain.bill import BillForBenefit
+from backend.domain.decision_record import refusal_reason
 from backend.domain.explanation import (
     Adjustment,
     ExplanationOfBenefits,
-    Group,
     LineExplanation,
     Outcome,
-    Reason,
 )
 from backend.domain.money import allot_fen
 from backend.domain.person import History, PersonSnapshot
 from backend.domain.policy import PolicyPack
 from backend.domain.summary import build_summary
 
-_NO_RULE = Reason(
-    Group.OTHER,
+_NO_RULE = refusal_reason(
     "no-rule",
-    "policy",
     "政策里没有适用的规则，由工作人员核定",
     "The policy has no rule for this case; a person decides",
 )

@@ -43,6 +43,11 @@ def replay_command(number: str | None, version: int | None, replay_every: bool) 
         click.echo(f"{mark} {name}  {format_yuan(replay.paid_fen)}", err=not replay.is_same)
         for one in replay.differences:
             click.echo(f"     {one.where}: {one.stored} -> {one.recomputed}", err=True)
+        for note in replay.notes:
+            click.echo(
+                f"     说明 / note: {note.where} {note.stored}，现在 / now {note.recomputed}",
+                err=True,
+            )
         same, different = same + replay.is_same, different + (not replay.is_same)
     click.echo(f"一致 {same}，不一致 {different} / {same} the same, {different} not")
     if different:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from backend.domain.adjudication import adjudicate
-from backend.domain.bill import BillForBenefit, bill_from_invoice
+from backend.domain.bill import bill_from_invoice
 from backend.domain.catalogue import Catalogue, parse_catalogue
 from backend.domain.decision_record import parse_decision_record
 from backend.domain.errors import DomainError, NotFoundError
@@ -52,12 +52,14 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """``differences`` is empty when the same inputs gave the same record, to the fen."""
+    """``differences`` is empty when the same inputs gave the same record, to the fen. ``notes``
+    tell what the register of institutions says otherwise today; that may have changed lawfully."""
 
     claim_number: str
     version: int
     paid_fen: int
     differences: tuple[Difference, ...]
+    notes: tuple[Difference, ...] = ()
 
     @property
     def is_same(self) -> bool:
@@ -67,6 +69,7 @@ class Replay:
 @dataclass(slots=True)
 class _Findings:
     found: list[Difference] = field(default_factory=list)
+    notes: list[Difference] = field(default_factory=list)
 
     def add(self, where: str, stored: object, recomputed: object) -> None:
         if len(self.found) < DIFFERENCES_MAX:
@@ -102,7 +105,13 @@ def replay_decision(deps: ClaimServices, number: str, version: int | None = None
             _replay(deps, work, claim, decision, findings)
         except _DAMAGE as error:
             findings.add("replay", "stored inputs", _told(error))
-    return Replay(number, decision.version, decision.paid_fen, tuple(findings.found))
+    return Replay(
+        number,
+        decision.version,
+        decision.paid_fen,
+        tuple(findings.found),
+        tuple(findings.notes),
+    )
 
 
 def _told(error: BaseException) -> str:
@@ -126,10 +135,10 @@ def _replay(
     pack = _pack(deps, work, decision, findings)
     if invoice is None or pack is None or eob is None or context is None:
         return
-    again = _work_out(
-        _Inputs(pack, invoice, bill, parse_person(person), parse_history(history)), eob, decision
-    )
+    inputs = _Inputs(pack, invoice, bill, parse_person(person), parse_history(history))
+    again = _work_out(inputs, eob, decision)
     _compare("", record, again.to_record(context), findings)
+    _note_hospital(inputs, eob, findings)
 
 
 def _check_row(
@@ -223,32 +232,38 @@ class _Inputs:
 def _work_out(
     inputs: _Inputs, stored: ExplanationOfBenefits, decision: Decision
 ) -> ExplanationOfBenefits:
-    """The explanation that the inputs give. The hospital's level is an input of its own: it is
-    the register's on the day of the decision, and stands in the record."""
+    """The explanation that the inputs give. Level and place of the hospital are inputs of their
+    own: as the register of institutions had them then, which stands in the record."""
+    view = bill_from_invoice(
+        inputs.invoice,
+        invoice_key=inputs.bill.invoice_key,
+        hospital_level=stored.hospital_level,
+        remote_status=stored.remote_status,
+    )
     try:
-        status = derive_remote_status(
+        eob = adjudicate(inputs.pack, view, inputs.person, inputs.history, stored.rulings)
+    except PolicyError:
+        eob = explain_without_rules(inputs.pack, view, inputs.person, inputs.history)
+    outcome = str(Outcome.REFUSED) if decision.outcome == Outcome.REFUSED else str(eob.outcome)
+    return as_decided(eob, outcome, decision.reason)
+
+
+def _note_hospital(inputs: _Inputs, stored: ExplanationOfBenefits, findings: _Findings) -> None:
+    """Say where the hospital's level or area today would give something else."""
+    today = {"hospital_level": str(inputs.bill.hospital_level)}
+    try:
+        today["remote_status"] = derive_remote_status(
             inputs.pack,
             inputs.person,
             inputs.bill.hospital_area,
             inputs.invoice.service_on,
             is_emergency(inputs.invoice),
         )
-        view = _view(inputs, stored.hospital_level, status)
-        eob = adjudicate(inputs.pack, view, inputs.person, inputs.history, stored.rulings)
     except PolicyError:
-        view = _view(inputs, stored.hospital_level, UNKNOWN_STATUS)
-        eob = explain_without_rules(inputs.pack, view, inputs.person, inputs.history)
-    outcome = str(Outcome.REFUSED) if decision.outcome == Outcome.REFUSED else str(eob.outcome)
-    return as_decided(eob, outcome, decision.reason)
-
-
-def _view(inputs: _Inputs, hospital_level: int, remote_status: str) -> BillForBenefit:
-    return bill_from_invoice(
-        inputs.invoice,
-        invoice_key=inputs.bill.invoice_key,
-        hospital_level=hospital_level,
-        remote_status=remote_status,
-    )
+        today["remote_status"] = UNKNOWN_STATUS
+    for name, value in today.items():
+        if str(getattr(stored, name)) != value:
+            findings.notes.append(Difference(name, str(getattr(stored, name)), value))
 
 
 def _compare(path: str, stored: Any, again: Any, findings: _Findings) -> None:

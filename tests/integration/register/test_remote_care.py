@@ -6,8 +6,11 @@ from __future__ import annotations
 import pytest
 
 from backend.domain.claim import ClaimState
+from backend.domain.register import FactKind
 from backend.service_layer.claims.claimable import list_claimable
 from backend.service_layer.claims.review import approve_pended, refuse_pended
+from backend.service_layer.register.entries import Entry
+from backend.service_layer.register.record_fact import record_fact
 from tests.integration.claims.world import World
 from tests.integration.register.register_world import (
     DAY,
@@ -16,6 +19,7 @@ from tests.integration.register.register_world import (
     file_remote,
     move_hospital,
     payouts,
+    run_approved,
     touch,
 )
 
@@ -23,13 +27,17 @@ from tests.integration.register.register_world import (
 @pytest.mark.parametrize(
     ("area", "status", "department", "paid_fen"),
     [
-        ("330881", None, "", 42_000),  # another county of the same city: local
+        # another county of the same city: local
+        pytest.param("330881", None, "", 42_000, marks=pytest.mark.slow),
         ("330106", None, "", 29_400),  # 420.00 x 70 %: on one's own
         ("330106", None, "急诊内科", 35_700),  # x 85 %: an emergency, not filed
         ("330106", "referred-filed", "", 37_800),  # x 90 %
-        ("330106", "long-term-filed", "", 42_000),  # x 100 %
-        ("330106", "referred-filed", "急诊内科", 37_800),  # what is filed comes before emergency
-        ("310101", "referred-filed", "", 29_400),  # filed for Hangzhou, treated in Shanghai
+        # x 100 %
+        pytest.param("330106", "long-term-filed", "", 42_000, marks=pytest.mark.slow),
+        # what is filed comes before emergency
+        pytest.param("330106", "referred-filed", "急诊内科", 37_800, marks=pytest.mark.slow),
+        # filed for Hangzhou, treated in Shanghai
+        pytest.param("310101", "referred-filed", "", 29_400, marks=pytest.mark.slow),
     ],
 )
 def test_amount_follows_area_filing_and_emergency(
@@ -42,11 +50,12 @@ def test_amount_follows_area_filing_and_emergency(
         file_remote(world, person.id, status)
     world.anchor()
     (claim,) = touch(world, person.id, bill)
-    world.run()
+    run_approved(world, claim)
     assert world.claim(claim.id).state is ClaimState.PAID
     assert [one.paid_fen for one in decisions(world, claim)] == [paid_fen]
 
 
+@pytest.mark.slow
 def test_the_better_of_two_filings_counts(world: World) -> None:
     person = world.person()
     bill = world.bill(person, 1000, DAY)
@@ -80,6 +89,7 @@ def test_a_status_that_the_policy_has_not_goes_to_a_person_and_not_into_an_alarm
     assert alarms(world) == []
 
 
+@pytest.mark.slow
 def test_an_approval_without_a_rule_comes_back_to_a_person(world: World) -> None:
     person = world.person()
     bill = world.bill(person, 1000, DAY)
@@ -93,10 +103,6 @@ def test_an_approval_without_a_rule_comes_back_to_a_person(world: World) -> None
     assert world.claim(claim.id).state is ClaimState.PENDED
     assert decisions(world, claim) == [] and alarms(world) == []
     # Once the filing says what the policy knows, the next approval is decided: 420.00 x 90 %.
-    from backend.domain.register import FactKind
-    from backend.service_layer.register.entries import Entry
-    from backend.service_layer.register.record_fact import record_fact
-
     right = Entry(
         FactKind.FILING,
         "referred-filed",
@@ -107,7 +113,7 @@ def test_an_approval_without_a_rule_comes_back_to_a_person(world: World) -> None
         corrects=filing.id,
     )
     record_fact(world.services, person.id, right, by="李登记", reason="状态写错")
-    approve_pended(world.services, claim.number, "王复核", "备案已更正")
+    approve_pended(world.services, claim.number, "赵复核", "备案已更正")
     world.run()
     assert payouts(world, claim) == [37_800]
 
@@ -130,6 +136,7 @@ def test_a_person_may_refuse_a_claim_without_a_rule_and_the_decision_is_stamped(
     assert world.ledger.calls[-1] == ("release", claim.id)
 
 
+@pytest.mark.slow
 def test_a_bill_without_a_rule_keeps_no_other_from_being_claimed(world: World) -> None:
     person = world.person()
     usual = world.bill(person, 1000, DAY)
