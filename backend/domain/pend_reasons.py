@@ -20,6 +20,11 @@ MEDICAL: Final = "medical"
 ENTITLEMENT: Final = "entitlement"
 OUTSIDE: Final = "outside"
 POLICY: Final = "policy"
+CHARGING: Final = "charging"
+DOCUMENTS: Final = "documents"
+DUPLICATES: Final = "duplicates"
+ACCIDENT: Final = "accident"
+REMOTE: Final = "remote"
 
 QUEUE_TITLES: Final = {
     GENERAL: ("综合", "general"),
@@ -29,8 +34,14 @@ QUEUE_TITLES: Final = {
     ENTITLEMENT: ("待遇资格", "entitlement"),
     OUTSIDE: ("外来票据", "bills from outside"),
     POLICY: ("政策适用", "policy"),
+    CHARGING: ("收费", "charging"),
+    DOCUMENTS: ("票据材料", "documents"),
+    DUPLICATES: ("重复票据", "duplicates"),
+    ACCIDENT: ("意外伤害", "accidents"),
+    REMOTE: ("异地就医", "care elsewhere"),
 }
-"""The queues of the table below; audit rules may name others, which show under their own name."""
+"""The queues of the table below and of the audit rules that are shipped. A queue is also the skill
+that a reviewer needs for it; one that is not here shows under its own name."""
 
 REVIEWER: Final = "reviewer"
 SUPERVISOR: Final = "supervisor"

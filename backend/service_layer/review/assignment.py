@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 from backend.domain.errors import ConflictError, ForbiddenError
 from backend.domain.pend_reasons import REVIEWER
-from backend.domain.review import STEP_ROLES, Candidate, covers, draw
-from backend.service_layer.review.cases import UNASSIGNED
+from backend.domain.review import STEP_ROLES, Candidate, CaseKind, covers, draw
+from backend.service_layer.review.cases import UNASSIGNED, open_pends
 from backend.service_layer.review.ports import (
     CaseChangedError,
     ReviewServices,
@@ -54,22 +54,31 @@ def current_step(work: ReviewWork, case: Case) -> Step:
     return open_now[0]
 
 
+def needed_roles(work: ReviewWork, case: Case, step: Step) -> frozenset[str]:
+    """The roles that the step asks for: its own, and that of every open reason of a claim, as who
+    lacks one could finish nothing."""
+    roles = {STEP_ROLES.get(step.step, REVIEWER)}
+    if case.kind is CaseKind.CLAIM:
+        roles |= {pend.role for pend in open_pends(work, case.claim_id)}
+    return frozenset(roles)
+
+
 def ineligible_because(
     work: ReviewWork, case: Case, step: Step, person: Staff, at: dt.datetime
 ) -> tuple[str, str] | None:
     """Why the person may not have the step (zh, en), or None."""
-    needed = STEP_ROLES.get(step.step, REVIEWER)
     part = work.reviews.part_of(case.id, person.id)
     if not person.is_here(at):
         return "不在岗", "not at work"
-    if not covers(person.role, needed):
-        return f"这个环节需要 {needed} 角色", f"this step needs the role {needed}"
     if case.queue not in person.queues:
         return f"没有“{case.queue}”队列的技能", f"not skilled in the queue {case.queue}"
     if person.hospital_code is not None and person.hospital_code == case.hospital_code:
         return "票据来自本人所在医院，应当回避", "the bill is of the person's own hospital"
     if part is not None and part != step.step:
         return "在这个案件里已有别的环节，同一人不能办两个环节", "has another part in this case"
+    missing = [r for r in needed_roles(work, case, step) if not covers(person.role, r)]
+    if missing:
+        return f"需要 {missing[0]} 角色", f"needs the role {missing[0]}"
     return None
 
 

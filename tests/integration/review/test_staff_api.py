@@ -1,0 +1,323 @@
+"""The staff API over HTTP: who gets in, what a blind step shows, what bad input gets."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Any
+
+import pytest
+
+from backend.entrypoints.access import AccessRule, rule_of
+from backend.entrypoints.staff import session
+from backend.entrypoints.staff.openapi import document
+from backend.entrypoints.web import create_app
+from backend.service_layer.review import read
+from tests.integration.claims.world import CLASS_A, HOSPITAL
+from tests.integration.review.office import BASE, HOSPITAL_NAME, PASSWORD, PATIENT, Desk, Office
+
+MATCH = {
+    "line_index": 0, "kind": "match", "catalogue_code": CLASS_A[0], "basis_zh": "说明书核对"
+}  # fmt: skip
+IDENTITY = "TEST-0000"
+NAMES = (PATIENT, HOSPITAL_NAME, HOSPITAL, IDENTITY)
+
+
+def body_of(answer: Any) -> str:
+    """The whole answer as text, with what JSON escapes undone."""
+    text: str = answer.get_data(as_text=True)
+    return text + json.dumps(answer.get_json(), ensure_ascii=False)
+
+
+def opened(office: Office, **change: Any) -> tuple[Desk, dict[str, Any]]:
+    """A reviewer at the desk with one case in hand."""
+    person = office.staff("甲")
+    office.pended(**change)
+    office.sweep()
+    desk = office.at_desk().sign_in(person)
+    answer = desk.next()
+    assert answer.status_code == 200, answer.get_data(as_text=True)
+    return desk, answer.get_json()
+
+
+def test_a_blind_case_goes_from_the_desk_to_paid_and_shows_no_name(office: Office) -> None:
+    desk, case = opened(office)
+    answers = [desk.call("GET", "/staff/v1/cases"), desk.call("GET", case["links"]["self"]["href"])]
+    assert set(case["links"]) == {
+        "self", "decline", "preview", "resolve", "approve", "refuse", "material-requests"
+    }  # fmt: skip
+    preview = desk.call("POST", case["links"]["preview"]["href"], {"rulings": [MATCH]})
+    assert preview.get_json()["paid_fen"] == 6_000  # (400.00 - 300.00) x 60 %
+    verdict = {"reason": f"{PATIENT}在{HOSPITAL_NAME}的编码已核对", "rulings": [MATCH]}
+    done = desk.call("POST", case["links"]["approve"]["href"], verdict)
+    again = desk.call("POST", case["links"]["approve"]["href"], verdict)
+    assert done.get_json()["state"] == again.get_json()["state"] == "closed"
+    assert set(done.get_json()["links"]) == {"self"}
+    lists = [desk.call("GET", f"/staff/v1/{name}") for name in ("overdue", "statistics", "me")]
+    for answer in [*answers, preview, done, again, *lists]:
+        assert answer.status_code == 200
+        assert [name for name in NAMES if name in body_of(answer)] == []
+    office.world.run()
+    with office.world.services.work(write=False) as work:
+        (claim_id,) = [c.id for c in work.claims.live_of_year(office.world.people[0].id, 2026)]
+        assert work.claims.get(claim_id).state == "paid"
+
+
+def test_every_staff_route_has_a_rule_and_is_described(office: Office) -> None:
+    app = create_app(office.world.services)
+    rules = {
+        (method, rule.rule): rule_of(app, rule.endpoint)
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.rule.startswith("/staff") and "unknown" not in rule.rule
+    }
+    assert None not in rules.values()
+    assert {route for route, rule in rules.items() if rule is AccessRule.PUBLIC} == {
+        ("POST", "/staff/v1/session"), ("GET", "/staff/v1/openapi.json")
+    }  # fmt: skip
+    described = {
+        (
+            method.upper(),
+            path.replace("{case_id}", "<case_id>")
+            .replace("{ordinal}", "<int:ordinal>")
+            .replace("{position}", "<int:position>"),
+        )
+        for path, item in document()["paths"].items()
+        for method in item
+        if method != "parameters"
+    }
+    assert described == set(rules)
+
+
+@pytest.mark.slow
+def test_nothing_is_answered_without_a_token_of_staff(office: Office) -> None:
+    desk, case = opened(office)
+    for method, path in (
+        ("GET", "/staff/v1/me"), ("GET", "/staff/v1/cases"), ("POST", "/staff/v1/cases/next"),
+        ("GET", case["links"]["self"]["href"]), ("POST", case["links"]["approve"]["href"]),
+        ("GET", f"/staff/v1/cases/{case['id']}/files/1/1"), ("GET", "/staff/v1/overdue"),
+        ("POST", f"/staff/v1/cases/{case['id']}/assign"), ("DELETE", "/staff/v1/session"),
+    ):  # fmt: skip
+        for token in ("", "x" * 40, desk.token[:-3] + "xyz"):
+            answer = Desk(desk.client, token).call(method, path, {})
+            assert answer.status_code == 401, (method, path)
+            assert answer.get_json()["code"] == "staff-unauthorized"
+            assert answer.headers["WWW-Authenticate"] == "Bearer"
+            assert answer.headers["Cache-Control"] == "no-store"
+            assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+@pytest.mark.slow
+def test_a_citizen_a_wrong_password_and_an_unknown_name_get_one_answer(office: Office) -> None:
+    office.staff("甲", username="known")
+    office.staff("乙", username="gone", is_active=False)
+    office.pended()
+    desk = office.at_desk()
+    told = set()
+    for username, password in (
+        ("citizen01", "12345678"), ("known", "wrong"), ("nobody", PASSWORD), ("gone", PASSWORD),
+        ("known", ""), ("known\x00", PASSWORD),
+    ):  # fmt: skip
+        answer = desk.call(
+            "POST", "/staff/v1/session", {"username": username, "password": password}
+        )
+        problem = answer.get_json()
+        told.add((answer.status_code, problem["code"]))
+    assert told == {(401, "staff-login-refused"), (400, "malformed-staff-request")}
+
+
+@pytest.mark.slow
+def test_no_cookie_is_set_and_a_citizens_cookie_opens_nothing(office: Office) -> None:
+    from tests.integration.claims.test_pages import client_of, log_in
+
+    person = office.staff("甲")
+    office.pended()
+    app = create_app(office.world.services)
+    client = client_of(app)
+    assert log_in(client, "citizen01").status_code == 303
+    assert client.get("/staff/v1/me", base_url=BASE).status_code == 401
+    answer = app.test_client().post(
+        "/staff/v1/session", base_url=BASE,
+        json={"username": person.username, "password": PASSWORD},
+    )  # fmt: skip
+    assert answer.status_code == 201
+    assert "Set-Cookie" not in answer.headers
+
+
+@pytest.mark.slow
+def test_a_token_ends_with_the_sign_out_with_its_day_and_with_the_person(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = office.staff("甲")
+    desk = office.at_desk().sign_in(person)
+    second = Desk(desk.client).sign_in(person)
+    assert desk.call("DELETE", "/staff/v1/session").status_code == 204
+    assert desk.call("GET", "/staff/v1/me").status_code == 401
+    assert second.call("GET", "/staff/v1/me").status_code == 200
+    monkeypatch.setattr(session, "LIFE_SECONDS", -1)
+    assert second.call("GET", "/staff/v1/me").status_code == 401
+    monkeypatch.undo()
+    office.world.sql("UPDATE staff SET is_active = 0")
+    assert second.call("GET", "/staff/v1/me").status_code == 401
+
+
+@pytest.mark.slow
+def test_tries_and_requests_are_limited(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    from backend.entrypoints.public.rate_limit import RateLimit
+
+    desk = office.at_desk().sign_in(office.staff("甲"))
+    monkeypatch.setattr(session, "_REQUESTS", RateLimit(count=2, seconds=600))
+    told = [desk.call("GET", "/staff/v1/me") for _ in range(3)]
+    assert [answer.status_code for answer in told] == [200, 200, 429]
+    assert told[2].get_json()["retryable"] is True
+    monkeypatch.setattr(session, "_LOGINS", RateLimit(count=1, seconds=600))
+    body = {"username": "x", "password": "y"}
+    told = [Desk(desk.client).call("POST", "/staff/v1/session", body) for _ in range(2)]
+    assert [answer.status_code for answer in told] == [401, 429]
+
+
+@pytest.mark.slow
+def test_who_has_no_step_sees_nothing_of_the_case(office: Office) -> None:
+    _, case = opened(office)
+    other = office.at_desk().sign_in(office.staff("乙"))
+    inside = office.at_desk().sign_in(office.staff("丙", role="supervisor", hospital_code=HOSPITAL))
+    clerk = office.at_desk().sign_in(office.staff("丁", role="clerk"))
+    chief = office.at_desk().sign_in(office.staff("戊", role="supervisor"))
+    here = case["links"]["self"]["href"]
+    for desk, status in ((other, 403), (inside, 403), (clerk, 403), (chief, 200)):
+        answer = desk.call("GET", here)
+        assert answer.status_code == status
+        assert [name for name in NAMES if name in body_of(answer)] == []
+    assert set(chief.call("GET", here).get_json()["links"]) == {"self"}
+    answer = other.call("POST", f"{here}/approve", {"reason": "好"})
+    assert (answer.status_code, answer.get_json()["code"]) == (403, "not-your-step")
+    answer = other.call("POST", f"{here}/assign")
+    assert answer.status_code == 403
+    assert chief.call("POST", f"{here}/assign").get_json() == {"is_given": True}
+    assert chief.call("POST", f"{here}/assign", {"to": "乙"}).status_code == 400
+    assert other.call("GET", "/staff/v1/cases/rev_other").status_code == 404
+    assert other.call("GET", "/staff/v1/nothing").status_code == 404
+
+
+@pytest.mark.slow
+def test_the_same_key_gives_the_same_case_and_none_is_204(office: Office) -> None:
+    person = office.staff("甲")
+    desk = office.at_desk().sign_in(person)
+    assert desk.next().status_code == 204
+    first, second = office.pended(), office.pended(yuan=401)
+    with office.world.services.work(write=False) as work:
+        assert work.reviews.cases_of(first.id) == []
+    from backend.service_layer.review.sweep import open_missing_cases
+
+    open_missing_cases(office.world.services)
+    key = secrets.token_hex(16)
+    told = [desk.next(key).get_json()["id"] for _ in range(3)]
+    assert len(set(told)) == 1
+    with office.world.services.work(write=False) as work:
+        draws = [
+            one for claim in (first, second)
+            for case in work.reviews.cases_of(claim.id) for one in work.reviews.draws_of(case.id)
+        ]  # fmt: skip
+    assert [(one.cause, one.request_key) for one in draws] == [("asked", key)]
+    answer = desk.call("POST", "/staff/v1/cases/next")
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "malformed-staff-request")
+
+
+@pytest.mark.slow
+def test_names_that_are_the_question_are_shown_and_the_hospital_is_not(office: Office) -> None:
+    _, case = opened(office, payer_name="测试丁卯")
+    assert case["names_to_compare"] == {"on_bill": "测试丁卯", "insured": PATIENT}
+    rest = json.dumps({k: v for k, v in case.items() if k != "names_to_compare"})
+    assert [name for name in (*NAMES, "测试丁卯") if name in json.loads(json.dumps(rest))] == []
+    assert HOSPITAL_NAME not in json.dumps(case, ensure_ascii=False)
+
+
+@pytest.mark.slow
+def test_the_panel_sees_the_names(office: Office) -> None:
+    office.limits(high_risk_priority=5)
+    people = [office.staff(name, role="supervisor") for name in "甲乙丙丁"]
+    claim = office.pended()
+    for turn in range(4):
+        holder = office.draw(claim)
+        desk = office.at_desk().sign_in(holder)
+        case = desk.next().get_json()
+        assert ("names" in case) == (turn == 3)
+        for finding in case["findings"]:
+            assert "found_by" not in finding
+        answer = desk.call("POST", case["links"]["approve"]["href"], {"reason": "好"})
+        assert answer.status_code in (200, 403)
+    closed = answer.get_json()
+    assert [f["found_by"][0] in "甲乙丙丁" for f in closed["findings"]] == [True] * 4
+    assert len(people) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("action", "body", "status", "code"),
+    [
+        ("approve", {}, 400, "malformed-staff-request"),
+        ("approve", {"reason": ""}, 422, "review-refused"),
+        ("approve", {"reason": "好", "amount_fen": 1}, 400, "malformed-staff-request"),
+        ("approve", {"reason": "好", "rulings": {}}, 400, "malformed-staff-request"),
+        ("approve", {"reason": "好", "rulings": [{}]}, 422, "review-refused"),
+        ("approve", {"reason": "好", "rulings": [MATCH | {"paid_fen": 1}]}, 422, "review-refused"),
+        ("approve", {"reason": "好", "rulings": [MATCH | {"line_index": True}]}, 422,
+         "review-refused"),
+        ("approve", {"reason": "好", "rulings": [MATCH | {"limit_fen": 1}]}, 422, "bad-ruling"),
+        ("approve", {"reason": "好", "rulings": [MATCH | {"line_index": 9}]}, 422, "bad-ruling"),
+        ("approve", {"reason": "好", "rulings": [MATCH | {"catalogue_code": "X"}]}, 422,
+         "review-refused"),
+        ("resolve", {"reasons": [], "reason": "好"}, 422, "review-refused"),
+        ("resolve", {"reasons": ["pnd_x"], "reason": "好"}, 422, "review-refused"),
+        ("resolve", {"reasons": "pnd_x", "reason": "好"}, 400, "malformed-staff-request"),
+        ("decline", {"reason": " "}, 409, "conflict"),
+        ("material-requests", {"needed_zh": "病历", "needed_en": ""}, 422, "material-refused"),
+        ("preview", {"rulings": [1]}, 400, "malformed-staff-request"),
+    ],
+)  # fmt: skip
+def test_bad_bodies_are_refused_and_change_nothing(
+    office: Office, action: str, body: dict[str, Any], status: int, code: str
+) -> None:
+    desk, case = opened(office)
+    answer = desk.call("POST", f"/staff/v1/cases/{case['id']}/{action}", body)
+    assert (answer.status_code, answer.get_json()["code"]) == (status, code)
+    after = desk.call("GET", case["links"]["self"]["href"]).get_json()
+    assert after == case
+
+
+@pytest.mark.slow
+def test_bodies_that_are_no_json_object_are_refused(office: Office) -> None:
+    desk, case = opened(office)
+    path, token = case["links"]["approve"]["href"], {"Authorization": f"Bearer {desk.token}"}
+    for data, kind in (
+        (b"{", "application/json"), (b"[]", "application/json"), (b"x" * 300_000, "application/json"),
+
+        (b'{"reason":"a","reason":"b"}', "application/json"), (b"[" * 100_000, "application/json"),
+        (b'{"reason":"ok"}', "text/plain"), (b"reason=ok", "application/x-www-form-urlencoded"),
+        (b'{"reason":"\\u0000"}', "application/json"),
+    ):  # fmt: skip
+        answer = desk.client.post(path, data=data, content_type=kind, headers=token, base_url=BASE)
+        assert answer.status_code == 400, (data[:40], kind)
+        assert answer.get_json()["code"] == "malformed-staff-request"
+
+
+@pytest.mark.slow
+def test_every_look_is_recorded_with_its_case(office: Office) -> None:
+    desk, case = opened(office)
+    desk.call("GET", case["links"]["self"]["href"])
+    import sqlalchemy as sa
+
+    from backend.adapters.database import tables
+
+    with office.world.services.engine.connect() as connection:
+        rows = connection.execute(sa.select(tables.review_look)).all()
+    assert [(r.case_id, r.staff_id, r.what) for r in rows] == [
+        (case["id"], office.people[0].id, "case")
+    ] * 2
+
+
+def test_names_are_struck_out_wherever_they_stand() -> None:
+    value = {"a": ["张三丰在甲医院", {"b": "张三"}], "c": 1, "d": None, "e": "李"}
+    assert read.strike_out(value, ["张三", "张三丰", "甲医院", "李", ""]) == {
+        "a": ["▇▇在▇▇", {"b": "▇▇"}], "c": 1, "d": None, "e": "李",
+    }  # fmt: skip
