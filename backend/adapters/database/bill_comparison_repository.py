@@ -16,6 +16,7 @@ from backend.adapters.clock import SystemClock
 from backend.adapters.database.bill_traits import trait_row
 from backend.adapters.database.tables import (
     bill_trait,
+    dispute,
     expense_line,
     group_figure,
     institution,
@@ -33,7 +34,17 @@ EXAMPLES: Final = 5
 """Bills shown of a group: those nearest to its median."""
 
 _IS_CURRENT = invoice_version.c.version == invoice.c.current_version
-_COUNTS = sa.and_(_IS_CURRENT, invoice.c.state == "active", invoice.c.kind != int(RecordKind.RED))
+_LOST_A_DISPUTE = sa.exists().where(
+    dispute.c.invoice_key == invoice.c.invoice_key,
+    dispute.c.state.in_(("ruling", "ruled")),
+    dispute.c.upheld_invoice_id != invoice.c.id,
+)
+_COUNTS = sa.and_(
+    _IS_CURRENT,
+    invoice.c.state == "active",
+    invoice.c.kind != int(RecordKind.RED),
+    ~_LOST_A_DISPUTE,
+)
 _COMPARED = (
     sa.select(
         invoice_version.c.id.label("version_id"),

@@ -179,6 +179,8 @@ def _inputs(in_force: RulesInForce, result: AuditResult, gathered: GatheredFacts
     }
     if result.omitted:
         inputs["omitted_hits"] = dict(result.omitted)
+    if gathered.unreadable:
+        inputs["unreadable_others"] = list(gathered.unreadable)
     if gathered.figures_at is not None:
         inputs["figures_at"] = gathered.figures_at.isoformat()
     return inputs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -35,6 +35,8 @@ OTHERS_DAYS: Final = dt.timedelta(days=190)
 OTHERS_MAX: Final = 100
 TWIN_DAYS: Final = dt.timedelta(days=7)
 TWINS_MAX: Final = 20
+DAMAGE: Final = (ValueError, LookupError, TypeError, AttributeError)
+"""What reading a stored bill raises that was changed behind the application's back."""
 _GENDERS: Final = {"男": Gender.MALE, "女": Gender.FEMALE}
 
 
@@ -55,10 +57,13 @@ class BillInQuestion:
 
 @dataclass(frozen=True, slots=True)
 class GatheredFacts:
-    """``figures_at`` is when the group figures that were used were counted, None without any."""
+    """``figures_at`` is when the group figures that were used were counted, None without any.
+    ``unreadable`` are the references of other bills that were damaged and left out: another
+    bill's damage must not stop this claim."""
 
     facts: AuditFacts
     figures_at: dt.datetime | None
+    unreadable: tuple[str, ...] = ()
 
 
 def gather_facts(deps: ClaimServices, work: ClaimWork, asked: BillInQuestion) -> GatheredFacts:
@@ -67,6 +72,7 @@ def gather_facts(deps: ClaimServices, work: ClaimWork, asked: BillInQuestion) ->
     institution, area = work.bill_comparison.institution_facts(bill.institution_code)
     group, figures_at = _group(work, bill, invoice)
     digest = lines_digest(invoice.lines)
+    unreadable: list[str] = []
     facts = AuditFacts(
         invoice=invoice,
         service_on=bill.service_on,
@@ -78,12 +84,12 @@ def gather_facts(deps: ClaimServices, work: ClaimWork, asked: BillInQuestion) ->
         claim=asked.claim,
         catalogue=(asked.pack and asked.pack.catalogue) or deps.catalogue,
         eob=asked.eob,
-        others=_others(work, bill),
-        twins=_twins(work, bill, bytes.fromhex(digest)),
+        others=_others(work, bill, unreadable),
+        twins=_twins(work, bill, bytes.fromhex(digest), unreadable),
         group=group,
         is_rest_day=not deps.calendar.is_working_day(bill.service_on),
     )
-    return GatheredFacts(facts, figures_at)
+    return GatheredFacts(facts, figures_at, tuple(sorted(set(unreadable))))
 
 
 def _person(asked: BillInQuestion, hospital_area: str) -> AuditPerson:
@@ -104,37 +110,46 @@ def _person(asked: BillInQuestion, hospital_area: str) -> AuditPerson:
     )
 
 
-def _others(work: ClaimWork, bill: StoredBill) -> tuple[OtherBill, ...]:
-    """Other bills of the person, over all hospitals, the nearest in time first when they are
-    too many."""
+def _others(work: ClaimWork, bill: StoredBill, unreadable: list[str]) -> tuple[OtherBill, ...]:
+    """Other bills of the person over all hospitals; the latest ones when they are too many."""
     comparison = work.bill_comparison
     lookup = comparison.lookup_of(bill.version_id)
     day = bill.service_on
-    found = [
-        other
-        for other in comparison.own_bills(lookup, day - OTHERS_DAYS, day + OTHERS_DAYS, OTHERS_MAX)
-        if not _is_same(other, bill)
-    ]
-    charges = comparison.charges_of([other.version_id for other in found])
-    return tuple(
-        other_bill(other, is_same_person=True, lines=charges[other.version_id]) for other in found
-    )
+    found = comparison.own_bills(lookup, day - OTHERS_DAYS, day + OTHERS_DAYS, OTHERS_MAX)
+    others = [other for other in found if not _is_same(other, bill)]
+    charges = comparison.charges_of([other.version_id for other in others])
+    return _readable(others, lookup, charges, unreadable)
 
 
-def _twins(work: ClaimWork, bill: StoredBill, digest: bytes) -> tuple[OtherBill, ...]:
+def _twins(
+    work: ClaimWork, bill: StoredBill, digest: bytes, unreadable: list[str]
+) -> tuple[OtherBill, ...]:
     """Bills of anybody, at any hospital, that charge the same things about the same day or print
     the same number."""
     comparison = work.bill_comparison
-    lookup = comparison.lookup_of(bill.version_id)
     day = bill.service_on
     found = {twin.version_id: twin for twin in comparison.same_number(bill.invoice_key, TWINS_MAX)}
     for twin in comparison.twins(digest, day - TWIN_DAYS, day + TWIN_DAYS, TWINS_MAX):
         found[twin.version_id] = twin
-    return tuple(
-        other_bill(twin, is_same_person=twin.payer_id_lookup == lookup)
-        for twin in found.values()
-        if not _is_same(twin, bill)
-    )
+    others = [twin for twin in found.values() if not _is_same(twin, bill)]
+    return _readable(others, comparison.lookup_of(bill.version_id), {}, unreadable)
+
+
+def _readable(
+    bills: Sequence[ComparedBill],
+    lookup: bytes,
+    charges: Mapping[str, Sequence[str]],
+    unreadable: list[str],
+) -> tuple[OtherBill, ...]:
+    read = []
+    for bill in bills:
+        is_same_person = bill.payer_id_lookup == lookup
+        try:
+            lines = charges.get(bill.version_id, ())
+            read.append(other_bill(bill, is_same_person=is_same_person, lines=lines))
+        except DAMAGE:
+            unreadable.append(bill.version_id)
+    return tuple(read)
 
 
 def _is_same(other: ComparedBill, bill: StoredBill) -> bool:
@@ -146,7 +161,7 @@ def _is_same(other: ComparedBill, bill: StoredBill) -> bool:
 
 
 def other_bill(bill: ComparedBill, *, is_same_person: bool, lines: Sequence[str] = ()) -> OtherBill:
-    """A stored bill as the rules compare it. Raises ``ValueError`` when it was damaged."""
+    """A stored bill as the rules compare it. Raises one of ``DAMAGE`` when it was changed."""
     header = json.loads(bill.header)
     stay = header.get("hospitalization_number", "")
     admitted, discharged = _day(header, "admitted_on"), _day(header, "discharged_on")
