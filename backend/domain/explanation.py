@@ -373,8 +373,9 @@ def _setlinfo(eob: ExplanationOfBenefits) -> dict[str, int]:
 def verify_balance(eob: ExplanationOfBenefits) -> None:
     """Assert identities 1 to 4 of domain reference 2.2 and the balance of every line.
 
-    Raises :class:`ExplanationError`. Identity 5 (a refund names its original) concerns refund
-    records, which adjudication never makes.
+    Raises :class:`ExplanationError`. Identity 5 (a refund is the negated record that names its
+    original) concerns records that adjudication never makes: for bills it is asserted where a red
+    bill comes in (``service_layer.intake.reversal``).
     """
     info = _setlinfo(eob)
     split = (

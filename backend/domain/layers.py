@@ -8,6 +8,7 @@ is never paid again, so the layer that pays last gives way first.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -93,12 +94,13 @@ def compute_layers(
     room = bill.total_fen - bill.borne_fen
     pool = min(capped, room)
     base = in_scope - capped
-    raw, layer2_reason = _layer2(rules.layer2, year, base)
-    layer2 = min(raw, room - pool)
-    raw, layer3_reason = _layer3(rules.layer3, case, year, base - layer2)
-    layer3 = min(raw, room - pool - layer2)
-    raw, supplement_reason = _supplement(rules.supplement, year, base - layer2 - layer3)
-    supplement = min(raw, room - pool - layer2 - layer3)
+    layer2, layer2_reason = _within(room - pool, *_layer2(rules.layer2, year, base))
+    layer3, layer3_reason = _within(
+        room - pool - layer2, *_layer3(rules.layer3, case, year, base - layer2)
+    )
+    supplement, supplement_reason = _within(
+        room - pool - layer2 - layer3, *_supplement(rules.supplement, year, base - layer2 - layer3)
+    )
     used = _used(rules.ratio_bands, lower, upper)
     return Layers(
         in_scope=in_scope,
@@ -118,6 +120,17 @@ def compute_layers(
         supplement=supplement,
         supplement_reason=supplement_reason,
         borne_cut=capped - pool,
+    )
+
+
+def _within(room: int, paid: int, reason: Reason | None) -> tuple[int, Reason | None]:
+    """At most what the others left of the bill, and then the reason says so."""
+    if paid <= room or reason is None:
+        return paid, reason
+    return room, dataclasses.replace(
+        reason,
+        zh=f"{reason.zh}（其他方已支付一部分，各方合计不超过票据总额）",
+        en=f"{reason.en} (others bore part; all together never exceed the bill)",
     )
 
 
@@ -180,6 +193,10 @@ class _Later:
     cap_zh: str
     cap_en: str
 
+    @property
+    def percents_en(self) -> str:
+        return self.percents.replace("、", ", ")
+
 
 def _later(
     bands: Sequence[Band], cap_fen: int | None, *, position: int, base: int, used: int
@@ -213,13 +230,15 @@ def _layer2(
         base=base,
         used=sum(e.layer2_paid_fen for e in counted),
     )
-    threshold = found.threshold or "0.00"
+    over_zh = over_en = ""
+    if found.threshold:
+        over_zh, over_en = f"超过 {found.threshold} 元的部分", f" above {found.threshold} yuan"
     return found.paid, Reason(
         Group.FUND,
         "layer-2-paid",
         rule.rule_id,
-        f"大病保险：今年自己负担的合规费用超过 {threshold} 元，超过的部分再报{found.cap_zh}",
-        f"Serious-illness layer: pays again on this year's own share above {threshold} yuan"
+        f"大病保险：今年您自己负担的合规费用{over_zh}再报 {found.percents}{found.cap_zh}",
+        f"Serious-illness layer: {found.percents_en} of this year's own share{over_en}"
         f"{found.cap_en}",
     )
 
@@ -248,7 +267,7 @@ def _layer3(
         rule.rule_id,
         f"医疗救助：您是{who_zh}，医保和大病保险报过以后，{zh}再救助 {found.percents}"
         f"{found.cap_zh}",
-        f"Medical assistance for {who_en}: {found.percents.replace('、', ', ')} of {en} after "
+        f"Medical assistance for {who_en}: {found.percents_en} of {en} after "
         f"basic insurance and the serious-illness layer{found.cap_en}",
     )
 
@@ -275,7 +294,7 @@ def _supplement(
         "supplement-paid",
         rule.rule_id,
         f"公务员补助：前面各项报过以后，{zh}再补助 {found.percents}{found.cap_zh}",
-        f"Civil-servant supplement: {found.percents.replace('、', ', ')} of {en} after all "
+        f"Civil-servant supplement: {found.percents_en} of {en} after all "
         f"that was paid before{found.cap_en}",
     )
 

@@ -90,6 +90,17 @@ def test_medical_assistance_goes_on_where_the_year_stands() -> None:
     assert adjudicate(by_visit, now, poor, past).layer3_paid_fen == 0
 
 
+def test_layer_2_says_its_threshold_and_ratios_in_plain_words() -> None:
+    pack = case.pack(**NONE_PAID, layer2=[case.layer2(9_000, (100_000, 6_000), (110_000, 7_000))])
+    eob = adjudicate(pack, case.stay(case.line(0, 120_000)), case.person(), History())
+    # 100 x 60 % + 100 x 70 % = 130, but the cap is 90.
+    assert eob.layer2_paid_fen == 9_000
+    assert words(eob)["layer-2-paid"] == (
+        "大病保险：今年您自己负担的合规费用超过 1,000.00 元的部分再报 60%、70%"
+        "（全年最多 90.00 元，今年前面已付 0.00 元）"
+    )
+
+
 def test_bands_of_medical_assistance_are_absolute() -> None:
     pack = case.pack(**NONE_PAID, layer3=[case.aid((100_000, 6_000), (300_000, 8_000))])
     eob = adjudicate(pack, case.bill(case.line(0, 500_000)), case.person(hardship=POOR), History())
@@ -218,6 +229,8 @@ def test_layer_that_pays_last_gives_way_first_to_what_others_bore() -> None:
         assert eob.paid_fen <= 10_000 - borne
         return eob.pool_paid_fen, eob.layer3_paid_fen, eob.supplement_paid_fen
 
+    cut = adjudicate(pack, case.bill(case.line(0, 10_000), borne_fen=1_500), person, History())
+    assert words(cut)["supplement-paid"].endswith("（其他方已支付一部分，各方合计不超过票据总额）")
     # 50 pool; 60 % of 50 = 30; the rest 20.
     assert layers(0) == (5_000, 3_000, 2_000)
     assert layers(1_500) == (5_000, 3_000, 500)
