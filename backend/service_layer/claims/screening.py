@@ -61,9 +61,10 @@ def data_flow(bill: StoredBill, is_batched: bool, is_final: bool) -> StageResult
     }
     if is_final:
         return StageResult(Stage.DATA_FLOW, StageOutcome.PASSED, inputs)
+    by_whom = "经办机构已审核" if bill.is_outside else "医院已上传"
     reason = Reason(
         "not-anchored-yet",
-        "医院已上传，正在上链盖戳；盖戳后自动继续",
+        f"{by_whom}，正在上链盖戳；盖戳后自动继续",
         "uploaded and being anchored; goes on by itself afterwards",
     )
     return StageResult(
@@ -276,9 +277,9 @@ def _not_covered(service_on: dt.date) -> Reason:
     return Reason(
         "not-covered",
         f"{day} 您不在参保期内，这张票据不能报销。参保信息有误的，请先到参保地经办机构更正，"
-        "更正后可以在首页再次申请；有异议的，请拨打页面上的电话申请复核",
-        f"you were not insured on {day}. If the register is wrong, have it corrected at the agency "
-        "and claim the bill again; if you disagree, call the number on this page for a review",
+        "更正后这笔申请按原受理号自动重新办理；有异议的，请拨打页面上的电话申请复核",
+        f"you were not insured on {day}. If the register is wrong, have it corrected at the agency: "
+        "the claim then goes on by itself under its number; if you disagree, call the number on this page for a review",
     )
 
 

@@ -7,10 +7,12 @@ import pytest
 
 from backend.domain.claim import ClaimState
 from backend.domain.register import FactKind
+from backend.entrypoints.web import create_app
 from backend.service_layer.claims.claimable import list_claimable
 from backend.service_layer.claims.review import approve_pended, refuse_pended
 from backend.service_layer.register.entries import Entry
 from backend.service_layer.register.record_fact import record_fact
+from tests.integration.claims.test_pages import BASE, client_of, log_in
 from tests.integration.claims.world import World
 from tests.integration.register.register_world import (
     DAY,
@@ -87,6 +89,11 @@ def test_a_status_that_the_policy_has_not_goes_to_a_person_and_not_into_an_alarm
     assert (pend.code, pend.queue) == ("no-rule", "policy")
     assert "dual-residence" in pend.zh
     assert alarms(world) == []
+    client = client_of(create_app(world.services))
+    log_in(client, "citizen01")
+    page = client.get(f"/m/claims/{claim.id}", base_url=BASE).get_data(as_text=True)
+    assert "由工作人员核定" in page and "参保登记和银行都是模拟的" in page
+    assert "损坏" not in page
 
 
 @pytest.mark.slow
