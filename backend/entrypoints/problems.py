@@ -107,7 +107,7 @@ _HTTP_TEXTS = {
     403: ("没有权限，或页面已过期；请返回重试", "not allowed, or the page has expired; go back"),
     404: ("没有找到这个页面", "there is no such page"),
     405: ("不支持这种请求方法", "this method is not offered here"),
-    413: ("内容太大", "the body is too large"),
+    413: ("内容太大，没有收下；请压缩或分开上传", "the body is too large and was not taken"),
     415: ("不支持这种内容类型", "this content type is not accepted"),
     429: ("请求太频繁，请稍后再试", "too many requests; try again later"),
 }

@@ -37,6 +37,8 @@ class Report:
     claimed: str = ""
     block: int | None = None
     at: dt.datetime | None = None
+    is_outside: bool = False
+    """The agency anchored it, not its hospital."""
 
 
 def check_bill(deps: ClaimServices, token: str) -> Report:
@@ -54,10 +56,10 @@ def check_bill(deps: ClaimServices, token: str) -> Report:
         if stored is not None:
             anchored = deps.ledger.batch_head(stored.institution_number, stored.sequence)
     except LedgerUnavailableError:
-        return Report(Verdict.CANNOT_TELL, bill.institution_name)
+        return Report(Verdict.CANNOT_TELL, bill.institution_name, is_outside=bill.is_outside)
     verdict = _verdict(bill, stored, leaf, anchored, slot)
     claimed = "settled" if slot.settled_payers else "open" if slot.open_payer else "no"
-    return Report(verdict, bill.institution_name, claimed, head.number, head.at)
+    return Report(verdict, bill.institution_name, claimed, head.number, head.at, bill.is_outside)
 
 
 def _leaf_now(deps: ClaimServices, work: ClaimWork, bill: StoredBill) -> bytes | None:

@@ -12,7 +12,13 @@ from typing import Final
 from backend.domain.claim import ClaimState
 from backend.domain.ledger import IntentKind, LedgerIntent
 from backend.service_layer.claims.ports import ClaimWork
-from backend.service_layer.claims.records import Claim, PayoutAnswer, Submission
+from backend.service_layer.claims.records import (
+    FROM_LEDGER,
+    FROM_OUTSIDE,
+    Claim,
+    PayoutAnswer,
+    Submission,
+)
 from backend.service_layer.claims.revision_records import RETURNED, WITHDRAWN, ClaimEvent
 from backend.service_layer.claims.supplement import payments_in_effect, payout_id
 
@@ -35,6 +41,12 @@ class Step:
         return "done" if self.at is not None else "open"
 
 
+_ANCHORED: Final = {
+    FROM_LEDGER: "医院上传并盖戳",
+    FROM_OUTSIDE: "就医地审核，经办机构盖戳（未经医院上链）",
+}
+
+
 def steps_of(work: ClaimWork, claim: Claim, submission: Submission) -> list[Step]:
     """What was done with a claim and what is still to come."""
     anchor = work.batches.anchor_of(claim.version_id)
@@ -42,7 +54,7 @@ def steps_of(work: ClaimWork, claim: Claim, submission: Submission) -> list[Step
     events = work.revisions.events_of(claim.id)
     locks = _locks(work, claim, events)
     steps = [
-        _stamped("医院上传并盖戳", anchor if is_final else None, "正在盖戳"),
+        _stamped(_ANCHORED[claim.origin], anchor if is_final else None, "正在盖戳"),
         Step("您提交申请", submission.accepted_at),
         *locks,
     ]
