@@ -20,6 +20,8 @@ from backend.domain.audit.text import Text
 HITS_A_RULE_MAX: Final = 50
 """Hits kept of one rule on one bill; the others are counted in :attr:`AuditResult.omitted`."""
 
+_INTEGER_MAX: Final = 2**53 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:
@@ -126,7 +128,7 @@ def _sorted_bills(bills: tuple[OtherBill, ...] | None) -> tuple[OtherBill, ...] 
 
 def _not_judged(rule: Rule, answer: Unjudged) -> NotJudged:
     return NotJudged(
-        rule.code, answer.reason, answer.zh, answer.en, rule.state, dict(answer.evidence)
+        rule.code, answer.reason, answer.zh, answer.en, rule.state, _fit(answer.evidence)
     )
 
 
@@ -140,10 +142,18 @@ def _hit(rule: Rule, bill: BillIndex, finding: Finding) -> Hit:
         line_index=finding.line_index,
         zh=rule.text.zh.format_map(_words(values, "zh")),
         en=rule.text.en.format_map(_words(values, "en")),
-        evidence=dict(finding.evidence),
+        evidence=_fit(finding.evidence),
         state=rule.state,
         nature=rule.nature,
     )
+
+
+def _fit(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """The evidence with numbers that canonical JSON has no room for as texts."""
+    return {
+        name: str(value) if type(value) is int and abs(value) > _INTEGER_MAX else value
+        for name, value in evidence.items()
+    }
 
 
 def _words(values: Mapping[str, Value], language: str) -> dict[str, str]:

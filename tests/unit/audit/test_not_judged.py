@@ -1,0 +1,176 @@
+"""A fact that the engine does not have ends as "not judged" with the reason, never as passed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from backend.adapters.audit_rules import load_rule_book
+from backend.domain.audit.engine import evaluate
+from backend.domain.audit.facts import (
+    AuditFacts,
+    ClaimFacts,
+    ClaimKind,
+    InstitutionFacts,
+    Liability,
+)
+from tests.unit.audit.cases import declared
+from tests.unit.audit.scenes import (
+    ADMITTED,
+    DAY,
+    WOMAN,
+    day,
+    facts,
+    group,
+    inpatient,
+    line,
+    outpatient,
+    stay,
+)
+
+RULES = load_rule_book().shipped
+
+NO_GENDER = replace(WOMAN, gender=None)
+NO_BIRTH = replace(WOMAN, birth_on=None)
+NO_DIAGNOSIS = outpatient(diagnosis_code="")
+NO_MEDICAL_TYPE = facts(outpatient(medical_type=""))
+NO_DATES = inpatient(admitted_on=None)
+PREGNANCY = outpatient(line("产前检查", "03"))
+
+
+def elsewhere(**person: object) -> AuditFacts:
+    return facts(
+        outpatient(medical_type=""),
+        hospital_area="310101",
+        person=replace(WOMAN, **person),  # type: ignore[arg-type]
+    )
+
+
+MISSING = [
+    ("fmt-bad-diagnosis", facts(NO_DIAGNOSIS), "no-diagnosis"),
+    ("fmt-line-outside-visit", facts(outpatient(visit_on=None)), "no-visit-date"),
+    ("fmt-line-outside-visit", facts(), "no-line-days"),
+    ("id-name", facts(person=replace(WOMAN, name="")), "no-name"),
+    ("id-gender", facts(person=NO_GENDER), "no-gender"),
+    ("id-gender", facts(outpatient(gender="")), "no-printed-gender"),
+    ("id-gender", facts(outpatient(gender="未知")), "no-printed-gender"),
+    ("id-age", facts(person=NO_BIRTH), "no-birth-date"),
+    ("id-age", facts(outpatient(age="3月")), "no-printed-age"),
+    ("sum-items", facts(outpatient(items=())), "no-items"),
+    ("sum-payers", facts(outpatient(own_pay_fen=0)), "no-payers"),
+    ("sum-person-parts", facts(outpatient(self_payment_fen=None)), "no-person-parts"),
+    ("dup-key", facts(twins=None), "no-twins"),
+    ("dup-content", facts(others=None), "no-other-bills"),
+    ("dup-amount-elsewhere", facts(outpatient(line(fen=9_000)), others=None), "no-other-bills"),
+    ("dup-other-person", facts(outpatient(*[line()] * 5), twins=None), "no-twins"),
+    ("chg-bed-days", facts(inpatient(line("床位费", "01"), admitted_on=None)), "no-stay-dates"),
+    ("chg-several-bills", facts(others=None), "no-other-bills"),
+    ("chg-one-stay", facts(inpatient(), others=None), "no-other-bills"),
+    ("chg-one-stay", facts(inpatient(hospitalization_number="")), "no-visit-number"),
+    ("qty-day", facts(inpatient(line("氧气吸入"), admitted_on=None)), "no-stay-dates"),
+    ("qty-hospitals", facts(others=None), "no-other-bills"),
+    ("stay-split", facts(NO_DATES), "no-stay-dates"),
+    ("stay-split", facts(inpatient(), others=None), "no-other-bills"),
+    (
+        "stay-split",
+        facts(inpatient(diagnosis_code=""), others=(stay(day(5, 1), day(5, 5)),)),
+        "no-diagnosis",
+    ),
+    (
+        "stay-split",
+        facts(inpatient(), others=(stay(day(5, 1), day(5, 5), diagnosis_code=""),)),
+        "no-diagnosis",
+    ),
+    ("stay-readmission", facts(inpatient(), others=None), "no-other-bills"),
+    ("stay-overlap", facts(NO_DATES), "no-stay-dates"),
+    ("stay-overlap", facts(inpatient(), others=None), "no-other-bills"),
+    ("stay-long", facts(NO_DATES), "no-stay-dates"),
+    ("stay-idle", facts(NO_DATES), "no-stay-dates"),
+    ("stay-idle", facts(inpatient()), "no-line-days"),
+    ("stay-tests-only", facts(NO_DATES), "no-stay-dates"),
+    ("stay-printed-days", facts(NO_DATES), "no-stay-dates"),
+    ("stay-printed-days", facts(inpatient(hospital_days="")), "no-printed-days"),
+    ("stay-printed-days", facts(inpatient(hospital_days="约7天")), "no-printed-days"),
+    ("sex-pregnancy-item", facts(PREGNANCY, person=NO_GENDER), "no-gender"),
+    ("sex-female-diagnosis", facts(NO_DIAGNOSIS), "no-diagnosis"),
+    (
+        "sex-female-diagnosis",
+        facts(outpatient(diagnosis_code="O80.900"), person=NO_GENDER),
+        "no-gender",
+    ),
+    ("age-pregnancy-item", facts(PREGNANCY, person=NO_BIRTH), "no-birth-date"),
+    ("age-newborn-item", facts(outpatient(line("新生儿护理")), person=NO_BIRTH), "no-birth-date"),
+    ("rst-unapproved", facts(catalogue=None), "no-catalogue"),
+    ("rst-needless-approval", facts(catalogue=None), "no-catalogue"),
+    (
+        "rst-diagnosis",
+        facts(outpatient(line("人血白蛋白"), diagnosis_code="")),
+        "no-diagnosis",
+    ),
+    ("acc-diagnosis", facts(NO_DIAGNOSIS), "no-diagnosis"),
+    ("acc-visit", NO_MEDICAL_TYPE, "no-medical-type"),
+    ("fund-visit", NO_MEDICAL_TYPE, "no-medical-type"),
+    ("rem-unfiled", facts(hospital_area=""), "no-area"),
+    ("rem-unfiled", facts(person=replace(WOMAN, region="")), "no-area"),
+    ("rem-unfiled", elsewhere(remote_status=None), "no-remote-status"),
+    ("rem-emergency", elsewhere(remote_status="emergency-not-filed"), "no-medical-type"),
+    ("out-above", facts(group=None), "no-group"),
+    ("out-below", facts(group=None), "no-group"),
+    ("out-above", facts(group=group(size=29)), "small-group"),
+    ("out-below", facts(group=group(median_fen=0)), "small-group"),
+    (
+        "fund-rest-day-check-up",
+        facts(outpatient(*(line(f"检验{n}", "04") for n in range(8))), is_rest_day=None),
+        "no-calendar",
+    ),
+    ("ins-unknown", facts(institution=None), "no-institution"),
+    ("ins-agreement", facts(institution=None), "no-institution"),
+    ("ins-agreement", facts(institution=InstitutionFacts(False)), "no-institution"),
+    ("ins-agreement", facts(institution=InstitutionFacts(True, ADMITTED)), "no-agreement"),
+    ("ins-level", facts(outpatient(line("血液透析")), hospital_level=None), "no-hospital-level"),
+    ("ins-one-person", facts(outpatient(checker=" ")), "no-staff"),
+    ("ins-doctor-cashier", facts(outpatient(line(doctor_code=""))), "no-doctor"),
+    ("cod-severe-short", facts(inpatient(diagnosis_code="")), "no-diagnosis"),
+    ("cod-severe-short", facts(NO_DATES), "no-stay-dates"),
+]
+
+
+@pytest.mark.parametrize(("code", "known", "reason"), MISSING)
+def test_a_missing_fact_is_said(code: str, known: AuditFacts, reason: str) -> None:
+    result = evaluate(RULES.only(code), known)
+    assert not result.hits
+    assert [(one.rule_code, one.reason) for one in result.not_judged] == [(code, reason)]
+    assert result.not_judged[0].zh
+    assert result.not_judged[0].en
+
+
+def test_a_declared_accident_without_a_day_is_not_judged() -> None:
+    claim = declared(Liability.NONE)
+    assert claim.accident is not None
+    undated = ClaimFacts(ClaimKind.ACCIDENT, accident=replace(claim.accident, happened_on=None))
+    result = evaluate(RULES.only("acc-date"), facts(claim=undated))
+    assert [one.reason for one in result.not_judged] == ["no-accident-date"]
+
+
+def test_the_reviewer_sees_the_group_too_small_to_judge_by() -> None:
+    result = evaluate(RULES.only("out-above"), facts(group=group(size=7)))
+    shown = result.not_judged[0].evidence["group"]
+    assert (shown["size"], shown["diagnosis"], shown["hospital_level"]) == (7, "I10", 3)
+
+
+def test_the_reviewer_sees_the_group_that_an_outlier_was_held_against() -> None:
+    known = facts(outpatient(line(fen=100_000)), group=group(median_fen=10_000))
+    (hit,) = evaluate(RULES.only("out-above"), known).hits
+    assert hit.evidence["group"]["examples"] == [
+        {"reference": "inv-9", "service_on": "2026-04-02", "total_fen": 9_500}
+    ]
+    assert "10.00 倍" in hit.zh
+    assert "100.00" in hit.en
+
+
+def test_a_line_on_the_day_of_service_is_dated() -> None:
+    """Of an outpatient bill the visit's day stands for a line without one."""
+    lines = (line("血常规", "04"), line("血常规", "04", on=DAY))
+    result = evaluate(RULES.only("chg-repeated"), facts(outpatient(*lines)))
+    assert [hit.line_index for hit in result.hits] == [1]
