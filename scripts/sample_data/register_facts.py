@@ -44,12 +44,12 @@ def sample_facts(citizen: Citizen, as_of: dt.date) -> tuple[SampleFact, ...]:
 
 def _statuses(citizen: Citizen, since: dt.date) -> tuple[SampleFact, ...]:
     """A status for a few citizens by their number; ``since`` is its first day."""
-    filed = {"detail": "3301", "filed_on": since}
     by_number = {
         6: (SampleFact(FactKind.HARDSHIP, "low-income", since),),
         7: (SampleFact(FactKind.HARDSHIP, "low-income-edge", since),),
-        8: (SampleFact(FactKind.FILING, "long-term-filed", since, **filed),),  # type: ignore[arg-type]
+        8: (SampleFact(FactKind.FILING, "long-term-filed", since, detail="3301", filed_on=since),),
         9: (SampleFact(FactKind.HARDSHIP, "extreme-poor", since),),
+        30: (SampleFact(FactKind.CHRONIC, "M03900", since),),
     }
     if citizen.index == 10 and citizen.insurance_type == EMPLOYEE:
         return (SampleFact(FactKind.CIVIL_SERVANT, "section", since),)
