@@ -18,7 +18,7 @@ from backend.domain.catalogue import BP, CatalogueItem
 from backend.domain.explanation import Group, PendReason, Reason
 from backend.domain.money import allot_fen, format_yuan, round_half_up
 from backend.domain.person import PersonSnapshot
-from backend.domain.policy import ClassBBase, ClassBRule, PolicyPack
+from backend.domain.policy import ClassBRule, PolicyPack, TierBasis
 from backend.domain.ruling import LineRuling, RulingKind
 
 CLASS_A: Final = "01"
@@ -177,7 +177,7 @@ def _tiered_share(rule: ClassBRule, amount: int, quantity_e4: int) -> int:
     On the price of a unit the tiers are laid on amount / quantity, exactly: their edges are the
     pack's times the quantity. A line without a quantity counts as one unit.
     """
-    by_price = rule.base is ClassBBase.UNIT_PRICE and quantity_e4 > 0
+    by_price = rule.base is TierBasis.UNIT_PRICE and quantity_e4 > 0
     units_e4 = quantity_e4 if by_price else _E4
     whole = amount * _E4
     total = 0
@@ -303,7 +303,7 @@ def _first_reason(share_bp: int, rule_id: str) -> Reason:
 
 
 def _tiers_reason(rule: ClassBRule) -> Reason:
-    by_price = rule.base is ClassBBase.UNIT_PRICE
+    by_price = rule.base is TierBasis.UNIT_PRICE
     parts_zh, parts_en = [], []
     for index, band in enumerate(rule.bands):
         percent = format_percent(band.ratio_bp)

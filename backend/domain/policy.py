@@ -67,7 +67,7 @@ class Fund(StrEnum):
     EMPLOYEE_LARGE = "hifob"  # 职工大额
 
 
-class ClassBBase(StrEnum):
+class TierBasis(StrEnum):
     """What the bands of a tiered class 乙 share are laid on."""
 
     LINE_AMOUNT = "line-amount"
@@ -165,7 +165,7 @@ class ClassBRule:
 
     rule_id: str
     bands: tuple[Band, ...]
-    base: ClassBBase = ClassBBase.LINE_AMOUNT
+    base: TierBasis = TierBasis.LINE_AMOUNT
 
     @property
     def is_flat(self) -> bool:

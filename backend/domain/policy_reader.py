@@ -31,7 +31,6 @@ from backend.domain.policy import (
     CapRule,
     Case,
     ClaimDeadline,
-    ClassBBase,
     ClassBRule,
     DeductibleMode,
     DeductibleRule,
@@ -45,6 +44,7 @@ from backend.domain.policy import (
     RemoteRule,
     Selector,
     Source,
+    TierBasis,
 )
 from backend.domain.record_reader import Faults, Reader
 from verifier.commitment.canonical import canonical_bytes
@@ -223,14 +223,14 @@ def _class_b(entry: Reader, rule_id: str) -> ClassBRule:
     """Flat (``selfpay_bp``) or tiered (``bands`` with the ``base`` that they are laid on)."""
     if not entry.has("bands"):
         return ClassBRule(rule_id, (Band(0, entry.integer("selfpay_bp", high=BP)),))
-    bases = tuple(str(base) for base in ClassBBase)
+    bases = tuple(str(base) for base in TierBasis)
     base = entry.text("base", choices=bases)
     bands = _bands(entry, 0, share="selfpay_bp")
     # A fault is noted already where there are no bands; the rule needs one to be a rule.
     return ClassBRule(
         rule_id,
         bands or (Band(0, 0),),
-        ClassBBase(base) if base in bases else ClassBBase.LINE_AMOUNT,
+        TierBasis(base) if base in bases else TierBasis.LINE_AMOUNT,
     )
 
 
