@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from backend.domain.claim import ClaimState
 from backend.domain.money import format_yuan
+from backend.domain.revision import APPEAL_REASONS, REOPEN_REASONS, RequestOutcome
 from backend.service_layer.claims.read import ClaimView
+from backend.service_layer.claims.revision_records import RevisionOutcome, RevisionRequest
 from backend.service_layer.claims.submit import SHANGHAI
 
 MINUS = "\u2212"
@@ -128,7 +130,7 @@ _REPLACED = "请向医院要一张有效的票据，新票据上传后可以报�
 _SETTLED = "这张票据已经报过，不会再报一次。" + _CALL
 _NEXT = {
     "refused": "这张票据没有被占用。医院更正票据后，更正的那张可以再申请。"
-    "认为不对，可以打电话 {phone} 申请人工复核。",
+    "认为不对，可以在下面申请人工复核，也可以打电话 {phone}。",
     "locked": "这张票据现在由另一笔申请占用。那笔申请放开以后，" + _AGAIN + _CALL,
     "already-settled": _SETTLED,
     "settled-by-payer": _SETTLED,
@@ -158,6 +160,28 @@ def next_step(view: ClaimView, phone: str) -> str:
     codes = [reason.code for reason in view.refusals]
     found = next((_NEXT[code] for code in codes if code in _NEXT), "请打电话 {phone} 问清楚。")
     return found.format(phone=phone)
+
+
+_EFFECTS = {
+    "version": "复核支持您，金额已改定，差额补付",
+    "returned": "复核支持您，已用原受理号重新办理",
+    "bill-held": "复核支持您；这张票据正在另一笔申请里办理，那一笔结束后自动接着办",
+    "unchanged": "复核支持您的意见，金额没有变化",
+    "lower": "复核认为金额不应增加，已经打的钱不动",
+}
+
+
+def reason_of(request: RevisionRequest) -> str:
+    """The coded reason of an appeal or a reopening in words."""
+    reasons = {**APPEAL_REASONS, **REOPEN_REASONS}
+    return reasons.get(request.code, request.code)
+
+
+def effect_of(outcome: RevisionOutcome) -> str:
+    """How a review of an outcome ended, in words."""
+    if outcome.outcome is RequestOutcome.REJECTED:
+        return "复核维持原结果"
+    return _EFFECTS.get(outcome.effect, "复核支持您")
 
 
 def status_of(view: ClaimView) -> Status:

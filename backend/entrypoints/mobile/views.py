@@ -93,6 +93,8 @@ def _page_facts() -> dict[str, Any]:
         "status_of": texts.status_of,
         "chip_of": texts.chip_of,
         "next_step": texts.next_step,
+        "reason_of": texts.reason_of,
+        "effect_of": texts.effect_of,
         "is_logged_in": "person_id" in g,
         "clocks": services().settings,
     }
@@ -322,9 +324,11 @@ def claim(claim_id: str) -> Response:
     with services().work(write=False) as work:
         view = view_claim(services(), work, g.person_id, claim_id)
         person = work.people.get(g.person_id)
+        asked = work.material.open_request_of_claim(claim_id)
     page = render_template(
         "m/claim.html",
         view=view,
+        material=asked,
         person=person,
         status=texts.status_of(view),
         is_moving=_is_moving(view),

@@ -290,8 +290,8 @@ def test_bodies_that_are_no_json_object_are_refused(office: Office) -> None:
     desk, case = opened(office)
     path, token = case["links"]["approve"]["href"], {"Authorization": f"Bearer {desk.token}"}
     for data, kind in (
-        (b"{", "application/json"), (b"[]", "application/json"), (b"x" * 300_000, "application/json"),
-
+        (b"{", "application/json"), (b"[]", "application/json"),
+        (b"x" * 300_000, "application/json"),
         (b'{"reason":"a","reason":"b"}', "application/json"), (b"[" * 100_000, "application/json"),
         (b'{"reason":"ok"}', "text/plain"), (b"reason=ok", "application/x-www-form-urlencoded"),
         (b'{"reason":"\\u0000"}', "application/json"),
