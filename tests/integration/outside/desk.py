@@ -73,9 +73,7 @@ def invoice_of(person: Person, number: str = "0000000001", **changes: Any) -> In
         payer_name=person.name,
         payer_id=person.identity_number,
         own_pay_fen=40_000,
-        lines=(
-            ExpenseLine(CLASS_A[1], 10_000, 400_000_000, 4_000_000, CLASS_A[0], level="01"),
-        ),
+        lines=(ExpenseLine(CLASS_A[1], 10_000, 400_000_000, 4_000_000, CLASS_A[0], level="01"),),
     )
     return dataclasses.replace(base, **changes)
 
@@ -111,9 +109,7 @@ def give(
     form: str | None = None,
 ) -> OutsideBill:  # fmt: skip
     files = [HandedIn(FileRole.BILL, data)] + [HandedIn(FileRole.LIST, one) for one in lists]
-    return hand_in(
-        world.services, person.id, files, form or token(), by=by, has_consent=True
-    )
+    return hand_in(world.services, person.id, files, form or token(), by=by, has_consent=True)
 
 
 def transcribe(world: World, bill: OutsideBill, invoice: Invoice) -> OutsideBill:

@@ -11,8 +11,8 @@ import pytest
 from backend.adapters.einvoice.writers import invoice_to_json
 from backend.domain.claim import ClaimState
 from backend.domain.errors import NotFoundError
-from backend.service_layer.claims.decide import store_decision
 from backend.service_layer.claims.benefits import adjudicate_claim
+from backend.service_layer.claims.decide import store_decision
 from backend.service_layer.claims.outside_gate import UnconfirmedOutsideBillError
 from backend.service_layer.outside.check import Findings, accept_document, carry_on, refuse_document
 from backend.service_layer.outside.confirm import confirm_claim
@@ -25,10 +25,9 @@ from backend.service_layer.outside.records import HospitalFacts, OutsideState, S
 from backend.service_layer.outside.transcript import compare_bill, type_bill
 from backend.service_layer.outside.upload import withdraw_bill
 from backend.service_layer.outside.view import bill_of_person, open_file
-from tests.integration.claims.world import CLASS_A, World
+from tests.integration.claims.world import World
 from tests.integration.outside.desk import (
     AGENCY,
-    CHECKED,
     ELSEWHERE,
     accept,
     anchor_all,
@@ -172,7 +171,9 @@ def test_nobody_does_two_steps_of_one_bill(world: World) -> None:
     assert world.claim(claim.id).state is ClaimState.PENDED
 
 
-@pytest.mark.parametrize("by", ["", "  ", "machine", "Machine", "ｍａｃｈｉｎｅ", "system", "citizen", "x" * 61])
+@pytest.mark.parametrize(
+    "by", ["", "  ", "machine", "Machine", "ｍａｃｈｉｎｅ", "system", "citizen", "x" * 61]
+)
 def test_no_machine_and_no_nobody_signs(world: World, by: str) -> None:
     person = world.person()
     bill = give(world, person, xml_of(invoice_of(person)))
@@ -281,7 +282,7 @@ def test_without_the_agency_as_issuer_nothing_is_accepted(tmp_path: Path) -> Non
 def test_what_a_fault_interrupted_is_carried_on(world: World, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     person = world.person()
     bill = give(world, person, xml_of(invoice_of(person)))
-    import backend.service_layer.outside.check as check
+    from backend.service_layer.outside import check
 
     def fails(*args: object, **named: object) -> None:
         raise OSError("killed")
