@@ -23,6 +23,7 @@ OWN_CHOICE: Final = "own-choice"
 UNFILED: Final = (LOCAL_CARE, EMERGENCY, OWN_CHOICE)
 """Statuses that follow from the bill alone; nobody files them."""
 
+EMERGENCY_TYPES: Final = ("13", "24")
 _EMERGENCY_WORDS: Final = ("急诊", "急救", "抢救")
 
 
@@ -36,8 +37,10 @@ def is_in_area(region: str, hospital_area: str) -> bool:
 
 
 def is_emergency(invoice: Invoice) -> bool:
-    """Whether the bill says that it was an emergency: it has no field for the kind of visit
-    (med_type), so the department is read; an unmarked bill is none."""
+    """Whether the bill says that it was an emergency: by its med_type (13 急诊, 24 急诊转住院),
+    or where it has none by the department; an unmarked bill is none."""
+    if invoice.medical_type:
+        return invoice.medical_type in EMERGENCY_TYPES
     return any(word in invoice.department for word in _EMERGENCY_WORDS)
 
 
