@@ -23,8 +23,7 @@ SIDE_MIN: Final = 300
 VIEWING_SIDE: Final = 2_400
 _QUALITY: Final = 85
 _DAMAGE: Final = (
-    UnidentifiedImageError, Image.DecompressionBombError, Image.DecompressionBombWarning, OSError,
-    SyntaxError, ValueError, TypeError, IndexError, KeyError, EOFError, MemoryError, OverflowError,
+    UnidentifiedImageError, OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, EOFError, MemoryError, OverflowError,
     struct.error, zlib.error,
 )  # fmt: skip
 
@@ -46,6 +45,8 @@ def viewing_copy(data: bytes, picture_format: str) -> bytes:
                     opened.draft("RGB", (VIEWING_SIDE, VIEWING_SIDE))
                 opened.load()
                 return _encode(opened)
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise UnusableFileError("picture-too-large") from error
         except _DAMAGE as error:
             raise UnusableFileError("bad-picture") from error
 
