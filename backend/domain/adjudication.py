@@ -110,8 +110,9 @@ def _case_of(
 ) -> tuple[Case, list[PendReason]]:
     """Whom and what the rules are looked up for, by the person's statuses on the bill's day.
 
-    An outpatient visit is one for a chronic disease when the person's entitlement covers its day
-    and the pack has rules written for that; else it is an ordinary one, and says so.
+    An outpatient visit is one for a chronic disease when the bill does not say otherwise, the
+    person's entitlement covers its day and the pack has rules written for that; else it is an
+    ordinary one, and a person looks where bill, entitlement and pack do not agree.
     """
     day = bill.visit_date
     case = Case(
@@ -125,9 +126,11 @@ def _case_of(
     if bill.visit_kind is VisitKind.INPATIENT:
         return case, []
     ordinary = case._replace(visit_kind=str(VisitKind.OUTPATIENT))
+    says_chronic = bill.says_chronic
     if not (person.chronic and person.chronic_on(day)):
-        is_asked = bill.visit_kind is VisitKind.OUTPATIENT_CHRONIC
-        return ordinary, [_CHRONIC_NOT_ENTITLED] if is_asked else []
+        return ordinary, [_CHRONIC_NOT_ENTITLED] if says_chronic else []
+    if says_chronic is False:
+        return ordinary, []
     chronic = case._replace(visit_kind=str(VisitKind.OUTPATIENT_CHRONIC))
     if pack.names_visit_kind(chronic):
         return chronic, []

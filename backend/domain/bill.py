@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Final
 
 from backend.domain.errors import DomainError
 from backend.domain.invoice import MAX_LINES, Invoice, VisitKind
@@ -15,6 +16,10 @@ from backend.domain.money import FEN_MAX
 
 LOCAL_CARE = "local"
 """Remote status of care inside the insured area; every other value is named by the pack."""
+
+
+CHRONIC_MEDICAL_TYPE: Final = "14"
+"""门诊慢特病 in the national code list, with local codes below it (140104, 140201)."""
 
 
 class BillError(DomainError):
@@ -62,6 +67,17 @@ class BillForBenefit:
     stay_number: str = ""
     diagnosis_code: str = ""
     """ICD code of the main diagnosis, empty where the bill names none."""
+    medical_type: str = ""
+    """医疗类别 as the bill gives it, empty where it gives none."""
+
+    @property
+    def says_chronic(self) -> bool | None:
+        """Whether the bill is one for a chronic disease; None where it does not say."""
+        if self.visit_kind is VisitKind.OUTPATIENT_CHRONIC:
+            return True
+        if not self.medical_type:
+            return None
+        return self.medical_type.startswith(CHRONIC_MEDICAL_TYPE)
 
     def __post_init__(self) -> None:
         if not 0 <= self.total_fen <= FEN_MAX or not 0 <= self.borne_fen <= self.total_fen:
@@ -134,4 +150,5 @@ def bill_from_invoice(
         discharged_on=invoice.discharged_on,
         stay_number=invoice.hospitalization_number,
         diagnosis_code=invoice.diagnosis_code,
+        medical_type=invoice.medical_type,
     )

@@ -31,8 +31,8 @@ class MalformedRecordError(DomainError):
 
 
 class VisitKind(StrEnum):
-    """By what kind of rules a visit is paid. A bill itself never says ``outpatient-chronic``
-    (门诊慢特病): that follows from the person's entitlement."""
+    """By what kind of rules a visit is paid. ``outpatient-chronic`` (门诊慢特病) takes the person's
+    entitlement, whatever the bill says."""
 
     OUTPATIENT = "outpatient"
     OUTPATIENT_CHRONIC = "outpatient-chronic"

@@ -368,6 +368,29 @@ def test_pack_without_chronic_rules_pays_as_ordinary_and_a_person_looks() -> Non
 
 
 @pytest.mark.parametrize(
+    ("medical_type", "kind", "paid"),
+    [
+        ("", VisitKind.OUTPATIENT_CHRONIC, 8_000),
+        ("14", VisitKind.OUTPATIENT_CHRONIC, 8_000),
+        ("140104", VisitKind.OUTPATIENT_CHRONIC, 8_000),
+        ("11", VisitKind.OUTPATIENT, 5_000),
+    ],
+)
+def test_bill_that_says_it_is_an_ordinary_visit_is_one(
+    medical_type: str, kind: VisitKind, paid: int
+) -> None:
+    now = case.bill(case.line(0, 10_000), medical_type=medical_type)
+    eob = adjudicate(chronic_pack(), now, case.person(chronic=CHRONIC), History())
+    assert (eob.visit_kind, eob.paid_fen, eob.pend_reasons) == (kind, paid, ())
+
+
+def test_bill_that_says_chronic_without_entitlement_is_looked_at() -> None:
+    now = case.bill(case.line(0, 10_000), medical_type="140201")
+    eob = adjudicate(chronic_pack(), now, case.person(), History())
+    assert (eob.paid_fen, [p.code for p in eob.pend_reasons]) == (5_000, ["chronic-not-entitled"])
+
+
+@pytest.mark.parametrize(
     "statuses", [(), (case.status("M01600", ends_on=case.DAY - dt.timedelta(days=1)),)]
 )
 def test_chronic_visit_without_entitlement_is_ordinary_and_a_person_looks(statuses: Any) -> None:
