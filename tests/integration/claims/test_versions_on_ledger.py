@@ -1,0 +1,194 @@
+"""Supplement, return and withdrawal on the development ledger: the encoders, the contract and what
+is read back agree, and a restored backup adopts them."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backend.adapters.database import tables
+from backend.domain.invoice import ExpenseLine
+from backend.domain.review import CaseKind, Outcome
+from backend.entrypoints.cli.export import policy_text
+from backend.entrypoints.devchain.engine import Engine
+from backend.entrypoints.devchain.options import ChainOptions, RunOptions
+from backend.entrypoints.devchain.server import LedgerServer
+from backend.service_layer.claims.appeals import file_appeal
+from backend.service_layer.claims.records import Claim, Person
+from backend.service_layer.claims.withdraw import withdraw
+from backend.service_layer.evidence.collect import export_claim
+from backend.service_layer.review.cases import Conclusion, conclude_case
+from tests.integration.anchoring.test_restored_backup import (
+    finish,
+    reconcile,
+    refuse_to_start,
+    reopened,
+    run_until,
+)
+from tests.integration.claims.revising import WORDS, matched
+from tests.integration.claims.world import OUTSIDE
+from tests.kill.town import ITEM, Town, back_up, build_town
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    engine = Engine(None, ChainOptions(deterministic=True), RunOptions())
+    server = LedgerServer(engine, "127.0.0.1", 0)
+    thread = threading.Thread(target=server.serve)
+    thread.start()
+    town = build_town(f"http://127.0.0.1:{server.server_address[1]}", tmp_path)
+    yield town
+    town.close()
+    server.stop()
+    thread.join()
+    engine.close()
+
+
+def claimed(town: Town, covered: int, outside: int) -> tuple[Person, Claim]:
+    """A claim on a bill of two lines in yuan, the second of which no fund pays."""
+    person = town.person()
+    day = town.services.clock.now().date() - dt.timedelta(days=3)
+    amounts = ((ITEM, covered), (OUTSIDE, outside))
+    lines = tuple(
+        ExpenseLine(item[1], 10_000, yuan * 1_000_000, yuan * 10_000, item[0], level="01")
+        for item, yuan in amounts
+        if yuan
+    )
+    total = (covered + outside) * 100
+    bill = dataclasses.replace(
+        town.bill(person, 1),
+        lines=lines,
+        total_fen=total,
+        own_pay_fen=total,
+        issued_on=day,
+        visit_on=day,
+    )
+    (claim,) = town.submit(person, town.upload(bill))
+    return person, claim
+
+
+def uphold(town: Town, person: Person, claim: Claim, line_index: int) -> None:
+    file_appeal(town.services, person.id, claim.id, "item", WORDS)
+    with town.services.work() as work:
+        case = work.reviews.live_case(claim.id, CaseKind.APPEAL)
+        assert case is not None
+        ending = Conclusion(Outcome.APPROVE, (matched(line_index),), "复核员乙", "同意")
+        conclude_case(town.services, work, case, ending)
+        work.commit()
+
+
+def paid(town: Town) -> list[tuple[str, int]]:
+    return sorted((row.id, row.amount_fen) for row in town.rows(tables.payout))
+
+
+def slot_paid(town: Town, claim: Claim) -> int:
+    return town.services.ledger.slot(town.key_of(claim.invoice_id)).paid_fen
+
+
+def test_a_supplement_is_carried_out_by_the_contract_and_paid(town: Town) -> None:
+    person, claim = claimed(town, 500, 100)
+    finish(town)
+    assert town.claim(claim.id).state == "paid"
+    uphold(town, person, claim, 1)
+    finish(town)
+    assert town.claim(claim.id).state == "paid"
+    # At level 3: (500.00 - 300.00) x 50 %, then (600.00 - 300.00) x 50 %.
+    number = claim.number
+    assert paid(town) == [(f"pay_{number}_v1", 10_000), (f"pay_{number}_v2", 5_000)]
+    assert slot_paid(town, claim) == 15_000
+    assert len(town.event_keys("Supplemented")) == len(town.event_keys("Settled")) == 1
+    assert town.alarms() == set()
+    # The bundle shows the settlement that closed the claim; the slot holds at least that.
+    bundle = export_claim(town.services, number, policy_text)
+    closing = bundle["claim"]["closing"]
+    assert (closing["kind"], closing["decision_version"], closing["amount_fen"]) == (
+        "settle",
+        1,
+        10_000,
+    )
+
+
+def test_a_refused_claim_comes_back_with_the_next_counter(town: Town) -> None:
+    person, claim = claimed(town, 0, 400)
+    finish(town)
+    assert town.claim(claim.id).state == "refused"
+    uphold(town, person, claim, 0)
+    finish(town)
+    back = town.claim(claim.id)
+    assert (back.state, back.lodge_counter, back.number) == ("paid", 2, claim.number)
+    assert paid(town) == [(f"pay_{claim.number}_v2", 5_000)]
+    assert len(town.event_keys("Lodged")) == 2
+    bundle = export_claim(town.services, claim.number, policy_text)
+    assert bundle["claim"]["counter"] == 2
+    assert bundle["claim"]["closing"]["decision_version"] == 2
+
+
+def test_a_withdrawn_claim_gives_its_lock_back_and_its_bill_is_claimed_again(town: Town) -> None:
+    person, claim = claimed(town, 500, 100)
+    run_until(town, claim, "lodged")
+    withdraw(town.services, person.id, claim.id)
+    finish(town)
+    assert town.claim(claim.id).state == "withdrawn"
+    slot = town.services.ledger.slot(town.key_of(claim.invoice_id))
+    assert (slot.open_payer, slot.leaf_reference, slot.lodge_counter) == (0, 0, 1)
+    (again,) = town.submit(person, claim.invoice_id)
+    finish(town)
+    assert town.claim(again.id).state == "paid"
+    assert town.claim(claim.id).state == "withdrawn"
+    assert paid(town) == [(f"pay_{again.number}_v1", 10_000)]
+
+
+def test_a_restored_backup_adopts_a_supplement_whose_decision_it_has(
+    town: Town, tmp_path: Path
+) -> None:
+    person, claim = claimed(town, 500, 100)
+    finish(town)
+    uphold(town, person, claim, 1)
+    back_up(town.folder, tmp_path / "backup.db")
+    finish(town)
+    before = paid(town)
+    town = reopened(town, tmp_path / "backup.db")
+    refuse_to_start(town)
+    done = reconcile(town)
+    assert done.exit_code == 0, done.output
+    finish(town)
+    assert town.claim(claim.id).state == "paid"
+    assert paid(town) == before
+    assert len(town.event_keys("Supplemented")) == 1
+    assert town.alarms() == set()
+    town.close()
+
+
+def test_a_restored_backup_works_out_a_lost_supplement_or_holds_the_next_one(
+    town: Town, tmp_path: Path
+) -> None:
+    person, claim = claimed(town, 500, 100)
+    finish(town)
+    back_up(town.folder, tmp_path / "backup.db")
+    uphold(town, person, claim, 1)
+    finish(town)
+    town = reopened(town, tmp_path / "backup.db")
+    refuse_to_start(town)
+    done = reconcile(town)
+    assert done.exit_code == 1  # the ruling was lost: 50.00 more cannot be explained here
+    assert "payment-unknown" in done.output
+    assert town.alarms() == {"reconcile-case"}
+    # The appeal made again does not pay the difference a second time: a person looks first.
+    uphold(town, person, claim, 1)
+    worker = town.worker()
+    for _ in range(20):
+        worker.run_once()
+    worker._release()
+    stuck = town.claim(claim.id)
+    assert (stuck.state, stuck.waiting_for) == ("supplementing", "operator")
+    assert town.alarms() == {"reconcile-case", "supplement-differs"}
+    assert len(town.event_keys("Supplemented")) == 1
+    assert [amount for _, amount in paid(town)] == [10_000]
+    town.close()
