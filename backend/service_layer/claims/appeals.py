@@ -26,12 +26,14 @@ from backend.domain.revision import (
     RequestOutcome,
     last_appeal_day,
 )
+from backend.service_layer.audit_rules.outcomes import record_refusal_review
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Decision
 from backend.service_layer.claims.requests import Asked, Ending, add_request
 from backend.service_layer.claims.revision_records import RevisionRequest
 from backend.service_layer.claims.submit import SHANGHAI
 from backend.service_layer.claims.versions import conclude_revision
+from backend.service_layer.review.assignment import person_id_of
 from backend.service_layer.review.cases import Conclusion, Opening, open_case, register_conclusion
 from backend.service_layer.review.ports import ReviewServices, ReviewWork
 from backend.service_layer.review.records import Case
@@ -239,7 +241,7 @@ def _open(deps: ReviewServices, work: ReviewWork, claim: Claim, asked: Asked) ->
             priority=PRIORITY_USUAL,
             amount_fen=max(at_stake, asked.amount_before_fen),
             raised_by=tuple(
-                f"name:{name}"[:NAME_MAX]
+                person_id_of(work, name)
                 for name in (asked.named_by, asked.seconded_by)
                 if name and asked.kind is RequestKind.REOPEN
             ),
@@ -257,6 +259,7 @@ def _conclude(deps: ReviewServices, work: ReviewWork, case: Case, conclusion: Co
     is_upheld = conclusion.outcome is Outcome.APPROVE
     if is_upheld:
         work.reviews.add_rulings(case, conclusion.rulings, conclusion.by, deps.clock.now())
+    record_refusal_review(deps, work, case.claim_id, conclusion.by, is_overruled=is_upheld)
     ending = Ending(
         RequestOutcome.UPHELD if is_upheld else RequestOutcome.REJECTED,
         by=conclusion.by,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from backend.domain.claim import ClaimState
 from backend.domain.errors import ConflictError
-from backend.domain.review import Outcome
+from backend.domain.review import CaseKind, Outcome
 from backend.service_layer.claims.records import Claim, PendReason
 from backend.service_layer.review.decide import ReviewRefusedError, find_by_name, require_signed
 from backend.service_layer.review.ports import ReviewServices
@@ -37,7 +37,8 @@ def refuse_pended(deps: ReviewServices, number: str, reviewer: str, reason: str)
     require_signed(reviewer, reason)
     with deps.work(write=False) as work:
         claim = work.claims.by_number(number)
-    if claim.state is not ClaimState.PENDED:
+        others = [c for c in work.reviews.live_cases_of(claim.id) if c.kind is not CaseKind.CLAIM]
+    if claim.state is not ClaimState.PENDED and not others:
         raise ConflictError(
             f"{number} 还不能由人决定（状态 {claim.state}），登记完成后再试",
             f"{number} cannot be decided by a person now (state {claim.state})",

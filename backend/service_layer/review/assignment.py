@@ -191,6 +191,13 @@ def next_for(deps: ReviewServices, person: Staff, request_key: str) -> OpenStep 
     return next((one for one in held if one.case.id == case_id), None)
 
 
+def person_id_of(work: ReviewWork, name: str) -> str:
+    """Who is meant by a name at the command line: the one member of staff of that username or
+    name, else the name itself."""
+    known = work.staff.find(name)
+    return known[0].id if len(known) == 1 else f"name:{name}"[:60]
+
+
 def take_named(deps: ReviewServices, work: ReviewWork, case: Case, name: str) -> str:
     """The step of a locked case for a person who is named at the command line.
 
@@ -199,15 +206,13 @@ def take_named(deps: ReviewServices, work: ReviewWork, case: Case, name: str) ->
     :class:`NotEligibleError`, :class:`NotYoursError` and :class:`TwoStepsError`.
     """
     step = current_step(work, case)
-    known = work.staff.find(name)
-    person_id = f"name:{name}"[:60]
+    known, person_id = work.staff.find(name), person_id_of(work, name)
     if work.staff.all():
         if len(known) != 1:
             raise NotEligibleError(
                 f"工作人员里没有唯一的“{name}”，请写用户名",
                 f"there is no one member of staff called {name}: give the username",
             )
-        person_id = known[0].id
         why = ineligible_because(work, case, step, known[0], deps.clock.now())
         if why is not None and step.holder_id != person_id:
             raise NotEligibleError(f"{name} 不能办这个环节：{why[0]}", f"{name} may not: {why[1]}")

@@ -26,7 +26,8 @@ from backend.domain.review import (
     classify,
     next_step,
 )
-from backend.domain.ruling import LineRuling
+from backend.domain.ruling import LineRuling, RulingKind
+from backend.service_layer.audit_rules.outcomes import outcomes_of_review, record_outcome
 from backend.service_layer.claims.decide import REFUSED_MARK
 from backend.service_layer.claims.records import Claim, PendReason
 from backend.service_layer.review.clocks import due_after
@@ -200,8 +201,15 @@ def conclude_case(
     from backend.service_layer.claims import appeals  # noqa: F401
 
     closed = close_case(deps, work, case, str(conclusion.outcome))
-    _CONCLUSIONS[case.kind](deps, work, closed, conclusion)
+    _conclusion_of(case.kind)(deps, work, closed, conclusion)
     return closed
+
+
+def _conclusion_of(kind: CaseKind) -> Concluder:
+    if kind not in _CONCLUSIONS:
+        # Where these kinds register; a process that only reviews has not read it yet.
+        import backend.service_layer.claims.appeals  # noqa: F401
+    return _CONCLUSIONS[kind]
 
 
 def register_conclusion(kind: CaseKind, conclusion: Concluder) -> None:
@@ -224,9 +232,23 @@ def _conclude_claim(
     if conclusion.outcome is Outcome.APPROVE:
         mark = ""
         work.reviews.add_rulings(case, conclusion.rulings, conclusion.by, now)
+    _tell_the_rules(deps, work, claim, conclusion)
     work.claims.resolve_pends(claim.id, conclusion.by, mark + conclusion.reason, now)
     if claim.state is ClaimState.PENDED:
         work.claims.update(claim.id, claim.state, now, state=ClaimState.LODGED, waiting_for=None)
+
+
+def _tell_the_rules(
+    deps: ReviewServices, work: ReviewWork, claim: Claim, conclusion: Conclusion
+) -> None:
+    """Whether each audit rule that raised a reason was right, as this conclusion says."""
+    taken_off = (RulingKind.EXCLUDE, RulingKind.LIMIT)
+    outcomes = outcomes_of_review(
+        open_pends(work, claim.id),
+        is_refused=conclusion.outcome is not Outcome.APPROVE,
+        changed_lines=[one.line_index for one in conclusion.rulings if one.kind in taken_off],
+    )
+    record_outcome(deps, work, claim.id, outcomes, conclusion.by)
 
 
 _CONCLUSIONS: dict[CaseKind, Concluder] = {CaseKind.CLAIM: _conclude_claim}

@@ -295,7 +295,8 @@ def display_name(work: ReviewWork, staff_id: str) -> str:
 def find_by_name(
     deps: ReviewServices, number: str, reviewer: str, outcome: Outcome, reason: str
 ) -> Case:
-    """Finish the open step of a claim's case for a person who is named at the command line.
+    """Finish the open step of a claim's case for a person who is named at the command line. The
+    open reasons of a claim come before an appeal or another case about it.
 
     Raises :class:`ConflictError` when nothing of the claim waits for a person, and what
     :func:`backend.service_layer.review.assignment.take_named` raises.
@@ -305,8 +306,10 @@ def find_by_name(
         claim = work.claims.by_number(number)
         work.people.lock(claim.person_id)
         claim = work.claims.get(claim.id, lock=True)
-        case = open_claim_case(deps, work, claim)
-        case = work.reviews.get_case(case.id, lock=True)
+        live = work.reviews.live_cases_of(claim.id)
+        if not live or open_pends(work, claim.id):
+            live = [open_claim_case(deps, work, claim)]
+        case = work.reviews.get_case(live[0].id, lock=True)
         staff_id = take_named(deps, work, case, reviewer.strip())
         case = _finish_step(deps, work, (case, claim), staff_id, Verdict(outcome, reason))
         work.commit()
