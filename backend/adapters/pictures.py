@@ -23,8 +23,8 @@ SIDE_MIN: Final = 300
 VIEWING_SIDE: Final = 2_400
 _QUALITY: Final = 85
 _DAMAGE: Final = (
-    UnidentifiedImageError, OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError, EOFError, MemoryError, OverflowError,
-    struct.error, zlib.error,
+    UnidentifiedImageError, OSError, SyntaxError, ValueError, TypeError, IndexError, KeyError,
+    EOFError, MemoryError, OverflowError, struct.error, zlib.error,
 )  # fmt: skip
 
 
