@@ -45,6 +45,14 @@ NAMES: Final = (
     "claims.supplemented",
 )
 
+AFTERWARDS: Final = (
+    "claims.withdraw-asked",
+    "claims.withdrawn",
+    "claims.supplement-enqueued",
+    "claims.supplemented",
+)
+"""Points that a claim passes only when it is withdrawn or gets a further decision."""
+
 
 def reach(name: str) -> None:
     """End this process with SIGKILL, or stop it, when ``name`` is the armed point."""

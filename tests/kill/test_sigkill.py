@@ -30,7 +30,7 @@ from backend.entrypoints.devchain.engine import Engine
 from backend.entrypoints.devchain.options import ChainOptions, RunOptions
 from backend.entrypoints.devchain.server import LedgerServer
 from backend.service_layer.anchoring.behind import compare
-from backend.service_layer.failpoints import NAMES
+from backend.service_layer.failpoints import AFTERWARDS, NAMES
 from tests.kill.processes import kill, start_worker
 from tests.kill.town import PAYER, Town, build_town
 
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.slow
 SEED = int(os.environ.get("KILL_SEED", "20261122"))
 KILLS = 50
 BILLS_AT_ONCE = 4
-POINTS = [name for name in NAMES if name != "claims.released"]
+POINTS = [name for name in NAMES if name not in ("claims.released", *AFTERWARDS)]
 REACH_SECONDS = 3.0
 QUIET_SECONDS = 90.0
 LIMIT_SECONDS = 400.0

@@ -7,6 +7,7 @@ import sys
 import click
 
 from backend.domain.money import format_yuan
+from backend.entrypoints.cli.claim_versions import history_command
 
 
 @click.group(name="claim", help="申请的决定：用存储的依据重算 / replay decisions of claims.")
@@ -52,3 +53,6 @@ def replay_command(number: str | None, version: int | None, replay_every: bool) 
     click.echo(f"一致 {same}，不一致 {different} / {same} the same, {different} not")
     if different:
         sys.exit(1)
+
+
+command.add_command(history_command)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from backend.domain.money import format_yuan
+from backend.entrypoints.cli.claim_versions import echo_history, reopen_command
 
 if TYPE_CHECKING:
     from backend.service_layer.review.records import Case, Staff
@@ -102,6 +103,8 @@ def show_command(number: str, as_json: bool) -> None:
                 f"  抽取 {drawn.step} {drawn.cause} seed {drawn.seed.hex()} "
                 f"candidates {json.dumps(drawn.candidates)} -> {drawn.chosen_id}"
             )
+    with services.work(write=False) as work:
+        echo_history(work, claim.id)
 
 
 def _echo_case(view: dict[str, Any]) -> None:
@@ -263,3 +266,6 @@ def statistics_command() -> None:
 
     found = statistics(build_services(), _operator())
     click.echo(json.dumps(found, ensure_ascii=False, indent=1))
+
+
+command.add_command(reopen_command)

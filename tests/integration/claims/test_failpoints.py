@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import secrets
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,27 @@ import sqlalchemy as sa
 
 from backend.adapters.database import tables
 from backend.domain.claim import ClaimState
+from backend.domain.review import Outcome
 from backend.service_layer import failpoints
 from backend.service_layer.claims.advance import advance_claims
+from backend.service_layer.claims.appeals import file_appeal
 from backend.service_layer.claims.submit import submit
+from backend.service_layer.claims.withdraw import withdraw
+from tests.integration.claims.revising import (
+    WORDS,
+    claim_on,
+    conclude,
+    matched,
+    mixed_bill,
+    payouts,
+)
 from tests.integration.claims.world import OUTSIDE, World
 
-POINTS = [name for name in failpoints.NAMES if name.startswith("claims.")]
+POINTS = [
+    name
+    for name in failpoints.NAMES
+    if name.startswith("claims.") and name not in failpoints.AFTERWARDS
+]
 DAY = dt.date(2026, 11, 3)
 
 
@@ -40,6 +56,18 @@ def worker(world: World, point: str) -> bool:
         return True
     assert os.waitstatus_to_exitcode(status) == 0
     return False
+
+
+def killed_in(world: World, point: str, act: Callable[[], object]) -> bool:
+    """Do something in a process of its own with the point armed; True when it was killed."""
+    child = os.fork()
+    if child == 0:
+        world.services.engine.dispose(close=False)
+        failpoints._armed = point
+        act()
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
 
 
 def test_there_are_at_least_eight_points() -> None:
@@ -83,3 +111,49 @@ def test_killed_at(tmp_path: Path, point: str) -> None:
     assert sorted(paid) == ([] if is_refusal else sorted(ids))
     # 400.00 takes the yearly 300.00 first: 60.00; then 500.00 x 60 % = 300.00.
     assert amounts == (None if is_refusal else 36_000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", ["claims.supplement-enqueued", "claims.supplemented"])
+def test_killed_in_a_supplement_pays_the_difference_once(tmp_path: Path, point: str) -> None:
+    world = World.make(tmp_path)
+    person = world.person()
+    bill = mixed_bill(world, person, 500, 100, DAY)
+    world.anchor()
+    (claim,) = claim_on(world, person, bill)
+    world.run()
+    file_appeal(world.services, person.id, claim.id, "item", WORDS)
+    conclude(world, claim, "appeal", Outcome.APPROVE, matched(1))
+    world.services.engine.dispose()
+    kills = 0
+    for _ in range(20):
+        kills += worker(world, point if kills < 1 else "")
+        world.mine()
+        world.services.engine.dispose()
+    assert kills == 1, f"{point} was not reached"
+    assert world.claim(claim.id).state is ClaimState.PAID
+    assert [amount for _, amount in payouts(world, claim)] == [12_000, 6_000]
+    assert [call for call, _ in world.ledger.calls] == ["lodge", "settle", "supplement"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", ["claims.withdraw-asked", "claims.withdrawn"])
+def test_killed_in_a_withdrawal_gives_the_lock_back_once(tmp_path: Path, point: str) -> None:
+    world = World.make(tmp_path)
+    person = world.person()
+    bill = world.bill(person, 500, DAY, payer_name="测试丁卯")
+    world.anchor()
+    (claim,) = claim_on(world, person, bill)
+    world.run()
+    assert world.claim(claim.id).state is ClaimState.PENDED
+    world.services.engine.dispose()
+    is_killed = killed_in(world, point, lambda: withdraw(world.services, person.id, claim.id))
+    assert is_killed == (point == "claims.withdraw-asked")
+    kills = 0
+    for _ in range(10):
+        kills += worker(world, point if kills < 1 else "")
+        world.mine()
+        world.services.engine.dispose()
+    assert kills == (point == "claims.withdrawn")
+    assert world.claim(claim.id).state is ClaimState.WITHDRAWN
+    assert [call for call, _ in world.ledger.calls] == ["lodge", "release"]

@@ -1,0 +1,77 @@
+"""``yichu claim history`` and ``yichu review reopen``: the versions of decisions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from backend.domain.money import format_yuan
+from backend.domain.revision import CAUSE_ZH, REOPEN_REASONS, Cause
+
+
+@click.command("history")
+@click.argument("number")
+def history_command(number: str) -> None:
+    """Show every decision version of a claim with its cause, what was asked, and what happened."""
+    from backend.bootstrap import build_services
+
+    services = build_services()
+    with services.work(write=False) as work:
+        claim = work.claims.by_number(number.replace(" ", ""))
+        click.echo(f"{claim.number}  状态 {claim.state}  版本 {claim.decision_version}")
+        echo_history(work, claim.id)
+
+
+def echo_history(work: Any, claim_id: str) -> None:
+    """Print versions, requests with their outcomes, and events of a claim."""
+    causes = work.revisions.causes_of(claim_id)
+    for one in work.decisions.all_of(claim_id):
+        cause = causes.get(one.version, Cause.FIRST)
+        click.echo(
+            f"  第 {one.version} 版 {one.decided_at.isoformat()} [{cause}] {CAUSE_ZH[cause]} "
+            f"{one.outcome} {format_yuan(one.paid_fen)} 元 {one.decided_by}：{one.reason}"
+        )
+    for entry in work.revisions.of_claim(claim_id):
+        request, outcome = entry.request, entry.outcome
+        names = "、".join(name for name in (request.named_by, request.seconded_by) if name)
+        click.echo(
+            f"  {request.kind} v{request.decision_version} [{request.code}] {names} "
+            f"{request.source_reference} {request.text}"
+        )
+        if outcome is None:
+            click.echo(f"    未办结，{request.promised_on.isoformat()} 前答复 / open")
+        else:
+            click.echo(
+                f"    {outcome.outcome} ({outcome.effect}) {outcome.decided_by}：{outcome.reason}"
+            )
+    for event in work.revisions.events_of(claim_id):
+        click.echo(f"  {event.at.isoformat()} {event.kind} {event.by} {event.text}")
+
+
+@click.command("reopen")
+@click.argument("number")
+@click.option(
+    "--code",
+    required=True,
+    type=click.Choice(sorted(REOPEN_REASONS)),
+    help="理由代码 / coded reason",
+)
+@click.option("--reason", required=True, help="说明，4 到 500 字 / in words")
+@click.option(
+    "--by", "names", required=True, nargs=2, help="两位经办人 / two different people who ask"
+)
+@click.option("--source", required=True, help="依据的文号或来源 / what it is based on")
+def reopen_command(
+    number: str, code: str, reason: str, names: tuple[str, str], source: str
+) -> None:
+    """Reopen a closed claim: a case for people who are neither of the two named."""
+    from backend.bootstrap import build_services
+    from backend.service_layer.claims.appeals import Reopening, reopen
+
+    why = Reopening(code, reason, *names, source)
+    request = reopen(build_services(), number.replace(" ", ""), why)
+    click.echo(
+        f"已开复核，{request.promised_on.isoformat()} 前办结 / "
+        f"a case is open, due {request.promised_on.isoformat()}"
+    )
