@@ -37,7 +37,7 @@ from backend.domain.invoice import ExpenseLine
 from scripts.sample_data.bills import SampleBill
 from scripts.sample_data.population import DEFAULT_SEED, SAMPLE_BILLS, sample_population
 
-_AS_OF: Final = dt.date(2026, 11, 22)
+AS_OF: Final = dt.date(2026, 11, 22)
 _GENDERS: Final = {"男": Gender.MALE, "女": Gender.FEMALE}
 _SIZES: Final = (85, 850, 5_000)
 
@@ -76,7 +76,7 @@ def facts_of(bill: SampleBill, others: Sequence[OtherBill], catalogue: Catalogue
     return AuditFacts(
         invoice=invoice,
         service_on=invoice.service_on,
-        submitted_on=_AS_OF,
+        submitted_on=AS_OF,
         hospital_level=bill.hospital.level,
         hospital_area=bill.hospital.area_code,
         institution=InstitutionFacts(
@@ -148,7 +148,7 @@ def main() -> None:
     options = parser.parse_args()
     catalogue = load_catalogue()
     rules = load_rule_book().shipped
-    population = sample_population(DEFAULT_SEED, _AS_OF, catalogue, bulk=options.bills)
+    population = sample_population(DEFAULT_SEED, AS_OF, catalogue, bulk=options.bills)
     bills = list(population.bills())
     others: dict[int, list[OtherBill]] = defaultdict(list)
     for bill in bills:

@@ -13,10 +13,28 @@ from scripts.sample_data.citizens import Citizen
 from scripts.sample_data.draw import Draw
 from scripts.sample_data.expense_lines import PriceList, draw_lines, fee_items, price_list
 from scripts.sample_data.hospitals import Hospital
+from scripts.sample_data.plausible import suits
 
 LONG_BILL_LINES: Final = 1_050
 DAYS_BACK: Final = 120
-_DEPARTMENTS: Final = ("内科", "外科", "骨科", "儿科", "妇科", "中医科", "眼科", "康复科")
+_SLOTS: Final = 3
+_SLOT_DAYS: Final = DAYS_BACK // _SLOTS
+_SLOT_PLAY: Final = 10
+_STAY_MAX: Final = 14
+_DIAGNOSES: Final = {
+    "内科": (
+        ("I10.x00", "原发性高血压"),
+        ("E11.900", "2型糖尿病"),
+        ("J06.900", "急性上呼吸道感染"),
+    ),
+    "外科": (("K29.500", "慢性胃炎"), ("L02.900", "皮肤脓肿")),
+    "骨科": (("M54.500", "下背痛"), ("M17.900", "膝骨关节炎")),
+    "中医科": (("J06.900", "急性上呼吸道感染"), ("M54.500", "下背痛")),
+    "眼科": (("H10.900", "结膜炎"), ("H04.100", "干眼症")),
+    "康复科": (("M54.500", "下背痛"), ("I69.300", "脑梗死后遗症")),
+}
+"""Main diagnoses by department; none is an injury, and none belongs to one sex or age."""
+_DEPARTMENTS: Final = tuple(_DIAGNOSES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +58,8 @@ class BillShape:
     department: str = "内科"
     time: str = "10:30:00"
     check_code: str = "135790"
+    diagnosis: tuple[str, str] = ("", "")
+    """Code and name of the main diagnosis, empty for a hospital that does not send it yet."""
 
 
 def bill_of(
@@ -79,6 +99,9 @@ def bill_of(
         visit_on=None if shape.inpatient else day,
         admitted_on=admitted if shape.inpatient else None,
         discharged_on=day if shape.inpatient else None,
+        diagnosis_code=shape.diagnosis[0],
+        diagnosis_name=shape.diagnosis[1],
+        medical_type=("21" if shape.inpatient else "11") if shape.diagnosis[0] else "",
         cashier="收费员01",
         checker="复核员01",
         items=items,
@@ -129,40 +152,90 @@ def bulk_bills(
     Serial numbers start at 1,000 so that planted bills keep the low ones.
     """
     prices = price_list(catalogue, as_of)
+    calendar = StayCalendar(seed, as_of, hospitals, citizens)
     for index, count in enumerate(line_counts(seed, bills, lines)):
-        draw = Draw(seed, f"bill/{index}")
-        hospital, citizen = draw.one_of(hospitals), draw.one_of(citizens)
-        latest = min(as_of, hospital.agreement_until)
-        yield _bulk_bill(draw, hospital, citizen, prices, latest=latest, index=index, count=count)
+        yield _bulk_bill(Draw(seed, f"bill/{index}"), calendar, prices, index=index, count=count)
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """Who is in which hospital from when to when."""
+
+    hospital: Hospital
+    citizen: Citizen
+    admitted_on: dt.date
+    discharged_on: dt.date
+
+
+class StayCalendar:
+    """Stays that do not overlap, and are far enough apart to be no readmission.
+
+    The days before the population's day are cut into slots, and a citizen has one stay in each;
+    only when all slots are full (a full population has few citizens) do stays fall together.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        as_of: dt.date,
+        hospitals: Sequence[Hospital],
+        citizens: Sequence[Citizen],
+    ) -> None:
+        self._seed = seed
+        self.as_of = as_of
+        self.hospitals = hospitals
+        self.citizens = citizens
+
+    def stay(self, number: int) -> Stay:
+        """The ``number``-th stay of the population, from 0."""
+        draw = Draw(self._seed, f"stay/{number}")
+        people = len(self.citizens)
+        slot = number // people % _SLOTS
+        ends = self.as_of - dt.timedelta(days=slot * _SLOT_DAYS + draw.between(1, _SLOT_PLAY))
+        begins = ends - dt.timedelta(days=draw.between(2, _STAY_MAX))
+        open_then = [one for one in self.hospitals if one.agreement_until >= ends]
+        return Stay(draw.one_of(open_then), self.citizens[number % people], begins, ends)
+
+    def outpatient_day(self, draw: Draw, place: int, latest: dt.date) -> dt.date:
+        """A day on which the citizen at ``place`` is in no hospital."""
+        people = len(self.citizens)
+        stays = [self.stay(place + slot * people) for slot in range(_SLOTS)]
+        while True:
+            day = latest - dt.timedelta(days=draw.between(1, DAYS_BACK))
+            if not any(one.admitted_on <= day <= one.discharged_on for one in stays):
+                return day
 
 
 def _bulk_bill(
-    draw: Draw,
-    hospital: Hospital,
-    citizen: Citizen,
-    prices: PriceList,
-    *,
-    latest: dt.date,
-    index: int,
-    count: int,
+    draw: Draw, calendar: StayCalendar, prices: PriceList, *, index: int, count: int
 ) -> SampleBill:
     inpatient = _is_stay(index)
-    day = latest - dt.timedelta(days=draw.between(1, DAYS_BACK))
-    stay = draw.between(2, 14) if inpatient else 0
-    days = _stay_days(day, stay) if inpatient else ()
+    if inpatient:
+        stay = calendar.stay(index // 5)
+        hospital, citizen, day = stay.hospital, stay.citizen, stay.discharged_on
+        nights = (day - stay.admitted_on).days
+        days = _stay_days(day, nights)
+    else:
+        place = draw.below(len(calendar.citizens))
+        hospital, citizen = draw.one_of(calendar.hospitals), calendar.citizens[place]
+        day = calendar.outpatient_day(draw, place, min(calendar.as_of, hospital.agreement_until))
+        nights, days = 0, ()
+    department = draw.one_of(_DEPARTMENTS)
     shape = BillShape(
         issued_on=day,
         serial=1_000 + index,
         inpatient=inpatient,
-        stay_days=stay,
-        department=draw.one_of(_DEPARTMENTS),
+        stay_days=nights,
+        department=department,
         time=f"{draw.between(8, 17):02d}:{draw.below(60):02d}:{draw.below(60):02d}",
         check_code=f"{draw.below(1_000_000):06d}",
+        diagnosis=draw.one_of(_DIAGNOSES[department]),
     )
-    lines = draw_lines(draw, prices.inpatient if inpatient else prices.outpatient, count, days)
-    invoice = bill_of(hospital, citizen, shape, lines)
-    wire = "json" if index % 2 else "xml"
-    return SampleBill(hospital, citizen, wire, invoice)
+    chosen = prices.inpatient if inpatient else prices.outpatient
+    lines = draw_lines(draw, chosen, count, days, suits(citizen.age_on(day)))
+    return SampleBill(
+        hospital, citizen, "json" if index % 2 else "xml", bill_of(hospital, citizen, shape, lines)
+    )
 
 
 def _stay_days(discharged: dt.date, stay: int) -> tuple[str, ...]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from backend.domain.catalogue import Catalogue, CatalogueItem
 from backend.domain.invoice import ExpenseLine, FeeItem
 from scripts.sample_data.draw import Draw
+from scripts.sample_data.plausible import ChargedOnce, is_ordinary, sold_singly
 
 CATEGORY_NAMES: Final = {
     "01": "床位费",
@@ -49,14 +50,17 @@ class PriceList:
 
 
 def price_list(catalogue: Catalogue, on: dt.date) -> PriceList:
-    """The unrestricted items that are valid on ``on``, weighted by price.
+    """The ordinary, unrestricted items that are valid on ``on``, weighted by price.
 
     Restricted items need the hospital's approval flag and a look at the diagnosis.
     """
     valid = [
         item
         for item in catalogue.items
-        if item.valid_from <= on <= item.valid_to and not item.restricted and item.price_fen > 0
+        if item.valid_from <= on <= item.valid_to
+        and not item.restricted
+        and item.price_fen > 0
+        and is_ordinary(item)
     ]
     weighted: list[CatalogueItem] = []
     for item in sorted(valid, key=lambda entry: entry.code):
@@ -95,17 +99,25 @@ def line_of(
 
 
 def draw_lines(
-    draw: Draw, items: Sequence[CatalogueItem], count: int, days: Sequence[str]
+    draw: Draw,
+    items: Sequence[CatalogueItem],
+    count: int,
+    days: Sequence[str],
+    suitable: Callable[[CatalogueItem], bool],
 ) -> tuple[ExpenseLine, ...]:
     """``count`` lines whose amounts are whole fen in each category, though single ones are not.
 
-    Every split pack is followed by the line that completes its fen, as in a hospital that
-    rounds once a category (domain reference, section 7).
+    What does not suit the person, or was charged that day already, is drawn again. Every split
+    pack is followed by the line that completes its fen, as in a hospital that rounds once a
+    category (domain reference, section 7).
     """
     lines: list[ExpenseLine] = []
+    once = ChargedOnce()
     while len(lines) < count:
         item = draw.one_of(items)
         day = draw.one_of(days) if days else ""
+        if not suitable(item) or not once.is_free(item, day):
+            continue
         if len(lines) + 2 <= count and item.category_code in ("09", "11") and draw.chance(0.3):
             lines += _split_pack(draw, item, day)
             continue
@@ -130,7 +142,7 @@ def _split_pack(draw: Draw, item: CatalogueItem, day: str) -> list[ExpenseLine]:
     rest = -first.amount_e4 % 100
     amount_e4 = max(price_e6 // 100 // 100 * 100, 100) + rest
     second = line_of(item, quantity_e4=10_000, price_e6=amount_e4 * 100, occurred_at=day)
-    return [first, second]
+    return [replace(line, unit=sold_singly(line)) for line in (first, second)]
 
 
 def fee_items(lines: Iterable[ExpenseLine]) -> tuple[FeeItem, ...]:

@@ -365,7 +365,7 @@ def _within_grace(scene: Scene) -> PlantedCase:
 
 def _rounded_once(scene: Scene) -> PlantedCase:
     plain = scene.bill(18, "json")
-    line = charge(scene.catalogue, plain.invoice.issued_on, Goods("01", "04", 1, 10_005_000))
+    line = charge(scene.catalogue, plain.invoice.issued_on, Goods("01", "05", 1, 10_005_000))
     face = replace(plain.invoice.items[0], code=line.category_code, name=line.category_name)
     bill = changed(
         plain,

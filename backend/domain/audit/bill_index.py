@@ -53,6 +53,11 @@ class BillIndex:
         return tuple(days)
 
     @cached_property
+    def digest(self) -> str:
+        """:func:`lines_digest` of this bill."""
+        return lines_digest(self.lines)
+
+    @cached_property
     def stay_days(self) -> int | None:
         """Days from admission to discharge, the day of discharge not counted but at least one;
         None when either is missing or they are swapped."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from backend.domain.audit.bill_index import BillIndex, lines_digest
+from backend.domain.audit.bill_index import BillIndex
 from backend.domain.audit.check import (
     EXAMPLES_MAX,
     NO_OTHERS,
@@ -75,13 +75,13 @@ def _is_other_number(facts: AuditFacts, other: OtherBill) -> bool:
     )
 
 
-def _own_digest(facts: AuditFacts) -> str:
-    return facts.lines_digest or lines_digest(facts.invoice.lines)
+def _has_same_lines(facts: AuditFacts, bill: BillIndex, other: OtherBill) -> bool:
+    """Asked last: the digest of this bill is worked out only when all else is alike."""
+    return other.lines_digest == (facts.lines_digest or bill.digest)
 
 
 def _same_content(facts: AuditFacts, bill: BillIndex, params: Mapping[str, Any]) -> Answer:
     """Same person, day, amount and lines under another number, at whatever hospital."""
-    digest = _own_digest(facts)
     return _matching(
         facts.others,
         NO_OTHERS,
@@ -89,7 +89,7 @@ def _same_content(facts: AuditFacts, bill: BillIndex, params: Mapping[str, Any])
             _is_other_number(facts, other)
             and other.service_on == facts.service_on
             and other.total_fen == facts.invoice.total_fen
-            and other.lines_digest == digest
+            and _has_same_lines(facts, bill, other)
         ),
         facts,
     )
@@ -100,7 +100,6 @@ def _same_amount(facts: AuditFacts, bill: BillIndex, params: Mapping[str, Any]) 
     days, least = params["days"], params["least_fen"]
     if facts.invoice.total_fen < least:
         return ()
-    digest = _own_digest(facts)
     return _matching(
         facts.others,
         NO_OTHERS,
@@ -108,7 +107,7 @@ def _same_amount(facts: AuditFacts, bill: BillIndex, params: Mapping[str, Any]) 
             other.institution_code != facts.invoice.institution_code
             and other.total_fen == facts.invoice.total_fen
             and abs((other.service_on - facts.service_on).days) <= days
-            and other.lines_digest != digest
+            and not _has_same_lines(facts, bill, other)
         ),
         facts,
     )
@@ -119,7 +118,6 @@ def _other_person(facts: AuditFacts, bill: BillIndex, params: Mapping[str, Any])
     chance, so they are not asked."""
     if len(bill.lines) < params["lines_min"]:
         return ()
-    digest = _own_digest(facts)
     return _matching(
         facts.twins,
         NO_TWINS,
@@ -128,7 +126,7 @@ def _other_person(facts: AuditFacts, bill: BillIndex, params: Mapping[str, Any])
             and _is_other_number(facts, other)
             and other.service_on == facts.service_on
             and other.total_fen == facts.invoice.total_fen
-            and other.lines_digest == digest
+            and _has_same_lines(facts, bill, other)
         ),
         facts,
     )
