@@ -13,6 +13,7 @@ line amounts by 10^4 yuan (DA/T 95-2022 table B.10; 医保 interface fields cnt 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Final
@@ -22,6 +23,7 @@ from backend.domain.errors import DomainError
 RECORD_FORMAT: Final = "yichu-invoice-1"
 MAX_LINES: Final = 5_000
 MAX_FEN: Final = 2**40 - 1
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class MalformedRecordError(DomainError):
@@ -380,7 +382,13 @@ def _attachments(record: dict[str, Any], name: str, where: str) -> tuple[Attachm
             raise MalformedRecordError(
                 f"{place}/type 不认识", f"{place}/type is unknown"
             ) from error
-        parsed.append(Attachment(kind, _text(entry, "digest", place)))
+        digest = _text(entry, "digest", place)
+        if not _DIGEST.fullmatch(digest):
+            raise MalformedRecordError(
+                f"{place}/digest 不是 64 位小写十六进制",
+                f"{place}/digest is not 64 lower-case hex digits",
+            )
+        parsed.append(Attachment(kind, digest))
     return tuple(parsed)
 
 

@@ -142,6 +142,14 @@ def test_a_reviewers_ruling_changes_one_line_and_stands_in_the_output(tmp_path: 
     assert output["lines"][0]["adjustments"][0]["basis_zh"] == "重复收费"
 
 
+def test_the_rulings_sample_pays_what_the_page_works_out_by_hand(tmp_path: Path) -> None:
+    output = adjudicate(
+        tmp_path, invoice=sample("invoice"), person=sample("person"),
+        history=sample("history"), rulings=sample("rulings"),
+    )  # fmt: skip
+    assert (output["inscp_scp_amt_fen"], output["paid_fen"]) == (459_620, 335_681)
+
+
 def test_an_installed_pack_is_named_by_its_id() -> None:
     assert run("hash", "quzhou-2026") == run("hash", PACK)
     found = CliRunner().invoke(command, ["hash", "quzhou-1999"])
