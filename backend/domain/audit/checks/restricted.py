@@ -23,26 +23,34 @@ from backend.domain.audit.check import (
 )
 from backend.domain.audit.facts import AuditFacts
 from backend.domain.audit.items import DiagnosisLimit
-from backend.domain.invoice import AttachmentType, ExpenseLine
+from backend.domain.catalogue import Catalogue
+from backend.domain.invoice import AttachmentType
 
 _APPROVED: Final = "1"
+_Known = dict[str, bool | None]
 
 
-def _is_restricted(facts: AuditFacts, line: ExpenseLine) -> bool | None:
-    """Whether the catalogue restricts the item that day; None when it does not know the code."""
-    assert facts.catalogue is not None
-    item = facts.catalogue.find(line.catalogue_code, facts.service_on)
-    return None if item is None else item.restricted
+def _restrictions(facts: AuditFacts, catalogue: Catalogue, flags: tuple[str, ...]) -> _Known:
+    """For each code of a line with one of the flags: whether the catalogue restricts the item
+    that day; None when it does not know the code."""
+    known: _Known = {"": None}
+    for line in facts.invoice.lines:
+        code = line.catalogue_code
+        if line.approval_flag in flags and code not in known:
+            item = catalogue.find(code, facts.service_on)
+            known[code] = None if item is None else item.restricted
+    return known
 
 
 def _unapproved(facts: AuditFacts, bill: BillIndex, params: Mapping[str, Any]) -> Answer:
     """A restricted item without any flag. With 0 or 2 the hospital has said: self-paid."""
     if facts.catalogue is None:
         return NO_CATALOGUE
+    known = _restrictions(facts, facts.catalogue, ("",))
     return [
         Finding({}, index, {"code": line.catalogue_code})
         for index, line in enumerate(bill.lines)
-        if not line.approval_flag and line.catalogue_code and _is_restricted(facts, line)
+        if not line.approval_flag and known[line.catalogue_code]
     ]
 
 
@@ -50,12 +58,11 @@ def _needless_approval(facts: AuditFacts, bill: BillIndex, params: Mapping[str, 
     """Flag 1 on an item that the catalogue does not restrict: a mapping may be wrong."""
     if facts.catalogue is None:
         return NO_CATALOGUE
+    known = _restrictions(facts, facts.catalogue, (_APPROVED,))
     return [
         Finding({}, index, {"code": line.catalogue_code})
         for index, line in enumerate(bill.lines)
-        if line.approval_flag == _APPROVED
-        and line.catalogue_code
-        and _is_restricted(facts, line) is False
+        if line.approval_flag == _APPROVED and known[line.catalogue_code] is False
     ]
 
 
