@@ -154,9 +154,11 @@ class Services:
     def readiness(self) -> dict[str, Any]:
         """Whether requests can be served now, and what is late (for ``/readyz``)."""
         from backend.service_layer.anchoring.status import late_because, status
+        from backend.service_layer.review.read import figures
 
         report: dict[str, Any] = {"ready": True}
         try:
+            report["review"] = figures(self)
             with self.work(write=False) as work:
                 report["anchoring"] = status(work, self.clock.now())
                 reasons = late_because(work)

@@ -30,6 +30,10 @@ _HELP: Final[Mapping[str, str]] = {
     "yichu_anchoring_last_block": "number of the last followed block",
     "yichu_anchoring_last_block_age_seconds": "age of the last followed block",
     "yichu_anchoring_alarms": "open alarms",
+    "yichu_review_open": "review cases that a person has to decide",
+    "yichu_review_waiting": "review cases that wait for the citizen's material",
+    "yichu_review_late": "review cases past the promised day",
+    "yichu_review_unassigned": "review steps that nobody holds",
 }
 
 
