@@ -13,11 +13,15 @@ from backend.domain.claim import StageOutcome
 from backend.domain.pend_reasons import Routing
 from backend.service_layer.audit_rules.facts import BillInQuestion, GatheredFacts, gather_facts
 from backend.service_layer.audit_rules.records import (
+    CLEARED,
+    KNOWN,
     ON_TRIAL,
     PENDED,
     REFUSED,
     WHOLE_BILL,
+    HitPlace,
     StoredHit,
+    place_of,
 )
 from backend.service_layer.audit_rules.rule_book import RulesInForce
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
@@ -64,31 +68,45 @@ def audit_claim(
     result = evaluate(in_force.rules, gathered.facts)
     work.audit_rules.keep_rule_set(in_force.digest, in_force.document, deps.clock.now())
     by_code = in_force.rules.by_code
+    cleared = cleared_places(work, claim.id)
+    asked_about = [(by_code[hit.rule_code], hit) for hit in result.hits]
+    judged = [(rule, hit, effect_of(rule, hit, cleared)) for rule, hit in asked_about]
     work.audit_rules.add_hits(
         [
             StoredHit(
                 id=deps.ids.new_id("hit"),
                 claim_id=claim.id,
-                rule_code=hit.rule_code,
+                rule_code=rule.code,
                 rule_set_digest=in_force.digest,
                 line_index=WHOLE_BILL if hit.line_index is None else hit.line_index,
-                effect=effect_of(by_code[hit.rule_code]),
+                effect=effect,
                 zh=hit.zh,
                 en=hit.en,
-                evidence=evidence_of(by_code[hit.rule_code], hit, gathered),
+                evidence=evidence_of(rule, hit, gathered),
                 found_at=deps.clock.now(),
             )
-            for hit in result.hits
+            for rule, hit, effect in judged
         ]
     )
-    effective = [(by_code[hit.rule_code], hit) for hit in result.effective]
-    refusals = [_refusal(work, claim, rule, hit) for rule, hit in effective if rule.may_refuse]
-    pends = [_pend(rule, hit) for rule, hit in effective if not rule.may_refuse]
+    refusals = [_refusal(work, claim, rule, hit) for rule, hit, what in judged if what == REFUSED]
+    pends = [_pend(rule, hit) for rule, hit, what in judged if what == PENDED]
     return AuditFindings(
         tuple(refusals[:REASONS_MAX]),
         tuple(pends[:REASONS_MAX]),
         _inputs(in_force, result, gathered),
     )
+
+
+def cleared_places(work: ClaimWork, claim_id: str) -> set[HitPlace]:
+    """What people have looked at on this claim and found to be in order."""
+    outcomes = work.audit_rules.outcomes_of(claim_id)
+    if CLEARED not in outcomes.values():
+        return set()
+    return {
+        place_of(hit)
+        for hit in work.audit_rules.hits_of(claim_id)
+        if outcomes.get(hit.id) == CLEARED
+    }
 
 
 def joined(stage: StageResult, found: AuditFindings) -> StageResult:
@@ -116,10 +134,13 @@ def filed_on(at: dt.datetime) -> dt.date:
     return at.astimezone(SHANGHAI).date()
 
 
-def effect_of(rule: Rule) -> str:
-    """What a hit of the rule does to a claim."""
+def effect_of(rule: Rule, hit: Hit, cleared: set[HitPlace]) -> str:
+    """What a hit of the rule does to a claim. What a person has cleared is not asked again, and
+    refuses nothing, unless the rule says so."""
     if rule.state is not RuleState.LIVE:
         return ON_TRIAL
+    if (rule.code, hit.line_index) in cleared and not rule.is_reattached:
+        return KNOWN
     return REFUSED if rule.may_refuse else PENDED
 
 

@@ -11,10 +11,12 @@ from backend.domain.errors import DomainError
 from backend.service_layer.audit_rules.records import (
     CLEARED,
     ON_TRIAL,
+    REFUSED,
     UPHELD,
-    WHOLE_BILL,
+    HitPlace,
     RuleCount,
     StoredHit,
+    place_of,
 )
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import PendReason
@@ -24,9 +26,6 @@ JUDGED_MIN: Final = 10
 NEARLY_ALWAYS_CLEARED_BP: Final = 1_000
 """A rule upheld in less than a tenth of its hits costs more than it finds (requirement 3.3: people
 uphold about a quarter)."""
-
-HitPlace = tuple[str, int | None]
-"""Rule code and line index of a pend reason; None for the bill as a whole."""
 
 
 class OutcomeError(DomainError):
@@ -71,13 +70,22 @@ def record_outcome(
     known = work.audit_rules.outcomes_of(claim_id)
     marked = 0
     for hit in _newest(work.audit_rules.hits_of(claim_id)):
-        line = None if hit.line_index == WHOLE_BILL else hit.line_index
-        outcome = outcomes.get((hit.rule_code, line))
+        outcome = outcomes.get(place_of(hit))
         if outcome is None or hit.effect == ON_TRIAL or known.get(hit.id) == outcome:
             continue
         work.audit_rules.add_outcome(hit.id, outcome, by, deps.clock.now())
         marked += 1
     return marked
+
+
+def record_refusal_review(
+    deps: ClaimServices, work: ClaimWork, claim_id: str, by: str, *, is_overruled: bool
+) -> int:
+    """People looked at a claim again that an exact rule had refused: overruled, the rule's hits
+    are cleared and refuse this claim no more; else they are upheld. The caller commits."""
+    outcome = CLEARED if is_overruled else UPHELD
+    refused = [hit for hit in work.audit_rules.hits_of(claim_id) if hit.effect == REFUSED]
+    return record_outcome(deps, work, claim_id, {place_of(hit): outcome for hit in refused}, by)
 
 
 def _newest(hits: Iterable[StoredHit]) -> list[StoredHit]:

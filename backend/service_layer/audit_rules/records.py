@@ -16,8 +16,13 @@ WHOLE_BILL: Final = -1
 REFUSED: Final = "refused"
 PENDED: Final = "pended"
 ON_TRIAL: Final = "trial"
+KNOWN: Final = "known"
+"""Effect of a hit that a person has cleared on this claim before: none."""
 UPHELD: Final = "upheld"
 CLEARED: Final = "cleared"
+
+HitPlace = tuple[str, int | None]
+"""Rule code and line index (None for the bill as a whole): what one pend reason is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,11 @@ class StoredHit:
     en: str
     evidence: str
     found_at: dt.datetime
+
+
+def place_of(hit: StoredHit) -> HitPlace:
+    """What the hit is about."""
+    return hit.rule_code, None if hit.line_index == WHOLE_BILL else hit.line_index
 
 
 @dataclass(frozen=True, slots=True)
