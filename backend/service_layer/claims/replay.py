@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -37,7 +37,7 @@ from verifier.errors import VerificationError
 DIFFERENCES_MAX: Final = 100
 """Differences that are named; a decision with more of them is another decision."""
 
-_DAMAGE: Final = (DomainError, VerificationError, *DAMAGE)
+UNREADABLE: Final = (DomainError, VerificationError, *DAMAGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,9 @@ class Replay:
 
 
 @dataclass(slots=True)
-class _Findings:
+class Findings:
+    """What was found so far; ``add`` keeps the first DIFFERENCES_MAX."""
+
     found: list[Difference] = field(default_factory=list)
     notes: list[Difference] = field(default_factory=list)
 
@@ -100,11 +102,11 @@ def replay_decision(deps: ClaimServices, number: str, version: int | None = None
                 f"{number} 没有第 {version or 1} 版决定", f"{number} has no such decision version"
             )
         decision = wanted[-1]
-        findings = _Findings()
+        findings = Findings()
         try:
             _replay(deps, work, claim, decision, findings)
-        except _DAMAGE as error:
-            findings.add("replay", "stored inputs", _told(error))
+        except UNREADABLE as error:
+            findings.add("replay", "stored inputs", told(error))
     return Replay(
         number,
         decision.version,
@@ -114,20 +116,23 @@ def replay_decision(deps: ClaimServices, number: str, version: int | None = None
     )
 
 
-def _told(error: BaseException) -> str:
+def told(error: BaseException) -> str:
+    """An error in one line, for a difference."""
     return error.en if isinstance(error, DomainError) else f"{type(error).__name__}: {error}"
 
 
 def _replay(
-    deps: ClaimServices, work: ClaimWork, claim: Claim, decision: Decision, findings: _Findings
+    deps: ClaimServices, work: ClaimWork, claim: Claim, decision: Decision, findings: Findings
 ) -> None:
     record = parse_canonical(decision.explanation.encode())
     assert isinstance(record, dict), "a decision record is an object"
     _check_row(deps, decision, record, findings)
     # Its own arithmetic first: a record that does not balance is named even if all else is lost.
-    eob, context = _parsed(record, findings)
-    person = _snapshot(decision.person_snapshot, str(record["person_snapshot"]), "person", findings)
-    history = _snapshot(
+    eob, context = parse_stored(record, findings)
+    person = check_snapshot(
+        decision.person_snapshot, str(record["person_snapshot"]), "person", findings
+    )
+    history = check_snapshot(
         decision.history_snapshot, str(record["history_snapshot"]), "history", findings
     )
     bill = work.claims.bill_of_version(claim.version_id)
@@ -135,14 +140,14 @@ def _replay(
     pack = _pack(deps, work, decision, findings)
     if invoice is None or pack is None or eob is None or context is None:
         return
-    inputs = _Inputs(pack, invoice, bill, parse_person(person), parse_history(history))
-    again = _work_out(inputs, eob, decision)
-    _compare("", record, again.to_record(context), findings)
-    _note_hospital(inputs, eob, findings)
+    inputs = Inputs(pack, invoice, bill.invoice_key, parse_person(person), parse_history(history))
+    again = work_out(inputs, eob, decision.outcome, decision.reason)
+    compare_records("", record, again.to_record(context), findings)
+    _note_hospital(inputs, bill, eob, findings)
 
 
 def _check_row(
-    deps: ClaimServices, decision: Decision, record: dict[str, Any], findings: _Findings
+    deps: ClaimServices, decision: Decision, record: dict[str, Any], findings: Findings
 ) -> None:
     """The decision's columns against the record that they are of, and its fingerprint."""
     findings.compare("decision.paid_fen", decision.paid_fen, record.get("paid_fen"))
@@ -156,9 +161,10 @@ def _check_row(
     findings.compare("decision.fingerprint", decision.fingerprint, computed)
 
 
-def _parsed(
-    record: dict[str, Any], findings: _Findings
+def parse_stored(
+    record: dict[str, Any], findings: Findings
 ) -> tuple[ExplanationOfBenefits | None, DecisionContext | None]:
+    """Explanation and context of a record, Nones when it is none or does not balance."""
     try:
         return parse_decision_record(record)
     except DomainError as error:
@@ -166,7 +172,8 @@ def _parsed(
         return None, None
 
 
-def _snapshot(text: str, digest: str, what: str, findings: _Findings) -> Any:
+def check_snapshot(text: str, digest: str, what: str, findings: Findings) -> Any:
+    """The value in ``text``, its digest compared with the one in the record."""
     value = parse_canonical(text.encode())
     found = hashlib.sha256(canonical_bytes(value)).hexdigest()
     findings.compare(f"{what} snapshot", digest, found)
@@ -178,7 +185,7 @@ def _invoice(
     work: ClaimWork,
     bill: StoredBill,
     record: dict[str, Any],
-    findings: _Findings,
+    findings: Findings,
 ) -> Invoice | None:
     findings.compare("invoice.fingerprint", record["invoice_fingerprint"], bill.fingerprint.hex())
     stored = read_record(work, bill)
@@ -187,31 +194,44 @@ def _invoice(
         findings.compare("invoice", bill.fingerprint, compute_fingerprint(stored, secret))
     try:
         return Invoice.from_record(stored)
-    except _DAMAGE as error:
-        findings.add("invoice", "stored record", _told(error))
+    except UNREADABLE as error:
+        findings.add("invoice", "stored record", told(error))
         return None
 
 
 def _pack(
-    deps: ClaimServices, work: ClaimWork, decision: Decision, findings: _Findings
+    deps: ClaimServices, work: ClaimWork, decision: Decision, findings: Findings
 ) -> PolicyPack | None:
     """The pack with its catalogue, both by digest; kept with the decision, else as shipped."""
+
+    def catalogue_text(digest: bytes) -> str | None:
+        found = work.register.catalogue_text(digest)
+        return found if found is not None else deps.rule_documents.catalogue_text(digest)
+
     # What is kept comes first even when it was changed: that is to be named, not healed.
     text = work.decisions.policy_document(decision.policy_hash)
     if text is None:
         text = deps.rule_documents.pack_text(decision.policy_hash)
+    return read_rules(decision.policy_hash, text, catalogue_text, findings)
+
+
+def read_rules(
+    policy_hash: bytes,
+    text: str | None,
+    catalogue_text: Callable[[bytes], str | None],
+    findings: Findings,
+) -> PolicyPack | None:
+    """The pack in ``text`` with the catalogue that it names, each compared with its digest."""
     if text is None:
-        findings.add("policy", decision.policy_hash, "no document with this hash is kept")
+        findings.add("policy", policy_hash, "no document with this hash is kept")
         return None
     value = json.loads(text)
-    findings.compare("policy", decision.policy_hash, hashlib.sha256(text.encode()).digest())
+    findings.compare("policy", policy_hash, hashlib.sha256(text.encode()).digest())
     named = value.get("catalogue", {}).get("sha256", "")
     catalogue: Catalogue | None = None
     if named:
         digest = bytes.fromhex(named)
-        found = work.register.catalogue_text(digest)
-        if found is None:
-            found = deps.rule_documents.catalogue_text(digest)
+        found = catalogue_text(digest)
         if found is None:
             findings.add("catalogue", named, "no document with this digest is kept")
             return None
@@ -221,22 +241,25 @@ def _pack(
 
 
 @dataclass(frozen=True, slots=True)
-class _Inputs:
+class Inputs:
+    """Everything that an amount depends on."""
+
     pack: PolicyPack
     invoice: Invoice
-    bill: StoredBill
+    invoice_key: bytes
     person: PersonSnapshot
     history: History
 
 
-def _work_out(
-    inputs: _Inputs, stored: ExplanationOfBenefits, decision: Decision
+def work_out(
+    inputs: Inputs, stored: ExplanationOfBenefits, outcome: str, reason: str
 ) -> ExplanationOfBenefits:
     """The explanation that the inputs give. Level and place of the hospital are inputs of their
-    own: as the register of institutions had them then, which stands in the record."""
+    own: as the register of institutions had them then, which stands in the record. ``outcome``
+    and ``reason`` are the decision's: a person may have refused what the policy would pay."""
     view = bill_from_invoice(
         inputs.invoice,
-        invoice_key=inputs.bill.invoice_key,
+        invoice_key=inputs.invoice_key,
         hospital_level=stored.hospital_level,
         remote_status=stored.remote_status,
     )
@@ -244,18 +267,20 @@ def _work_out(
         eob = adjudicate(inputs.pack, view, inputs.person, inputs.history, stored.rulings)
     except PolicyError:
         eob = explain_without_rules(inputs.pack, view, inputs.person, inputs.history)
-    outcome = str(Outcome.REFUSED) if decision.outcome == Outcome.REFUSED else str(eob.outcome)
-    return as_decided(eob, outcome, decision.reason)
+    is_refused = outcome == Outcome.REFUSED
+    return as_decided(eob, outcome if is_refused else str(eob.outcome), reason)
 
 
-def _note_hospital(inputs: _Inputs, stored: ExplanationOfBenefits, findings: _Findings) -> None:
+def _note_hospital(
+    inputs: Inputs, bill: StoredBill, stored: ExplanationOfBenefits, findings: Findings
+) -> None:
     """Say where the hospital's level or area today would give something else."""
-    today = {"hospital_level": str(inputs.bill.hospital_level)}
+    today = {"hospital_level": str(bill.hospital_level)}
     try:
         today["remote_status"] = derive_remote_status(
             inputs.pack,
             inputs.person,
-            inputs.bill.hospital_area,
+            bill.hospital_area,
             inputs.invoice.service_on,
             is_emergency(inputs.invoice),
         )
@@ -266,14 +291,14 @@ def _note_hospital(inputs: _Inputs, stored: ExplanationOfBenefits, findings: _Fi
             findings.notes.append(Difference(name, str(getattr(stored, name)), value))
 
 
-def _compare(path: str, stored: Any, again: Any, findings: _Findings) -> None:
+def compare_records(path: str, stored: Any, again: Any, findings: Findings) -> None:
     """Name every leaf in which two records differ."""
     if isinstance(stored, dict) and isinstance(again, dict):
         for name in sorted({*stored, *again}):
-            _compare(f"{path}/{name}", stored.get(name), again.get(name), findings)
+            compare_records(f"{path}/{name}", stored.get(name), again.get(name), findings)
     elif isinstance(stored, list) and isinstance(again, list) and len(stored) == len(again):
         for index, (one, other) in enumerate(zip(stored, again, strict=True)):
-            _compare(f"{path}/{index}", one, other, findings)
+            compare_records(f"{path}/{index}", one, other, findings)
     else:
         findings.compare(path or "/", stored, again)
 
