@@ -43,6 +43,7 @@ STANDBY_SECONDS: Final = 1.0
 WATCH_SECONDS: Final = 1.0
 AUDIT_SECONDS: Final = 5.0
 RENEW_SECONDS: Final = 600.0
+FIGURES_SECONDS: Final = 600.0
 REVIEW_SECONDS: Final = 2.0
 OUTSIDE_SECONDS: Final = 2.0
 PROBE_KEY: Final = "probe"  # a keystore whose account may do nothing on the ledger
@@ -70,6 +71,7 @@ class Step:
 
 def build_steps(services: Services, deps: Anchoring) -> list[Step]:
     """The steps in their order; claims read the outcomes that the follower has just written."""
+    from backend.service_layer.audit_rules.figures import refresh_figures
     from backend.service_layer.claims.advance import advance_claims
     from backend.service_layer.claims.renewal import renew_locks
     from backend.service_layer.intake.form_batches import BATCHES_A_PASS, form_batches
@@ -101,6 +103,7 @@ def build_steps(services: Services, deps: Anchoring) -> list[Step]:
         Step("claims", lambda: advance_claims(services)),
         Step("review", lambda: review_pass(services), REVIEW_SECONDS),
         Step("outside", lambda: carry_on(services), OUTSIDE_SECONDS),
+        Step("figures", lambda: refresh_figures(services), FIGURES_SECONDS),
         Step("renew-locks", lambda: renew_locks(services), RENEW_SECONDS),
         Step("watch", lambda: watch(deps, seen), WATCH_SECONDS),
         Step("audit", lambda: audit_final(deps, place), AUDIT_SECONDS),
