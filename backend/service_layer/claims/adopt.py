@@ -33,7 +33,7 @@ from backend.service_layer.anchoring.behind import BEHIND
 from backend.service_layer.anchoring.model import Case, LedgerEvent
 from backend.service_layer.claims.adopt_supplement import adopt_supplement
 from backend.service_layer.claims.benefits import DAMAGE, adjudicate_claim
-from backend.service_layer.claims.decide import decision_record
+from backend.service_layer.claims.decide import decision_record, keep_rules
 from backend.service_layer.claims.holds import HOLDING_ALARMS, show_held_payouts
 from backend.service_layer.claims.ports import ClaimServices
 from backend.service_layer.claims.records import Claim, Decision, Reason, StageResult
@@ -237,12 +237,13 @@ def _decide_again(
     values = event.values
     try:
         bill = work.claims.bill_of_version(claim.version_id)
-        eob, snapshot, history, _ = adjudicate_claim(deps, work, claim, bill)
+        eob, snapshot, history, pack = adjudicate_claim(deps, work, claim, bill)
     except (DomainError, VerificationError, *DAMAGE):
         return None
     is_same = eob.paid_fen == values["value"] and eob.policy_hash == values["policy_hash"]
     if eob.outcome is Outcome.REFUSED or not is_same:
         return None
+    keep_rules(deps, work, pack)
     record = decision_record(eob, claim, bill, values["decision_version"])
     decision = Decision(
         id=deps.ids.new_id("dec"),
