@@ -21,6 +21,7 @@ from scripts.hospital_agent import AgentError, AgentStore, HospitalAgent
 from scripts.sample_data.bills import SampleBill
 from scripts.sample_data.documents import CONTENT_TYPES, bill_bytes
 from scripts.sample_data.hospital_keys import HospitalKeys
+from scripts.sample_data.outside import load_outside
 from scripts.sample_data.planted import Action, PlantedCase, Step
 from scripts.sample_data.population import Population
 from scripts.sample_data.set_up import Say, set_up
@@ -120,6 +121,8 @@ class Loader:
                     if step.late:
                         self._play(case, step)
             self._wait_calls(self.population.planted(), signers)
+        count = load_outside(self.services, self.population)
+        self.say(f"{count} 张外来票据 / bills from outside")
         self.say(f"示例数据已载入（{time.monotonic() - began:.0f} 秒）/ sample loaded")
 
     # --- bills --------------------------------------------------------------------------------

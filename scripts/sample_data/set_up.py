@@ -14,6 +14,7 @@ from typing import Final
 from eth_account import Account
 
 from backend.adapters.database.payer_repository import Payer
+from backend.adapters.ledger.agency import default_code, register_agency
 from backend.adapters.ledger.network import Network
 from backend.adapters.policy_packs import read_documents
 from backend.bootstrap import Services
@@ -52,6 +53,9 @@ def set_up(services: Services, population: Population, say: Say) -> dict[str, Ho
         hospital.code: _institution(services, network, hospital)
         for hospital in population.hospitals
     }
+    register_agency(
+        services, network, default_code(services.settings.region), "示例市医疗保障经办中心（测试）"
+    )
     say(f"{len(population.citizens)} 位参保人 / citizens")
     logins = register_citizens(services, population.citizens, population.as_of)
     logins += register_staff(services, population.hospitals[0].code)
