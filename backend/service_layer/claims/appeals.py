@@ -34,7 +34,7 @@ from backend.service_layer.claims.revision_records import RevisionRequest
 from backend.service_layer.claims.submit import SHANGHAI
 from backend.service_layer.claims.versions import conclude_revision
 from backend.service_layer.review.assignment import person_id_of
-from backend.service_layer.review.cases import Conclusion, Opening, open_case, register_conclusion
+from backend.service_layer.review.cases import Conclusion, Opening, open_case
 from backend.service_layer.review.ports import ReviewServices, ReviewWork
 from backend.service_layer.review.records import Case
 
@@ -266,7 +266,3 @@ def _conclude(deps: ReviewServices, work: ReviewWork, case: Case, conclusion: Co
         reason=conclusion.reason,
     )
     conclude_revision(deps, work, case.claim_id, RequestKind(case.kind), ending)
-
-
-for _kind in (CaseKind.APPEAL, CaseKind.REOPEN, CaseKind.REVISION):
-    register_conclusion(_kind, _conclude)

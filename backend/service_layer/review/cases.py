@@ -197,18 +197,17 @@ def conclude_case(
     deps: ReviewServices, work: ReviewWork, case: Case, conclusion: Conclusion
 ) -> Case:
     """End a case with its outcome and let its kind do what follows."""
-    # Says what cases of appeals, reopenings and revisions do; it uses this module itself.
-    from backend.service_layer.claims import appeals  # noqa: F401
-
     closed = close_case(deps, work, case, str(conclusion.outcome))
     _conclusion_of(case.kind)(deps, work, closed, conclusion)
     return closed
 
 
 def _conclusion_of(kind: CaseKind) -> Concluder:
-    if kind not in _CONCLUSIONS:
-        # Where these kinds register; a process that only reviews has not read it yet.
-        import backend.service_layer.claims.appeals  # noqa: F401
+    if kind in (CaseKind.APPEAL, CaseKind.REOPEN, CaseKind.REVISION):
+        # Imported here: that module opens its cases by this one.
+        from backend.service_layer.claims.appeals import conclude_request_case
+
+        return conclude_request_case
     return _CONCLUSIONS[kind]
 
 
