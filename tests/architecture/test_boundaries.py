@@ -111,6 +111,9 @@ def test_every_route_declares_who_may_call_it(
         "/m/mode",
         "/v1/openapi.json",
         "/v1/<path:unknown>",
+        "/staff/v1/session",
+        "/staff/v1/openapi.json",
+        "/staff/v1/<path:unknown>",
     }
     open_routes = {
         route
