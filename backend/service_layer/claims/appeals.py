@@ -255,7 +255,11 @@ def _open(deps: ReviewServices, work: ReviewWork, claim: Claim, asked: Asked) ->
 # --- how their cases end -----------------------------------------------------------------------
 
 
-def _conclude(deps: ReviewServices, work: ReviewWork, case: Case, conclusion: Conclusion) -> None:
+def conclude_request_case(
+    deps: ReviewServices, work: ReviewWork, case: Case, conclusion: Conclusion
+) -> None:
+    """What a decided case of an appeal, a reopening or a difference does: the rulings are in
+    force where it is upheld, and the claim gets what follows."""
     is_upheld = conclusion.outcome is Outcome.APPROVE
     if is_upheld:
         work.reviews.add_rulings(case, conclusion.rulings, conclusion.by, deps.clock.now())
