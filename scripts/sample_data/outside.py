@@ -46,7 +46,7 @@ def load_outside(services: Services, population: Population) -> int:
     citizens = population.citizens[FIRST_CITIZEN - 1 :]
     steps = (_checking, _typing, _comparing, _accepted, _refused)
     for number, (step, citizen) in enumerate(zip(steps, citizens, strict=False), 1):
-        step(services, citizen, _invoice(population, citizen, number), number)
+        step(services, citizen, sample_invoice(population, citizen, number), number)
     return len(steps)
 
 
@@ -55,11 +55,11 @@ def _checking(services: Services, citizen: Citizen, invoice: Invoice, number: in
 
 
 def _typing(services: Services, citizen: Citizen, invoice: Invoice, number: int) -> None:
-    _give(services, citizen, _picture(invoice), number)
+    _give(services, citizen, page_of(invoice), number)
 
 
 def _comparing(services: Services, citizen: Citizen, invoice: Invoice, number: int) -> None:
-    bill = _give(services, citizen, _picture(invoice), number)
+    bill = _give(services, citizen, page_of(invoice), number)
     if bill.state is OutsideState.TYPING:
         type_bill(services, bill.id, invoice_to_json(invoice), "clerk01")
 
@@ -78,7 +78,7 @@ def _accepted(services: Services, citizen: Citizen, invoice: Invoice, number: in
 
 
 def _refused(services: Services, citizen: Citizen, invoice: Invoice, number: int) -> None:
-    bill = _give(services, citizen, _picture(invoice), number)
+    bill = _give(services, citizen, page_of(invoice), number)
     if bill.state is OutsideState.TYPING:
         refuse_document(services, bill.id, "reviewer02", "示例：照片缺了盖章的一页，请补齐后重交")
 
@@ -93,7 +93,7 @@ def _give(services: Services, citizen: Citizen, data: bytes, number: int) -> Out
     return hand_in(services, login.person_id, handed, form, has_consent=True)
 
 
-def _invoice(population: Population, citizen: Citizen, number: int) -> Invoice:
+def sample_invoice(population: Population, citizen: Citizen, number: int) -> Invoice:
     day = last_day_of_one_year(population.as_of) - dt.timedelta(days=_DAYS_BEFORE + number)
     hospital = Hospital(
         900, ELSEWHERE.code, ELSEWHERE.name, ELSEWHERE.level, "none", "综合医院", day, day,
@@ -103,7 +103,7 @@ def _invoice(population: Population, citizen: Citizen, number: int) -> Invoice:
     return bill_of(hospital, citizen, BillShape(issued_on=day, serial=number), lines)
 
 
-def _picture(invoice: Invoice) -> bytes:
+def page_of(invoice: Invoice) -> bytes:
     """A page that stands for a photo: the font that comes with Pillow writes no Chinese."""
     page = Image.new("RGB", _PAGE, "#fbfaf5")
     draw = ImageDraw.Draw(page)
