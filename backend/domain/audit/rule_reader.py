@@ -39,6 +39,8 @@ RULES_MAX: Final = 2_000
 ROLES: Final = (REVIEWER, SUPERVISOR)
 _CODE: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _QUEUE: Final = _CODE
+_VISIT_KINDS: Final = (str(VisitKind.OUTPATIENT), str(VisitKind.INPATIENT))
+"""What a bill says of itself; a rule in the scope of anything else would never hit."""
 _TITLE_MAX: Final = 60
 _TEXT_MAX: Final = 300
 
@@ -148,7 +150,7 @@ def _scope(entry: Reader) -> Scope:
     scope = Scope(
         origins=reader.texts("origins", tuple(str(one) for one in ClaimOrigin)),
         claim_kinds=reader.texts("claim_kinds", tuple(str(one) for one in ClaimKind)),
-        visit_kinds=reader.texts("visit_kinds", tuple(str(one) for one in VisitKind)),
+        visit_kinds=reader.texts("visit_kinds", _VISIT_KINDS),
     )
     reader.finish()
     return scope

@@ -259,6 +259,7 @@ CHARGING: Final = {
         facts(others=(other(reference="a"), other(reference="b"))),
         facts(others=(other(reference="a"),)),
         facts(others=(other(reference="a"), other(reference="b", institution_code=ELSEWHERE))),
+        facts(others=(other(reference="a"), other(reference="b", total_fen=-1_000))),
         facts(others=(other(reference="a"), other(reference="b", service_on=day(5, 12)))),
     ),
     "chg-one-stay": case(

@@ -179,7 +179,7 @@ def test_any_bill_is_judged(known: AuditFacts) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=2_000, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=1_000, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(any_facts())
 def test_any_bill_is_judged_many_times(known: AuditFacts) -> None:
     _judge(known)

@@ -145,6 +145,13 @@ REFUSED: list[tuple[Document, str, str]] = [
     (document(source=" "), "/rules/0/source", "is empty"),
     (document(owner=...), "/rules/0/owner", "is missing"),
     (document(scope={"visit_kinds": ["both"]}), "/rules/0/scope/visit_kinds/0", "is not one of"),
+    (
+        document(scope={"visit_kinds": ["outpatient-chronic"]}),
+        "/rules/0/scope/visit_kinds/0",
+        "is not one of",
+    ),
+    (document(scope={"origins": []}), "/rules/0/scope/origins", "is not a list with entries"),
+    (document(scope={"region": ["33"]}), "/rules/0/scope/region", "is an unknown field"),
     (document(reattach=2), "/rules/0/reattach", "is not a whole number from 0 to 1"),
     (document(enabled=1), "/rules/0/enabled", "is an unknown field"),
     (

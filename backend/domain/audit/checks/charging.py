@@ -81,13 +81,14 @@ def _beyond_stay(facts: AuditFacts, bill: BillIndex, params: Mapping[str, Any]) 
 
 
 def _several_bills(facts: AuditFacts, bill: BillIndex, params: Mapping[str, Any]) -> Answer:
-    """Several bills of one kind from one hospital on one day."""
+    """Several bills of one kind from one hospital on one day; a red bill is none."""
     if facts.others is None:
         return NO_OTHERS
     same = [
         other
         for other in facts.others
         if other.institution_code == facts.invoice.institution_code
+        and other.total_fen > 0
         and other.service_on == facts.service_on
         and other.visit_kind is bill.visit_kind
     ]
