@@ -64,7 +64,7 @@ def audit_claim(
     Nothing is refused or raised here: the stage does that with what is returned.
     """
     in_force = rules_in_force(deps, work, asked.bill.service_on)
-    gathered = gather_facts(deps, work, asked)
+    gathered = gather_facts(deps, work, asked, in_force.rules)
     result = evaluate(in_force.rules, gathered.facts)
     work.audit_rules.keep_rule_set(in_force.digest, in_force.document, deps.clock.now())
     by_code = in_force.rules.by_code

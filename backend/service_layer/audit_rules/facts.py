@@ -20,6 +20,7 @@ from backend.domain.audit.facts import (
     OtherBill,
     Purchase,
 )
+from backend.domain.audit.rule import RuleSet, RuleState
 from backend.domain.bill_trait import diagnosis_category
 from backend.domain.explanation import ExplanationOfBenefits
 from backend.domain.invoice import Invoice, VisitKind
@@ -66,8 +67,10 @@ class GatheredFacts:
     unreadable: tuple[str, ...] = ()
 
 
-def gather_facts(deps: ClaimServices, work: ClaimWork, asked: BillInQuestion) -> GatheredFacts:
-    """Everything that is stored and that a rule may want to know of the bill."""
+def gather_facts(
+    deps: ClaimServices, work: ClaimWork, asked: BillInQuestion, rules: RuleSet
+) -> GatheredFacts:
+    """Everything that is stored and that one of the rules may want to know of the bill."""
     bill, invoice = asked.bill, asked.invoice
     institution, area = work.bill_comparison.institution_facts(bill.institution_code)
     group, figures_at = _group(work, bill, invoice)
@@ -84,7 +87,7 @@ def gather_facts(deps: ClaimServices, work: ClaimWork, asked: BillInQuestion) ->
         claim=asked.claim,
         catalogue=(asked.pack and asked.pack.catalogue) or deps.catalogue,
         eob=asked.eob,
-        others=_others(work, bill, unreadable),
+        others=_others(work, bill, purchase_days(rules), unreadable),
         twins=_twins(work, bill, bytes.fromhex(digest), unreadable),
         group=group,
         is_rest_day=not deps.calendar.is_working_day(bill.service_on),
@@ -110,14 +113,32 @@ def _person(asked: BillInQuestion, hospital_area: str) -> AuditPerson:
     )
 
 
-def _others(work: ClaimWork, bill: StoredBill, unreadable: list[str]) -> tuple[OtherBill, ...]:
-    """Other bills of the person over all hospitals; the latest ones when they are too many."""
+def purchase_days(rules: RuleSet) -> int:
+    """How many days back a rule adds up what was bought: lines of older bills are not read."""
+    return max(
+        (
+            limit.days
+            for rule in rules.rules
+            if rule.check == "over-hospitals" and rule.state is not RuleState.RETIRED
+            for limit in rule.parameters["limits"]
+        ),
+        default=0,
+    )
+
+
+def _others(
+    work: ClaimWork, bill: StoredBill, days: int, unreadable: list[str]
+) -> tuple[OtherBill, ...]:
+    """Other bills of the person over all hospitals, the latest ones when they are too many, with
+    what they charge where it is within ``days`` before the bill."""
     comparison = work.bill_comparison
     lookup = comparison.lookup_of(bill.version_id)
     day = bill.service_on
     found = comparison.own_bills(lookup, day - OTHERS_DAYS, day + OTHERS_DAYS, OTHERS_MAX)
     others = [other for other in found if not _is_same(other, bill)]
-    charges = comparison.charges_of([other.version_id for other in others])
+    since = day - dt.timedelta(days=days)
+    recent = [other.version_id for other in others if since <= other.service_on <= day]
+    charges = comparison.charges_of(recent)
     return _readable(others, lookup, charges, unreadable)
 
 

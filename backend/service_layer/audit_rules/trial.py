@@ -171,7 +171,7 @@ def _try_one(
         bill = work.claims.bill_of_version(version_id)
         claim = work.claims.latest_on(bill.invoice_id)
         asked = _question(deps, work, bill, claim)
-        result = evaluate(rules, gather_facts(deps, work, asked).facts)
+        result = evaluate(rules, gather_facts(deps, work, asked, rules).facts)
     except (DomainError, VerificationError, *DAMAGE):
         # A damaged bill, or one of nobody insured here: counted, and the run goes on.
         tally.unreadable += 1
