@@ -6,6 +6,7 @@ the patient and the hospital struck out: also in texts that people wrote.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from backend.domain.review import (
     CaseState,
     covers,
 )
+from backend.service_layer.audit_rules.records import ON_TRIAL
 from backend.service_layer.claims.benefits import DAMAGE, read_invoice
 from backend.service_layer.claims.records import PendReason, Person
 from backend.service_layer.review.cases import open_pends
@@ -109,6 +111,7 @@ def case_view(deps: ReviewServices, work: ReviewWork, case: Case, person: Staff)
         "bill": _bill(invoice, bill.hospital_level),
         "patient": _patient(patient, invoice),
         "reasons": [_reason(pend) for pend in pends],
+        "rule_hits": _hits(work, case),
         "resolved_in_step": [
             one.pend_id for one in work.reviews.resolutions_of(case.id) if one.step is step.step
         ],
@@ -239,6 +242,23 @@ def _reason(pend: PendReason) -> dict[str, Any]:
         "role": pend.role,
         "is_raised_again": pend.occurrence > 1,
     }
+
+
+def _hits(work: ReviewWork, case: Case) -> list[dict[str, Any]]:
+    """What live audit rules found, with the figures that they rest on: of an outlier the group
+    that it was compared with."""
+    return [
+        {
+            "rule_code": hit.rule_code,
+            "line_index": None if hit.line_index < 0 else hit.line_index,
+            "effect": hit.effect,
+            "zh": hit.zh,
+            "en": hit.en,
+            "evidence": json.loads(hit.evidence),
+        }
+        for hit in work.audit_rules.hits_of(case.claim_id)
+        if hit.effect != ON_TRIAL
+    ]
 
 
 def _finding(work: ReviewWork, case: Case, one: StepFinding) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from backend.entrypoints.access import AccessRule, rule_of
 from backend.entrypoints.staff import session
 from backend.entrypoints.staff.openapi import document
 from backend.entrypoints.web import create_app
+from backend.service_layer.audit_rules.records import StoredHit
 from backend.service_layer.review import read
 from tests.integration.claims.world import CLASS_A, HOSPITAL
 from tests.integration.review.office import BASE, HOSPITAL_NAME, PASSWORD, PATIENT, Desk, Office
@@ -78,9 +79,10 @@ def test_every_staff_route_has_a_rule_and_is_described(office: Office) -> None:
     described = {
         (
             method.upper(),
-            path.replace("{case_id}", "<case_id>")
-            .replace("{ordinal}", "<int:ordinal>")
-            .replace("{position}", "<int:position>"),
+            path.replace("{ordinal}", "<int:ordinal>")
+            .replace("{position}", "<int:position>")
+            .replace("{", "<")
+            .replace("}", ">"),
         )
         for path, item in document()["paths"].items()
         for method in item
@@ -314,6 +316,33 @@ def test_every_look_is_recorded_with_its_case(office: Office) -> None:
     assert [(r.case_id, r.staff_id, r.what) for r in rows] == [
         (case["id"], office.people[0].id, "case")
     ] * 2
+
+
+@pytest.mark.slow
+def test_what_a_rule_found_is_shown_with_its_figures_and_without_names(office: Office) -> None:
+    desk, case = opened(office)
+    services = office.world.services
+    with services.work() as work:
+        claim_id = work.reviews.get_case(case["id"]).claim_id
+        digest = b"d" * 32
+        work.audit_rules.keep_rule_set(digest, "[]", services.clock.now())
+        evidence = json.dumps({"median_fen": 12_345, "size": 40, "where": HOSPITAL_NAME})
+        work.audit_rules.add_hits(
+            [
+                StoredHit(
+                    f"hit_{effect}", claim_id, f"outlier-{effect}", digest, -1, effect,
+                    f"{PATIENT}的费用偏高", "high", evidence, services.clock.now(),
+                )
+                for effect in ("pended", "trial")
+            ]
+        )  # fmt: skip
+        work.commit()
+    view = desk.call("GET", case["links"]["self"]["href"]).get_json()
+    (hit,) = view["rule_hits"]
+    assert (hit["rule_code"], hit["line_index"], hit["zh"]) == (
+        "outlier-pended", None, "▇▇的费用偏高",
+    )  # fmt: skip
+    assert hit["evidence"] == {"median_fen": 12_345, "size": 40, "where": "▇▇"}
 
 
 def test_names_are_struck_out_wherever_they_stand() -> None:
