@@ -101,7 +101,7 @@ class Town:
             work.commit()
         return person
 
-    def bill(self, person: Person, number: int, yuan: int = 40_000) -> Invoice:
+    def bill(self, person: Person, number: int, yuan: int = 20_000) -> Invoice:
         """A bill far above every yearly deductible, so that something is paid on it."""
         code, name = ITEM
         day = dt.date(self.services.clock.now().year, 1, 15)
