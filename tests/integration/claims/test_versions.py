@@ -101,6 +101,7 @@ def test_an_upheld_appeal_of_a_paid_claim_pays_the_difference_once(world: World)
     assert decisions(world, claim)[1].decided_by == "复核员乙"
 
 
+@pytest.mark.slow
 def test_a_rejected_appeal_changes_nothing_but_the_record(world: World) -> None:
     person, claim = paid(world)
     appeal(world, person, claim)
@@ -137,6 +138,7 @@ def test_an_upheld_appeal_of_a_refused_claim_is_lodged_anew_under_its_number(wor
     assert [call for call, _ in world.ledger.calls] == ["lodge", "release", "lodge", "settle"]
 
 
+@pytest.mark.slow
 def test_a_claim_refused_by_a_person_comes_back_by_an_appeal_alone(world: World) -> None:
     person = world.person()
     bill = world.bill(person, 400, DAY, payer_name="测试丁卯")
@@ -162,6 +164,7 @@ def test_a_claim_refused_by_a_person_comes_back_by_an_appeal_alone(world: World)
     assert [d.outcome for d in decisions(world, claim)] == ["refused", "approved"]
 
 
+@pytest.mark.slow
 def test_a_bill_that_another_claim_holds_is_said_and_comes_back_when_it_is_free(
     world: World,
 ) -> None:
@@ -185,6 +188,7 @@ def test_a_bill_that_another_claim_holds_is_said_and_comes_back_when_it_is_free(
     assert payouts(world, claim) == [(f"pay_{claim.number}_v2", 6_000)]
 
 
+@pytest.mark.slow
 def test_a_claim_that_comes_back_counts_behind_what_was_decided_meanwhile(world: World) -> None:
     person, claim = refused(world)
     later = world.bill(person, 500, dt.date(2026, 11, 10))
@@ -229,6 +233,7 @@ def test_less_is_kept_for_a_person_and_no_money_moves(world: World) -> None:
     assert world.claim(claim.id).state is ClaimState.PAID
 
 
+@pytest.mark.slow
 def test_the_same_amount_makes_no_version(world: World) -> None:
     person, claim = paid(world)
     appeal(world, person, claim)
@@ -250,6 +255,7 @@ def upheld(world: World) -> Claim:
     return claim
 
 
+@pytest.mark.slow
 def test_a_supplement_waits_while_another_payer_has_the_bill(world: World) -> None:
     claim = upheld(world)
     key, slot = slot_of(world, claim)
@@ -267,6 +273,7 @@ def test_a_supplement_waits_while_another_payer_has_the_bill(world: World) -> No
     assert slot_of(world, claim)[1].paid_fen == 28_000
 
 
+@pytest.mark.slow
 def test_a_supplement_that_another_payment_overtook_is_asked_again_from_the_new_sum(
     world: World,
 ) -> None:
@@ -289,6 +296,7 @@ def test_a_supplement_that_another_payment_overtook_is_asked_again_from_the_new_
     assert payouts(world, claim)[-1] == (f"pay_{claim.number}_v2", 6_000)
 
 
+@pytest.mark.slow
 def test_a_void_bill_gets_no_supplement_and_a_person_is_asked(world: World) -> None:
     claim = upheld(world)
     key, slot = slot_of(world, claim)
@@ -300,6 +308,7 @@ def test_a_void_bill_gets_no_supplement_and_a_person_is_asked(world: World) -> N
     assert payouts(world, claim) == [(f"pay_{claim.number}_v1", 12_000)]
 
 
+@pytest.mark.slow
 def test_a_bill_voided_under_a_supplement_is_not_paid(world: World) -> None:
     claim = upheld(world)
     advance_claims(world.services)
@@ -322,6 +331,7 @@ def test_a_sum_that_we_do_not_know_of_stops_the_supplement(world: World) -> None
     assert [call for call, _ in world.ledger.calls] == ["lodge", "settle"]
 
 
+@pytest.mark.slow
 def test_an_appeal_upheld_while_the_bank_is_still_paying_pays_both_amounts(world: World) -> None:
     person = world.person()
     bill = mixed_bill(world, person, 500, 100, DAY)
@@ -343,26 +353,26 @@ def test_an_appeal_upheld_while_the_bank_is_still_paying_pays_both_amounts(world
 # --- what is refused ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("code", "text", "words"),
-    [
-        ("", WORDS, "the reason must be one of"),
-        ("calculation-error", WORDS, "the reason must be one of"),
-        ("item", "", "4 to 500 characters"),
-        ("item", "  短  ", "4 to 500 characters"),
-        ("item", "长" * 501, "4 to 500 characters"),
-        ("item", "有\x00零字节的说明", "4 to 500 characters"),
-    ],
-)
-def test_an_appeal_without_a_proper_reason_is_refused(
-    world: World, code: str, text: str, words: str
-) -> None:
+NO_REASONS = [
+    ("", WORDS, "the reason must be one of"),
+    ("calculation-error", WORDS, "the reason must be one of"),
+    ("item", "", "4 to 500 characters"),
+    ("item", "  短  ", "4 to 500 characters"),
+    ("item", "长" * 501, "4 to 500 characters"),
+    ("item", "有\x00零字节的说明", "4 to 500 characters"),
+]
+
+
+def test_an_appeal_without_a_proper_reason_is_refused(world: World) -> None:
     person, claim = paid(world)
-    with pytest.raises(AppealRefusedError) as refusal:
-        file_appeal(world.services, person.id, claim.id, code, text)
-    assert words in refusal.value.en
+    for code, text, words in NO_REASONS:
+        with pytest.raises(AppealRefusedError, match=words):
+            file_appeal(world.services, person.id, claim.id, code, text)
+    with world.services.work(write=False) as work:
+        assert work.revisions.of_claim(claim.id) == []
 
 
+@pytest.mark.slow
 def test_nobody_else_appeals(world: World) -> None:
     _, claim = paid(world)
     other = world.person("测试乙丑", "citizen02")
@@ -380,6 +390,7 @@ def test_an_outcome_is_appealed_once_and_only_while_nothing_is_open(world: World
         appeal(world, person, claim)
 
 
+@pytest.mark.slow
 def test_the_next_version_can_be_appealed_again(world: World) -> None:
     claim = upheld(world)
     world.run()
@@ -389,6 +400,7 @@ def test_the_next_version_can_be_appealed_again(world: World) -> None:
 
 
 @pytest.mark.parametrize(("days", "is_taken"), [(60, True), (61, False)])
+@pytest.mark.slow
 def test_the_last_day_of_an_appeal_is_the_sixtieth(world: World, days: int, is_taken: bool) -> None:
     person, claim = paid(world)
     world.services.clock.advance(days * 86_400)
@@ -399,6 +411,7 @@ def test_the_last_day_of_an_appeal_is_the_sixtieth(world: World, days: int, is_t
         appeal(world, person, claim)
 
 
+@pytest.mark.slow
 def test_what_is_not_decided_is_not_appealed(world: World) -> None:
     person = world.person()
     (claim,) = claim_on(world, person, world.bill(person, 400, DAY))
@@ -409,26 +422,25 @@ def test_what_is_not_decided_is_not_appealed(world: World) -> None:
         appeal(world, person, claim)
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"code": "amount"}, "the reason must be one of"),
-        ({"text": "短"}, "4 to 500 characters"),
-        ({"asked_by": " "}, "two different people"),
-        ({"seconded_by": "经办甲"}, "two different people"),
-        ({"seconded_by": "名" * 61}, "two different people"),
-        ({"source_reference": ""}, "what it is based on"),
-        ({"source_reference": "号" * 81}, "what it is based on"),
-    ],
-)
-def test_a_reopening_without_code_names_or_source_is_refused(
-    world: World, change: dict[str, str], words: str
-) -> None:
+NO_REOPENINGS = [
+    ({"code": "amount"}, "the reason must be one of"),
+    ({"text": "短"}, "4 to 500 characters"),
+    ({"asked_by": " "}, "two different people"),
+    ({"seconded_by": "经办甲"}, "two different people"),
+    ({"seconded_by": "名" * 61}, "two different people"),
+    ({"source_reference": ""}, "what it is based on"),
+    ({"source_reference": "号" * 81}, "what it is based on"),
+]
+
+
+def test_a_reopening_without_code_names_or_source_is_refused(world: World) -> None:
     _, claim = paid(world)
-    with pytest.raises(AppealRefusedError, match=words):
-        reopen(world.services, claim.number, dataclasses.replace(GOOD, **change))
+    for change, words in NO_REOPENINGS:
+        with pytest.raises(AppealRefusedError, match=words):
+            reopen(world.services, claim.number, dataclasses.replace(GOOD, **change))
 
 
+@pytest.mark.slow
 def test_a_claim_is_reopened_three_times_and_not_beside_another_review(world: World) -> None:
     person, claim = paid(world)
     for _ in range(3):
@@ -442,6 +454,7 @@ def test_a_claim_is_reopened_three_times_and_not_beside_another_review(world: Wo
         reopen(world.services, claim.number, GOOD)
 
 
+@pytest.mark.slow
 def test_a_reopening_that_gives_more_is_a_version_with_its_cause(world: World) -> None:
     _, claim = paid(world)
     reopen(world.services, claim.number, GOOD)
@@ -452,6 +465,7 @@ def test_a_reopening_that_gives_more_is_a_version_with_its_cause(world: World) -
         assert work.revisions.causes_of(claim.id)[2] is Cause.REOPENED
 
 
+@pytest.mark.slow
 def test_an_open_claim_is_not_reopened(world: World) -> None:
     person = world.person()
     (claim,) = claim_on(world, person, world.bill(person, 400, DAY))
@@ -459,6 +473,7 @@ def test_an_open_claim_is_not_reopened(world: World) -> None:
         reopen(world.services, claim.number, GOOD)
 
 
+@pytest.mark.slow
 def test_a_case_is_concluded_once(world: World) -> None:
     person, claim = paid(world)
     appeal(world, person, claim)

@@ -45,6 +45,7 @@ def at_state(world: World, state: ClaimState, **bill: object) -> tuple[Person, C
 UNLOCKED = (ClaimState.SUBMITTED, ClaimState.SCREENED, ClaimState.CALCULATED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", UNLOCKED)
 def test_before_the_lock_it_is_withdrawn_at_once(world: World, state: ClaimState) -> None:
     person, claim = at_state(world, state)
@@ -57,7 +58,14 @@ def test_before_the_lock_it_is_withdrawn_at_once(world: World, state: ClaimState
     assert (event.kind, event.state_before, event.text) == ("withdrawn", str(state), "填错了")
 
 
-@pytest.mark.parametrize("state", [ClaimState.LODGING, ClaimState.LODGED, ClaimState.DECIDED])
+@pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param(ClaimState.LODGING, marks=pytest.mark.slow),
+        ClaimState.LODGED,
+        pytest.param(ClaimState.DECIDED, marks=pytest.mark.slow),
+    ],
+)
 def test_a_lock_is_given_back_first_and_the_bill_is_claimed_again(
     world: World, state: ClaimState
 ) -> None:
@@ -78,6 +86,7 @@ def test_a_lock_is_given_back_first_and_the_bill_is_claimed_again(
     assert payouts(world, claim) == []
 
 
+@pytest.mark.slow
 def test_a_pended_claim_leaves_the_list_of_the_reviewers(world: World) -> None:
     person, claim = at_state(world, ClaimState.PENDED, payer_name=OTHER_NAME)
     withdraw(world.services, person.id, claim.id)
@@ -90,6 +99,7 @@ def test_a_pended_claim_leaves_the_list_of_the_reviewers(world: World) -> None:
         refuse_pended(world.services, claim.number, "复核员甲", "不是本人")
 
 
+@pytest.mark.slow
 def test_a_withdrawn_claim_counts_no_longer_in_the_year(world: World) -> None:
     person = world.person()
     first = world.bill(person, 400, DAY, payer_name=OTHER_NAME)
@@ -104,6 +114,7 @@ def test_a_withdrawn_claim_counts_no_longer_in_the_year(world: World) -> None:
     assert alarms(world) == []
 
 
+@pytest.mark.slow
 def test_withdrawing_twice_is_one_withdrawal(world: World) -> None:
     person, claim = at_state(world, ClaimState.LODGED)
     withdraw(world.services, person.id, claim.id)
@@ -115,6 +126,7 @@ def test_withdrawing_twice_is_one_withdrawal(world: World) -> None:
         assert len(work.outbox.of_subject(claim.id, IntentKind.RELEASE)) == 1
 
 
+@pytest.mark.slow
 def test_a_withdrawal_under_a_lodge_that_was_refused_needs_no_release(world: World) -> None:
     person, claim = at_state(world, ClaimState.LODGING)
     withdraw(world.services, person.id, claim.id)
@@ -130,6 +142,7 @@ def test_a_withdrawal_under_a_lodge_that_was_refused_needs_no_release(world: Wor
 TAKEN = (ClaimState.SETTLING, ClaimState.SETTLED, ClaimState.PAYING, ClaimState.PAID)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", TAKEN)
 def test_a_decision_on_its_way_is_not_withdrawn(world: World, state: ClaimState) -> None:
     person, claim = at_state(world, state)
@@ -167,6 +180,7 @@ def test_nothing_is_withdrawn_while_the_ledger_is_ahead_of_the_database(world: W
     assert world.claim(claim.id).state is ClaimState.LODGED
 
 
+@pytest.mark.slow
 def test_a_novel_is_no_reason(world: World) -> None:
     person, claim = at_state(world, ClaimState.LODGED)
     with pytest.raises(DomainError, match="more than 500 characters"):
@@ -174,6 +188,7 @@ def test_a_novel_is_no_reason(world: World) -> None:
     assert world.claim(claim.id).state is ClaimState.LODGED
 
 
+@pytest.mark.slow
 def test_a_bill_that_is_not_released_yet_is_not_claimed_again(world: World) -> None:
     person, claim = at_state(world, ClaimState.LODGED)
     withdraw(world.services, person.id, claim.id)
