@@ -61,6 +61,36 @@ def test_tiers_of_the_unit_price_take_a_quantity_with_decimals() -> None:
     assert explain(BY_PRICE, units(25_000, 12_000)).preselfpay_fen == 3_500
 
 
+def test_three_tiers_are_each_laid_on_their_part() -> None:
+    class_b = case.tiers("line-amount", *TIERS, (50_000, 3_000))
+    # 100 x 10 % + 400 x 20 % + 500 x 30 %
+    assert explain(class_b, case.line(0, 100_000, "02")).preselfpay_fen == 24_000
+    # up to an edge, the next tier takes nothing
+    assert explain(class_b, case.line(0, 50_000, "02")).preselfpay_fen == 9_000
+
+
+def test_smallest_quantity_still_counts() -> None:
+    # a ten-thousandth of a unit at 1,000,000.00: the unit's price is far above 100
+    tiny = units(1, 100_000_000)
+    # 100 at 1,000,000 a unit: (100 x 10 % + 999,900 x 20 %) / 10,000 = 19.999
+    assert explain(BY_PRICE, tiny).preselfpay_fen == 2_000
+
+
+@pytest.mark.parametrize(
+    ("limit", "quantity_e4", "price_fen", "over"),
+    [
+        (0, 10_000, 5_000, 5_000),
+        (5_000, 10_000, 5_000, 0),
+        (4_999, 10_000, 5_000, 1),
+        (0, 1, 50_000_000, 5_000),
+    ],
+)
+def test_price_limit_at_its_edges(limit: int, quantity_e4: int, price_fen: int, over: int) -> None:
+    pack = case.pack(case.catalogue(case.item("L", "01", price_limit_fen=limit)))
+    line = units(quantity_e4, price_fen, "L")
+    assert adjudicate(pack, case.bill(line), case.person(), History()).overlmt_fen == over
+
+
 def test_line_without_a_quantity_counts_as_one_unit() -> None:
     bare = case.line(0, 25_000, "02", quantity_e4=0, price_e6=0)
     assert explain(BY_PRICE, bare).preselfpay_fen == 4_000

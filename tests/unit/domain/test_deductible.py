@@ -137,6 +137,32 @@ def test_merging_follows_the_chain_of_transfers_and_no_further() -> None:
 
 
 @pytest.mark.parametrize(
+    ("mode", "before", "now", "expected"),
+    [
+        ("per-quarter", dt.date(2026, 3, 31), dt.date(2026, 4, 1), 80_000),
+        ("per-quarter", dt.date(2026, 4, 1), dt.date(2026, 6, 30), 30_000),
+        ("per-quarter", dt.date(2026, 6, 30), dt.date(2026, 7, 1), 80_000),
+        ("per-quarter", dt.date(2026, 9, 30), dt.date(2026, 10, 1), 80_000),
+        ("per-quarter", dt.date(2026, 10, 1), dt.date(2026, 12, 31), 30_000),
+        ("per-month", dt.date(2026, 11, 30), dt.date(2026, 12, 1), 80_000),
+        ("per-month", dt.date(2026, 12, 1), dt.date(2026, 12, 31), 30_000),
+        ("per-year", dt.date(2026, 1, 1), dt.date(2026, 12, 31), 30_000),
+    ],
+)
+def test_period_begins_anew_on_its_first_day(
+    mode: str, before: dt.date, now: dt.date, expected: int
+) -> None:
+    past = [case.entry(in_scope_fen=50_000, service_on=before)]
+    assert taken(mode, past, case.bill(case.line(0, 100_000), visit_date=now)) == expected
+
+
+def test_outpatient_visits_are_never_merged_into_a_stay() -> None:
+    past = [case.entry(deductible_fen=50_000, in_scope_fen=50_000, stay_number="ZY1")]
+    now = case.bill(case.line(0, 100_000), stay_number="ZY1")
+    assert taken("per-visit", past, now, merging="both") == 80_000
+
+
+@pytest.mark.parametrize(
     ("past", "merging", "expected"),
     [
         ([], "none", 130_000),

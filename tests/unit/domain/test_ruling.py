@@ -151,7 +151,16 @@ def test_rulings_are_read_back_as_written() -> None:
     ("value", "message"),
     [
         ("none", "/rulings: is not a list"),
-        ([{}], "/rulings/0/kind: is missing"),
+        ([{}], "RULINGS is wrong: /rulings/0/kind: is missing"),
+        ([case.ruling(0, "exclude").to_record() | {"line_index": 5_000}], "/rulings/0/line_index"),
+        ([case.ruling(0, "exclude").to_record() | {"rule_id": "x" * 65}], "/rulings/0/rule_id"),
+        (
+            [
+                case.ruling(0, "match", catalogue_code="x" * 50).to_record()
+                | {"catalogue_code": "x" * 51}
+            ],
+            "/rulings/0/catalogue_code",
+        ),
         ([case.ruling(0, "exclude").to_record() | {"kind": "forgive"}], "/rulings/0/kind"),
         ([case.ruling(0, "exclude").to_record() | {"line_index": -1}], "/rulings/0/line_index"),
         ([case.ruling(0, "exclude").to_record() | {"limit_fen": 1}], "has an amount"),
