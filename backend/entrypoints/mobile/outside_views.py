@@ -36,6 +36,10 @@ problems.register(
 )
 problems.register("outside-duplicate", 409, "票据已经交过", "the bill is here already")
 problems.register("outside-step-refused", 409, "现在不能办这一步", "this step is not possible now")
+problems.register("outside-transcript", 422, "录入的内容有错", "what was typed is not right")
+problems.register("outside-not-confirmed", 409, "须先由参保地确认", "it has to be confirmed first")
+problems.register("outside-file-missing", 404, "文件不在了或已被改动", "a file is gone or altered")
+problems.register("agency-missing", 503, "经办机构还不是签发方", "the agency is no issuer yet")
 
 
 @blueprint.get("/outside")
@@ -71,7 +75,9 @@ def hand_in_now() -> tuple[str, int] | WerkzeugResponse:
             has_consent=request.form.get("consent") == "yes",
         )
     except DomainError as error:
-        return _page(error.zh, _faults_of(error)), problems.status_of(error)
+        faults = _faults_of(error)
+        said = "没有收下这个文件，什么也没有保存。文件里的内容有错：" if faults else error.zh
+        return _page(said, faults), problems.status_of(error)
     return redirect(url_for("m.outside_bill", bill_id=bill.id), 303)
 
 

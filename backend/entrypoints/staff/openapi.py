@@ -116,6 +116,48 @@ def _case_paths() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _outside_paths() -> dict[str, Any]:
+    one = "/staff/v1/outside/{number}"
+    number = {"parameters": _in_path("number")}
+    flag = {"type": "boolean"}
+    bill = {"requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}}}
+    hospital = _body(
+        ("hospital_code", "hospital_name", "level", "area_code", "is_authentic", "lines_agree",
+         "reason"),
+        hospital_code=_TEXT, hospital_name=_TEXT, area_code=_TEXT, reason=_TEXT,
+        level={"type": "integer", "minimum": 1, "maximum": 3},
+        is_emergency=flag, is_authentic=flag, lines_agree=flag,
+    )  # fmt: skip
+    confirm = _body(("approves", "reason"), approves=flag, reason=_TEXT)
+    return {
+        "/staff/v1/outside": {
+            "get": _operation("outsideBills", "外来票据", "Bills from outside that wait", 200)
+        },
+        one: {"get": _operation("outsideBill", "一张外来票据", "One of them", 200)} | number,
+        f"{one}/files/{{digest}}": {
+            "get": _operation("outsideFile", "文件", "A file, as a download", 200),
+            "parameters": _in_path("number", "digest"),
+        },
+        f"{one}/type": {
+            "post": _operation("outsideType", "录入", "What the picture says", 200, **bill)
+        } | number,
+        f"{one}/compare": {
+            "post": _operation("outsideCompare", "复录比对", "The second person", 200, **bill)
+        } | number,
+        f"{one}/check": {
+            "post": _operation("outsideCheck", "就医地审核", "Accept it", 200, **hospital)
+        } | number,
+        f"{one}/reject": {
+            "post": _operation(
+                "outsideReject", "不予收下", "Refuse it", 200, **_body(("reason",), reason=_TEXT)
+            )
+        } | number,
+        f"{one}/confirm": {
+            "post": _operation("outsideConfirm", "参保地确认", "Decide the claim", 200, **confirm)
+        } | number,
+    }  # fmt: skip
+
+
 def _paths() -> dict[str, Any]:
     sign_in = _operation(
         "signIn", "登录", "A bearer token", 201,
@@ -133,6 +175,7 @@ def _paths() -> dict[str, Any]:
                                parameters=_KEY)
         },
         **_case_paths(),
+        **_outside_paths(),
         "/staff/v1/overdue": {"get": _operation("overdue", "超期", "What is late, by stage", 200)},
         "/staff/v1/statistics": {"get": _operation("statistics", "统计", "Figures", 200)},
         "/staff/v1/openapi.json": {

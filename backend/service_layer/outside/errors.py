@@ -114,16 +114,6 @@ class DuplicateBillError(ConflictError):
         self.own_number = own_number
 
 
-class MemberBillError(ConflictError):
-    """The bill is of a hospital that uploads here itself, so it is never taken as from outside."""
-
-    code = "member-hospital-bill"
-
-    def __init__(self, fault: str, zh: str, en: str) -> None:
-        super().__init__(zh, en)
-        self.fault = fault
-
-
 class StepRefusedError(ConflictError):
     """Somebody may not do this step, or not now; ``fault`` is a short code."""
 

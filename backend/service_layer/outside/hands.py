@@ -78,7 +78,11 @@ def hands_of(work: Any, claim: Any) -> tuple[str, ...]:
     bill = work.outside.of_invoice(claim.invoice_id) if claim.origin == FROM_OUTSIDE else None
     if bill is None:
         return ()
-    names = {step.by for step in work.outside.steps_of(bill.id) if _plain(step.by) not in _NOBODY}
+    names = {
+        step.by
+        for step in work.outside.steps_of(bill.id)
+        if step.step is not StepKind.LOOK and _plain(step.by) not in _NOBODY
+    }
     staff = {shown_name(person): person.id for person in work.staff.all()}
     return tuple(sorted(staff.get(name, f"name:{name}"[:60]) for name in names))
 
@@ -86,7 +90,9 @@ def hands_of(work: Any, claim: Any) -> tuple[str, ...]:
 def require_new_hand(work: Any, bill: OutsideBill, step: StepKind, by: str) -> None:
     """Raise StepRefusedError when the person has done another step of this bill."""
     for done in work.outside.steps_of(bill.id):
-        if not same_person(done.by, by) or {done.step, step} <= _MAY_BE_ONE:
+        if done.step is StepKind.LOOK or not same_person(done.by, by):
+            continue
+        if {done.step, step} <= _MAY_BE_ONE:
             continue
         raise StepRefusedError(
             "same-person",
@@ -141,6 +147,7 @@ STEP_TITLES: Final = {
     StepKind.INSURED_PLACE: ("参保地确认", "confirmed at the insured place"),
     StepKind.SYSTEM: ("系统", "by itself"),
     StepKind.WITHDRAW: ("撤回", "withdrawn"),
+    StepKind.LOOK: ("查看文件", "took a file"),
 }
 
 STATE_TITLES: Final = {

@@ -44,6 +44,7 @@ class StepKind(StrEnum):
     INSURED_PLACE = "insured-place"  # 参保地确认
     SYSTEM = "system"  # what followed by itself, from an exact fact
     WITHDRAW = "withdraw"
+    LOOK = "look"  # a file was taken; anybody may, at any time
 
 
 class FileKind(StrEnum):

@@ -8,7 +8,7 @@ from typing import Any
 
 from backend.domain.errors import NotFoundError
 from backend.service_layer.claims.records import Claim
-from backend.service_layer.outside.hands import sign_as
+from backend.service_layer.outside.hands import add_step, sign_as
 from backend.service_layer.outside.records import (
     OPEN_STATES,
     MemberGap,
@@ -86,24 +86,27 @@ def member_gaps(deps: OutsideServices) -> list[MemberGap]:
 def open_file(
     deps: OutsideServices, bill_id: str, digest: bytes, by: str, *, is_original: bool = False
 ) -> StoredFile:
-    """For staff, who are named: a picture as its re-encoded copy, or the original.
+    """For staff, who are named: a picture as its re-encoded copy, or the original. Noted.
 
     Raises NotFoundError for a file that is not of the bill, NoSuchFileError when it is gone.
     """
-    with deps.work(write=False) as work:
-        sign_as(work, by, "look")
+    with deps.work() as work:
+        by = sign_as(work, by, "look")
+        bill = work.outside.get(bill_id)
         files = work.outside.files_of(bill_id)
-        number = work.outside.get(bill_id).number
-    for index, file in enumerate(files, 1):
-        if digest not in (file.digest, file.viewing_digest):
-            continue
-        name = f"{number}-{index}"
-        if file.viewing_digest is not None and not is_original:
-            data = deps.outside_files.get(file.viewing_digest)
-            return StoredFile(f"{name}.jpg", "image/jpeg", data)
+        known = [one for one in files if digest in (one.digest, one.viewing_digest)]
+        if not known:
+            raise NotFoundError("这张票据没有这个文件", "the bill has no such file")
+        file = known[0]
+        as_it_came = is_original or file.viewing_digest is None
+        content = {"sha256": file.digest.hex(), "is_original": as_it_came}
+        add_step(deps, work, bill, StepKind.LOOK, "done", by=by, content=content)
+        work.commit()
+    name = f"{bill.number}-{files.index(file) + 1}"
+    if as_it_came or file.viewing_digest is None:
         data = deps.outside_files.get(file.digest)
         return StoredFile(f"{name}.{file.kind}", file.kind.media_type, data)
-    raise NotFoundError("这张票据没有这个文件", "the bill has no such file")
+    return StoredFile(f"{name}.jpg", "image/jpeg", deps.outside_files.get(file.viewing_digest))
 
 
 def _view(work: Any, bill: OutsideBill) -> OutsideView:
