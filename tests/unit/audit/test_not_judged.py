@@ -65,6 +65,11 @@ MISSING = [
     ("dup-amount-elsewhere", facts(outpatient(line(fen=9_000)), others=None), "no-other-bills"),
     ("dup-other-person", facts(outpatient(*[line()] * 5), twins=None), "no-twins"),
     ("chg-bed-days", facts(inpatient(line("床位费", "01"), admitted_on=None)), "no-stay-dates"),
+    (
+        "chg-exclusive",
+        facts(inpatient(line("Ⅰ级护理", "07"), line("Ⅲ级护理", "07"))),
+        "no-line-days",
+    ),
     ("chg-several-bills", facts(others=None), "no-other-bills"),
     ("chg-one-stay", facts(inpatient(), others=None), "no-other-bills"),
     ("chg-one-stay", facts(inpatient(hospitalization_number="")), "no-visit-number"),

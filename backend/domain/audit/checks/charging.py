@@ -13,6 +13,7 @@ from typing import Any, Final
 from backend.domain.audit.bill_index import BillIndex
 from backend.domain.audit.check import (
     ITEMS,
+    NO_LINE_DAYS,
     NO_OTHERS,
     NO_STAY_DATES,
     Answer,
@@ -48,20 +49,23 @@ def _repeated_item(facts: AuditFacts, bill: BillIndex, params: Mapping[str, Any]
 
 
 def _exclusive_items(facts: AuditFacts, bill: BillIndex, params: Mapping[str, Any]) -> Answer:
-    """Two kinds that do not go together, on one day (a package and its part)."""
+    """Two kinds that do not go together, on one day (a package and its part). Of lines without a
+    day nothing can be said."""
     pairs: tuple[ItemPair, ...] = params["pairs"]
     found: list[Finding] = []
+    is_undated = False
     for pair in pairs:
-        second = bill.meant(pair.second)
-        if not second:
+        first, second = bill.meant(pair.first), bill.meant(pair.second)
+        if not first or not second:
             continue
-        days = {bill.days[index] for index in bill.meant(pair.first)}
+        days = {bill.days[index] for index in first}
+        is_undated = is_undated or None in days or any(bill.days[one] is None for one in second)
         found.extend(
             Finding({"pair": pair.label}, index, {"pair": pair.label.en})
             for index in second
-            if bill.days[index] in days
+            if bill.days[index] is not None and bill.days[index] in days
         )
-    return found
+    return NO_LINE_DAYS if is_undated and not found else found
 
 
 def _beyond_stay(facts: AuditFacts, bill: BillIndex, params: Mapping[str, Any]) -> Answer:
