@@ -50,4 +50,3 @@ class Publisher(Protocol):
     def publish_policy(self, policy_hash: bytes, effective_from: dt.date) -> bool:
         """Publish; False when the hash was published before."""
         ...
-

@@ -22,7 +22,6 @@ from backend.domain.adjudication import adjudicate
 from backend.domain.bill import BillForBenefit, bill_from_invoice
 from backend.domain.errors import DomainError
 from backend.domain.explanation import ExplanationOfBenefits, Outcome
-from backend.domain.invoice import VisitKind
 from backend.domain.person import History, HistoryEntry, parse_history, parse_person
 from backend.domain.policy import PolicyError, PolicyPack
 from backend.domain.ruling import parse_rulings
@@ -107,6 +106,7 @@ def _one(
         if not pack.is_effective_on(claim.service_on):
             return ClaimComparison.of(claim, decision, Finding.NOT_IN_FORCE)
         eob = _again(work, pack, claim, decision=decision, record=record, known=known)
+        found = compare(claim, decision, record, eob)
     except PolicyError as error:
         return ClaimComparison.of(claim, decision, Finding.NO_RULE, (error.zh, error.en))
     except (DomainError, *DAMAGE) as error:
@@ -117,7 +117,7 @@ def _one(
         )
         return ClaimComparison.of(claim, decision, Finding.UNREADABLE, (zh, en))
     _count(known, claim, record, eob)
-    return compare(claim, decision, record, eob)
+    return found
 
 
 def _again(
@@ -143,7 +143,6 @@ def _bill_as_decided(work: ShadowWork, claim: Claim, record: dict[str, Any]) -> 
         invoice_key=stored.invoice_key,
         hospital_level=record["hospital_level"],
         remote_status=record["remote_status"],
-        visit_kind=VisitKind(record["visit_kind"]),
     )
 
 

@@ -212,6 +212,7 @@ def test_what_a_person_refused_no_pack_changes(own_world: World, tmp_path: Path)
     assert not totals.has_differences
 
 
+@pytest.mark.slow
 def test_a_bill_of_class_c_that_the_new_pack_trusts_counts_from_then_on(
     own_world: World, tmp_path: Path
 ) -> None:
@@ -230,11 +231,22 @@ def test_a_bill_of_class_c_that_the_new_pack_trusts_counts_from_then_on(
     assert by_day[day(11)].old_paid_fen == 0
 
 
-def test_a_damaged_decision_is_told_and_stops_nothing(own_world: World, tmp_path: Path) -> None:
-    own_world.sql("UPDATE decision SET person_snapshot = '{}' WHERE paid_fen = 12000")
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("person_snapshot = '{}'", "PERSON is wrong"),
+        ("explanation = replace(explanation, '\"adjustments\"', '\"cuts\"')", "KeyError"),
+        ("explanation = '['", "JSONDecodeError"),
+    ],
+)
+def test_a_damaged_decision_is_told_and_stops_nothing(
+    own_world: World, tmp_path: Path, change: str, reason: str
+) -> None:
+    own_world.sql(f"UPDATE decision SET {change} WHERE paid_fen = 12000")
     totals, found = run(own_world, variant(tmp_path))
     assert [c.finding for c in found] == [Finding.UNREADABLE]
-    assert "PERSON is wrong" in found[0].reason[1]
+    assert reason in found[0].reason[1]
+    assert totals.has_differences
     assert totals.claims[Finding.SAME] == 1
 
 
