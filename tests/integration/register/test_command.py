@@ -24,6 +24,7 @@ def run(world: World, monkeypatch: pytest.MonkeyPatch) -> Run:
     return lambda *arguments: CliRunner().invoke(command, list(arguments))
 
 
+@pytest.mark.slow
 def test_a_late_filing_is_told_with_what_became_of_each_claim(world: World, run: Run) -> None:
     person = world.person()
     bill = world.bill(person, 1000, DAY)

@@ -180,6 +180,7 @@ def test_unknown_claims_and_versions_are_refused(world: World) -> None:
         replay_decision(world.services, "20990101-01")
 
 
+@pytest.mark.slow
 def test_command_says_ok_or_exits_1_naming_the_difference(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,6 +40,7 @@ def leaf(bundle: dict[str, Any], part: str, path: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_bundle_with_its_inputs_is_replayed_without_a_database(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
