@@ -235,8 +235,12 @@ def test_a_bill_of_class_c_that_the_new_pack_trusts_counts_from_then_on(
     ("change", "reason"),
     [
         ("person_snapshot = '{}'", "PERSON is wrong"),
-        ("explanation = replace(explanation, '\"adjustments\"', '\"cuts\"')", "KeyError"),
-        ("explanation = '['", "JSONDecodeError"),
+        pytest.param(
+            """explanation = replace(explanation, '"adjustments"', '"cuts"')""",
+            "KeyError",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param("explanation = '['", "JSONDecodeError", marks=pytest.mark.slow),
     ],
 )
 def test_a_damaged_decision_is_told_and_stops_nothing(
