@@ -88,7 +88,12 @@ def test_smallest_quantity_still_counts() -> None:
 def test_price_limit_at_its_edges(limit: int, quantity_e4: int, price_fen: int, over: int) -> None:
     pack = case.pack(case.catalogue(case.item("L", "01", price_limit_fen=limit)))
     line = units(quantity_e4, price_fen, "L")
-    assert adjudicate(pack, case.bill(line), case.person(), History()).overlmt_fen == over
+    eob = adjudicate(pack, case.bill(line), case.person(), History())
+    assert eob.overlmt_fen == over
+    # what takes nothing is not named
+    assert [(cut.code, cut.amount_fen) for cut in eob.adjustments if cut.amount_fen == over] == (
+        [("over-price-limit", over)] if over else []
+    )
 
 
 def test_line_without_a_quantity_counts_as_one_unit() -> None:

@@ -53,6 +53,7 @@ def test_every_fen_of_every_layer_is_explained(
         assert line.submitted_fen == line.paid_fen + sum(c.amount_fen for c in line.adjustments)
         assert 0 <= line.paid_fen <= line.inscp_fen <= line.submitted_fen
         assert all((c.amount_fen < 0) == (c.code in GIVING_CODES) for c in line.adjustments)
+        assert all(c.amount_fen for c in line.adjustments)
         assert all(c.basis_zh and c.basis_en and c.rule_id for c in line.adjustments)
     assert sum(row.amount_fen for row in eob.summary[:-1]) == eob.paid_fen
     assert adjudicate(pack, bill, person, history, tuple(rulings)) == eob

@@ -132,6 +132,17 @@ def test_yearly_cap_of_medical_assistance_counts_its_visit_kinds(
 
 
 @pytest.mark.parametrize(
+    ("left", "scope", "pays", "says"), [(50, 100, 50, False), (49, 100, 49, True), (0, 2, 0, False)]
+)
+def test_cap_is_named_only_where_it_cuts(left: int, scope: int, pays: int, says: bool) -> None:
+    pack = case.pack(**NONE_PAID, layer3=[case.aid((0, 5_000), cap_fen=1_000)])
+    past = History((case.entry(layer3_paid_fen=1_000 - left),))
+    eob = adjudicate(pack, case.bill(case.line(0, scope)), case.person(hardship=POOR), past)
+    assert eob.layer3_paid_fen == pays
+    assert ("全年最多" in words(eob).get("layer-3-paid", "")) == says
+
+
+@pytest.mark.parametrize(
     "statuses",
     [
         (),
@@ -350,6 +361,23 @@ def test_chronic_entitlement_selects_the_rules_written_for_it() -> None:
     after = past.with_entries([eob.history_entry("C-1")])
     again = adjudicate(chronic_pack(), case.bill(case.line(0, 10_000)), patient, after)
     assert again.paid_fen == 2_000
+
+
+def test_stay_leaves_its_days_and_number_in_the_history() -> None:
+    first, last = case.DAY - dt.timedelta(days=4), case.DAY
+    made = case.stay(case.line(0, 10_000), admitted_on=first, discharged_on=last, stay_number="ZY1")
+    entry = adjudicate(case.pack(), made, case.person(), History()).history_entry("C-1")
+    assert (entry.admitted_on, entry.discharged_on, entry.stay_number) == (first, last, "ZY1")
+
+
+def test_what_takes_nothing_from_a_line_is_not_named() -> None:
+    pack = case.pack(
+        case.catalogue(case.item("FREE", "02", selfpay_bp=0, price_limit_fen=10_000)),
+        deductibles=[case.deductible(10_000)],
+    )
+    lines = (case.line(0, 10_000, code="FREE"), case.line(1, 0, code="FIX-03"))
+    eob = adjudicate(pack, case.bill(*lines), case.person(), History())
+    assert [(cut.code, cut.amount_fen) for cut in eob.adjustments] == [("deductible", 10_000)]
 
 
 def test_stay_of_a_chronic_patient_is_a_stay() -> None:
