@@ -170,8 +170,8 @@ def _refusal(work: ClaimWork, claim: Claim, rule: Rule, hit: Hit) -> Reason:
     holder = _holder(work, claim, hit)
     return Reason(
         code=rule.code,
-        zh=f"{hit.zh}{holder}。依据：{rule.basis.zh.rstrip('。')}。{_WAY_OUT_ZH}",
-        en=f"{hit.en}{holder}. Basis: {rule.basis.en.rstrip('.')}. {_WAY_OUT_EN}",
+        zh=f"{hit.zh.rstrip('。')}{holder}。依据：{rule.basis.zh.rstrip('。')}。{_WAY_OUT_ZH}",
+        en=f"{hit.en.rstrip('.')}{holder}. Basis: {rule.basis.en.rstrip('.')}. {_WAY_OUT_EN}",
         line_index=hit.line_index,
         holder=holder,
         rule_code=rule.code,
