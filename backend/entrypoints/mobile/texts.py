@@ -130,7 +130,7 @@ _REPLACED = "请向医院要一张有效的票据，新票据上传后可以报�
 _SETTLED = "这张票据已经报过，不会再报一次。" + _CALL
 _NEXT = {
     "refused": "这张票据没有被占用。医院更正票据后，更正的那张可以再申请。"
-    "认为不对，可以在下面申请人工复核，也可以打电话 {phone}。",
+    "认为不对，{review}打电话 {phone}。",
     "locked": "这张票据现在由另一笔申请占用。那笔申请放开以后，" + _AGAIN + _CALL,
     "already-settled": _SETTLED,
     "settled-by-payer": _SETTLED,
@@ -159,7 +159,8 @@ def next_step(view: ClaimView, phone: str) -> str:
     the reason does not tell."""
     codes = [reason.code for reason in view.refusals]
     found = next((_NEXT[code] for code in codes if code in _NEXT), "请打电话 {phone} 问清楚。")
-    return found.format(phone=phone)
+    review = "可以在下面申请人工复核，也可以" if view.appeal.is_open else "可以"
+    return found.format(phone=phone, review=review)
 
 
 _EFFECTS = {
