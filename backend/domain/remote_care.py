@@ -37,11 +37,12 @@ def is_in_area(region: str, hospital_area: str) -> bool:
 
 
 def is_emergency(invoice: Invoice) -> bool:
-    """Whether the bill says that it was an emergency: by its med_type (13 急诊, 24 急诊转住院),
-    or where it has none by the department; an unmarked bill is none."""
-    if invoice.medical_type:
-        return invoice.medical_type in EMERGENCY_TYPES
-    return any(word in invoice.department for word in _EMERGENCY_WORDS)
+    """Whether the bill says that it was an emergency, by its med_type (13 急诊, 24 急诊转住院) or
+    its department, where hospitals and the people who check outside bills write it; an unmarked
+    bill is none."""
+    return invoice.medical_type in EMERGENCY_TYPES or any(
+        word in invoice.department for word in _EMERGENCY_WORDS
+    )
 
 
 def derive_remote_status(

@@ -73,6 +73,7 @@ def gather_facts(
     """Everything that is stored and that one of the rules may want to know of the bill."""
     bill, invoice = asked.bill, asked.invoice
     institution, area = work.bill_comparison.institution_facts(bill.institution_code)
+    area = bill.hospital_area or area  # of a bill from outside, its place of care
     group, figures_at = _group(work, bill, invoice)
     digest = lines_digest(invoice.lines)
     unreadable: list[str] = []

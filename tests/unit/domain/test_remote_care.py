@@ -99,12 +99,21 @@ def test_a_filing_that_the_pack_does_not_know_is_no_rule(pack: PolicyPack) -> No
 
 
 @pytest.mark.parametrize(
-    ("medical_type", "expected"), [("13", True), ("24", True), ("11", False), ("21", False)]
+    ("medical_type", "department", "expected"),
+    [
+        ("13", "", True),
+        ("24", "外科", True),
+        ("11", "外科", False),
+        ("21", "", False),
+        ("11", "急诊科", True),
+    ],
 )
-def test_the_medical_type_comes_before_the_department(medical_type: str, expected: bool) -> None:
+def test_emergency_is_read_from_the_medical_type_too(
+    medical_type: str, department: str, expected: bool
+) -> None:
     invoice = Invoice(
         "H", "医院", "33060126", "0000000001", 100, DAY, "测试", (),
-        department="急诊科", medical_type=medical_type,
+        department=department, medical_type=medical_type,
     )  # fmt: skip
     assert is_emergency(invoice) is expected
 
