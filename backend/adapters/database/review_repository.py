@@ -22,7 +22,7 @@ from backend.adapters.database.tables import (
     review_step,
 )
 from backend.adapters.identifiers import RandomIds
-from backend.domain.claim import ClaimState
+from backend.domain.claim import UNDECIDED_STATES, ClaimState
 from backend.domain.errors import NotFoundError
 from backend.domain.review import CaseKind, CaseState, Outcome, Risk, StepName
 from backend.domain.ruling import LineRuling, parse_rulings
@@ -317,6 +317,22 @@ class ReviewRepository:
             sa.select(claim.c.id)
             .where(claim.c.state == str(ClaimState.PENDED), ~live)
             .order_by(claim.c.created_at, claim.c.id)
+            .limit(limit)
+        )
+        return list(rows.scalars())
+
+    def overtaken_cases(self, limit: int = 100) -> list[str]:
+        """Live cases of claims that are decided already."""
+        undecided = [str(state) for state in UNDECIDED_STATES]
+        rows = self._connection.execute(
+            sa.select(review_case.c.id)
+            .join(claim, claim.c.id == review_case.c.claim_id)
+            .where(
+                review_case.c.kind == str(CaseKind.CLAIM),
+                review_case.c.state != str(CaseState.CLOSED),
+                claim.c.state.not_in(undecided),
+            )
+            .order_by(review_case.c.opened_at)
             .limit(limit)
         )
         return list(rows.scalars())

@@ -325,10 +325,12 @@ def claim(claim_id: str) -> Response:
         view = view_claim(services(), work, g.person_id, claim_id)
         person = work.people.get(g.person_id)
         asked = work.material.open_request_of_claim(claim_id)
+        waited = [case for case in work.reviews.live_cases_of(claim_id) if case.waited_days]
     page = render_template(
         "m/claim.html",
         view=view,
         material=asked,
+        waited=waited[0] if waited else None,
         person=person,
         status=texts.status_of(view),
         is_moving=_is_moving(view),

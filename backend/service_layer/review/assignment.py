@@ -9,11 +9,12 @@ whose holder goes away is drawn anew.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from backend.domain.errors import ConflictError, ForbiddenError
 from backend.domain.pend_reasons import REVIEWER
-from backend.domain.review import STEP_ROLES, Candidate, CaseKind, covers, draw
+from backend.domain.review import STEP_ROLES, Candidate, CaseKind, CaseState, covers, draw
 from backend.service_layer.review.cases import UNASSIGNED, open_pends
 from backend.service_layer.review.ports import (
     CaseChangedError,
@@ -54,29 +55,37 @@ def current_step(work: ReviewWork, case: Case) -> Step:
     return open_now[0]
 
 
-def needed_roles(work: ReviewWork, case: Case, step: Step) -> frozenset[str]:
-    """The roles that the step asks for: its own, and that of every open reason of a claim, as who
-    lacks one could finish nothing."""
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What an open step asks of a person: read once, asked of everybody. ``roles`` are its own
+    and those of every open reason of a claim, as who lacks one could finish nothing."""
+
+    case: Case
+    step: Step
+    roles: frozenset[str]
+    parts: Mapping[str, str]
+
+
+def demand_of(work: ReviewWork, case: Case, step: Step) -> Demand:
+    """Read what the open step of a case asks for."""
     roles = {STEP_ROLES.get(step.step, REVIEWER)}
     if case.kind is CaseKind.CLAIM:
         roles |= {pend.role for pend in open_pends(work, case.claim_id)}
-    return frozenset(roles)
+    return Demand(case, step, frozenset(roles), work.reviews.parts_of(case.id))
 
 
-def ineligible_because(
-    work: ReviewWork, case: Case, step: Step, person: Staff, at: dt.datetime
-) -> tuple[str, str] | None:
+def ineligible_because(demand: Demand, person: Staff, at: dt.datetime) -> tuple[str, str] | None:
     """Why the person may not have the step (zh, en), or None."""
-    part = work.reviews.part_of(case.id, person.id)
+    case, step = demand.case, demand.step
     if not person.is_here(at):
         return "不在岗", "not at work"
     if case.queue not in person.queues:
         return f"没有“{case.queue}”队列的技能", f"not skilled in the queue {case.queue}"
     if person.hospital_code is not None and person.hospital_code == case.hospital_code:
         return "票据来自本人所在医院，应当回避", "the bill is of the person's own hospital"
-    if part is not None and part != step.step:
+    if demand.parts.get(person.id, step.step) != step.step:
         return "在这个案件里已有别的环节，同一人不能办两个环节", "has another part in this case"
-    missing = [r for r in needed_roles(work, case, step) if not covers(person.role, r)]
+    missing = sorted(role for role in demand.roles if not covers(person.role, role))
     if missing:
         return f"需要 {missing[0]} 角色", f"needs the role {missing[0]}"
     return None
@@ -87,10 +96,11 @@ def candidates(
 ) -> tuple[Candidate, ...]:
     """Everybody who may have the step, with the number of steps that each holds."""
     now, loads = deps.clock.now(), work.reviews.loads()
+    demand = demand_of(work, case, step)
     return tuple(
         Candidate(person.id, loads.get(person.id, 0))
         for person in work.staff.all()
-        if person.id not in but and ineligible_because(work, case, step, person, now) is None
+        if person.id not in but and ineligible_because(demand, person, now) is None
     )
 
 
@@ -149,21 +159,23 @@ def _give(
 def next_for(deps: ReviewServices, person: Staff, request_key: str) -> OpenStep | None:
     """The next step of a person who asks for work; the same for the same ``request_key``.
 
-    A step that the person holds already comes first. Otherwise one is drawn among the equally
-    urgent unheld steps that the person may have. None: there is nothing to do.
+    A step that the person holds already comes first, unless it waits for the citizen. Otherwise
+    one is drawn among the equally urgent unheld steps that the person may have. None: there is
+    nothing to do.
     """
     with deps.work() as work:
         known = work.reviews.draw_of_request(person.id, request_key)
         held = work.reviews.open_steps(holder_id=person.id)
         if known is not None:
             return next((one for one in held if one.case.id == known.case_id), None)
-        if held:
-            return held[0]
+        to_do = [one for one in held if one.case.state is CaseState.OPEN]
+        if to_do:
+            return to_do[0]
         now = deps.clock.now()
         open_to = [
             one
             for one in work.reviews.open_steps(unheld=True)
-            if ineligible_because(work, one.case, one.step, person, now) is None
+            if ineligible_because(demand_of(work, one.case, one.step), person, now) is None
         ]
         if not open_to:
             return None
@@ -213,7 +225,7 @@ def take_named(deps: ReviewServices, work: ReviewWork, case: Case, name: str) ->
                 f"工作人员里没有唯一的“{name}”，请写用户名",
                 f"there is no one member of staff called {name}: give the username",
             )
-        why = ineligible_because(work, case, step, known[0], deps.clock.now())
+        why = ineligible_because(demand_of(work, case, step), known[0], deps.clock.now())
         if why is not None and step.holder_id != person_id:
             raise NotEligibleError(f"{name} 不能办这个环节：{why[0]}", f"{name} may not: {why[1]}")
     elif work.reviews.part_of(case.id, person_id) not in (None, step.step):

@@ -5,24 +5,38 @@ Every part may run twice and in any order; the worker calls it every few seconds
 
 from __future__ import annotations
 
+from typing import Final
+
 from backend.domain.claim import ClaimState
 from backend.domain.review import CaseState
 from backend.service_layer.review.assignment import assign, candidates, current_step, release
-from backend.service_layer.review.cases import CASE_LATE, UNASSIGNED, open_claim_case
+from backend.service_layer.review.cases import (
+    CASE_LATE,
+    UNASSIGNED,
+    close_case,
+    open_claim_case,
+)
 from backend.service_layer.review.clocks import is_late, today
 from backend.service_layer.review.decide import lock_case
 from backend.service_layer.review.material import expire_requests
 from backend.service_layer.review.ports import ReviewServices
 from backend.service_layer.review.records import OpenStep
 
+DRAWS_A_PASS: Final = 50
+OVERTAKEN: Final = "overtaken"
+
 
 def review_pass(deps: ReviewServices) -> int:
     """One pass; returns how much changed."""
     changed = open_missing_cases(deps)
+    changed += close_overtaken_cases(deps)
     changed += expire_requests(deps)
     with deps.work(write=False) as work:
         steps = work.reviews.open_steps()
         waiting = [one for one in steps if _is_unheld(one)] if work.staff.all() else []
+        if len(waiting) > DRAWS_A_PASS:  # another part of them at each pass
+            begin = int(deps.clock.now().timestamp()) % len(waiting)
+            waiting = [*waiting[begin:], *waiting[:begin]][:DRAWS_A_PASS]
         fit = [one for one in waiting if candidates(deps, work, one.case, one.step)]
         alarms = work.alarms.open_counts()
     changed += sum(_take_back(deps, one) for one in steps if _has_lapsed(deps, one))
@@ -50,6 +64,20 @@ def open_missing_cases(deps: ReviewServices) -> int:
                 open_claim_case(deps, work, claim)
                 work.commit()
     return len(claim_ids)
+
+
+def close_overtaken_cases(deps: ReviewServices) -> int:
+    """End the cases of claims that were decided without them (adopted from the ledger after a
+    restored backup)."""
+    with deps.work(write=False) as work:
+        case_ids = work.reviews.overtaken_cases()
+    for case_id in case_ids:
+        with deps.work() as work:
+            case, claim = lock_case(work, case_id)
+            if not case.is_closed and not claim.is_undecided:
+                close_case(deps, work, case, OVERTAKEN)
+                work.commit()
+    return len(case_ids)
 
 
 def _is_unheld(one: OpenStep) -> bool:

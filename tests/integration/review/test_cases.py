@@ -14,7 +14,7 @@ from backend.domain.errors import ConflictError
 from backend.domain.review import Candidate, CaseKind, Concern, Outcome, draw
 from backend.domain.ruling import LineRuling, RulingError, RulingKind
 from backend.service_layer.claims.review import approve_pended, refuse_pended
-from backend.service_layer.review import assignment, decide
+from backend.service_layer.review import assignment, decide, material
 from backend.service_layer.review.assignment import NotEligibleError, NotYoursError
 from backend.service_layer.review.cases import Opening, close_cases_of, open_case
 from backend.service_layer.review.decide import (
@@ -24,6 +24,7 @@ from backend.service_layer.review.decide import (
     Verdict,
 )
 from backend.service_layer.review.ports import TwoStepsError
+from backend.service_layer.review.sweep import open_missing_cases
 from tests.integration.claims.world import CLASS_A, HOSPITAL
 from tests.integration.review.office import Office
 
@@ -479,6 +480,26 @@ def test_a_claim_that_ends_without_review_closes_its_cases(office: Office) -> No
     assert office.case_of(claim).outcome == "withdrawn"
     with pytest.raises(ConflictError, match="the case is closed"):
         decide.find(services, office.case_of(claim).id, holder.id, APPROVE)
+
+
+def test_a_claim_that_was_decided_elsewhere_ends_its_case(office: Office) -> None:
+    claim = office.pended()
+    office.sweep()
+    office.world.sql("UPDATE claim SET state = 'settled' WHERE id = :id", id=claim.id)
+    office.sweep()
+    assert office.case_of(claim).outcome == "overtaken"
+
+
+def test_a_person_whose_case_waits_for_the_citizen_gets_other_work(office: Office) -> None:
+    person = office.staff("甲")
+    first = office.pended()
+    office.draw(first)
+    services, case = office.world.services, office.case_of(first)
+    material.ask(services, case.id, person.id, "请交病历", "record, please")
+    second = office.pended(yuan=401)
+    open_missing_cases(services)
+    found = assignment.next_for(services, person, "k" * 8)
+    assert found is not None and found.case.claim_id == second.id
 
 
 def test_a_refusal_by_name_before_the_claim_is_lodged_is_refused(office: Office) -> None:
