@@ -199,6 +199,15 @@ def test_beijing_upper_bands_wait_for_a_person(kind: str, paid: int) -> None:
     assert "封顶" in eob.pend_reasons[0].zh
 
 
+def test_beijing_first_band_ends_at_30_000_and_needs_nobody_up_to_there() -> None:
+    at, above = in_year(BEIJING, bill(30_000)), in_year(BEIJING, bill(30_001))
+    # 28,700 x 85 %, and 1 x 90 % more
+    assert [(eob.pool_paid_fen, codes(eob)) for eob in (*at, *above)] == [
+        (2_439_500, []),
+        (2_439_590, ["policy-open"]),
+    ]
+
+
 def test_beijing_second_stay_of_a_dear_year_waits_for_a_person() -> None:
     found = in_year(BEIJING, bill(20_000), bill(20_000))
     assert [codes(eob) for eob in found] == [[], ["policy-open"]]
