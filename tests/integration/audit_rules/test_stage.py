@@ -63,6 +63,7 @@ def test_judgement_hit_is_a_reason_for_a_person_with_the_rules_own_routing(
     assert (hit.effect, hit.line_index, hit.zh) == ("pended", -1, "文字")
 
 
+@pytest.mark.slow
 def test_trial_hit_is_kept_and_has_no_effect(office: RuleOffice) -> None:
     office.use(high_amount(state="trial"))
     claim = office.claim(400)
@@ -211,6 +212,7 @@ def test_what_rules_did_cannot_be_changed(office: RuleOffice, table: str) -> Non
             connection.exec_driver_sql(statement)
 
 
+@pytest.mark.slow
 def test_group_figures_are_named_by_the_hit_that_used_them(office: RuleOffice) -> None:
     world, person = office.world, office.world.person()
     for yuan in range(90, 121, 2):  # sixteen bills, median 105

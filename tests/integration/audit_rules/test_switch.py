@@ -106,6 +106,7 @@ def test_the_database_itself_refuses_one_person_twice(office: RuleOffice) -> Non
         connection.execute(tables.audit_rule_version.insert().values(shipped))
 
 
+@pytest.mark.slow
 def test_no_rule_goes_live_without_a_trial_run(office: RuleOffice) -> None:
     proposal = office.propose("high", "live")
     with pytest.raises(SwitchRefusedError, match="run over past bills"):
