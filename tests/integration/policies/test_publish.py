@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
 from backend.adapters.catalogue import POLICY_DIRECTORY
 from backend.adapters.database import tables
 from backend.adapters.policy_packs import read_documents
+from backend.entrypoints.cli.policy import command
 from backend.service_layer.policies.pack_document import PackDocument
 from backend.service_layer.policies.publish import PolicyEditedError, publish_packs
 from tests.integration.claims.world import World
@@ -118,3 +120,21 @@ def test_the_row_of_a_published_pack_can_be_neither_changed_nor_removed(
 def test_by_default_the_packs_of_the_region_are_published() -> None:
     assert [entry.pack.pack_id for entry in read_documents(None, "330800")] == ["quzhou-2026"]
     assert read_documents(None, "999999") == []
+
+
+def test_the_command_publishes_the_region_and_refuses_an_edited_file(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger()
+    monkeypatch.setattr("backend.bootstrap.build_services", lambda: world.services)
+    monkeypatch.setattr("backend.adapters.ledger.network.Network", lambda services: ledger)
+    for word in ("published", "was published before"):
+        found = CliRunner().invoke(command, ["publish"], catch_exceptions=False)
+        assert (found.exit_code, len(found.stdout.splitlines())) == (0, 1)
+        assert found.stdout.endswith(f": {word}\n")
+    edited = tmp_path / "edited.json"
+    value = json.loads(QUZHOU.read_text(encoding="utf-8")) | {"name_zh": "改过"}
+    edited.write_text(json.dumps(value), encoding="utf-8")
+    with pytest.raises(PolicyEditedError, match="quzhou-2026 was published with another content"):
+        CliRunner().invoke(command, ["publish", str(edited)], catch_exceptions=False)
+    assert len(ledger.published) == 1
