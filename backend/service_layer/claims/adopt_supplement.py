@@ -8,6 +8,7 @@ of that bill is asked for: the paid sum is not the one that is known here.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from backend.domain.claim import IN_EFFECT_STATES, ClaimState
@@ -17,8 +18,8 @@ from backend.domain.ledger import IntentKind, LedgerIntent
 from backend.domain.revision import Cause
 from backend.service_layer.anchoring.adopt import Line, add_adopted, describe
 from backend.service_layer.anchoring.model import LedgerEvent
-from backend.service_layer.claims.benefits import DAMAGE
-from backend.service_layer.claims.decide import decision_record
+from backend.service_layer.claims.benefits import DAMAGE, adjudicate_claim
+from backend.service_layer.claims.decide import Adjudicated, decision_record
 from backend.service_layer.claims.ports import ClaimServices
 from backend.service_layer.claims.records import Claim, Decision
 from backend.service_layer.claims.supplement import payments_in_effect
@@ -98,13 +99,19 @@ def _decide_again(
     It keeps the ledger's fingerprint; the secret behind that is lost, as after an erasure.
     """
     values = event.values
-    try:
-        eob, snapshot, history, _ = adjudicate_again(deps, work, claim)
-    except (DomainError, VerificationError, *DAMAGE):
+    found = next(
+        (
+            one
+            for one in _worked_out(deps, work, claim)
+            if one[0].outcome is not Outcome.REFUSED
+            and one[0].paid_fen - paid == values["value"]
+            and one[0].policy_hash == values["policy_hash"]
+        ),
+        None,
+    )
+    if found is None:
         return None
-    is_same = eob.paid_fen - paid == values["value"] and eob.policy_hash == values["policy_hash"]
-    if eob.outcome is Outcome.REFUSED or not is_same:
-        return None
+    eob, snapshot, history, _ = found
     bill = work.claims.bill_of_version(claim.version_id)
     now = deps.clock.now()
     record = decision_record(eob, claim, bill, values["decision_version"])
@@ -127,3 +134,17 @@ def _decide_again(
     work.decisions.add(decision)
     work.revisions.add_cause(decision.id, claim.id, decision.version, Cause.LEDGER, now)
     return decision
+
+
+def _worked_out(deps: ClaimServices, work: Any, claim: Claim) -> Iterator[Adjudicated]:
+    """On the totals of its last decision, as an appeal does, and on the year's present ones."""
+    bill = work.claims.bill_of_version(claim.version_id)
+    ways: tuple[Callable[[], Adjudicated], ...] = (
+        lambda: adjudicate_again(deps, work, claim),
+        lambda: adjudicate_claim(deps, work, claim, bill),
+    )
+    for way in ways:
+        try:
+            yield way()
+        except (DomainError, VerificationError, *DAMAGE):
+            continue

@@ -20,7 +20,7 @@ from backend.entrypoints.devchain.options import ChainOptions, RunOptions
 from backend.entrypoints.devchain.server import LedgerServer
 from backend.service_layer.claims.appeals import file_appeal
 from backend.service_layer.claims.records import Claim, Person
-from backend.service_layer.claims.withdraw import withdraw
+from backend.service_layer.claims.withdraw import WithdrawRefusedError, withdraw
 from backend.service_layer.evidence.collect import export_claim
 from backend.service_layer.review.cases import Conclusion, conclude_case
 from tests.integration.anchoring.test_restored_backup import (
@@ -192,3 +192,66 @@ def test_a_restored_backup_works_out_a_lost_supplement_or_holds_the_next_one(
     assert len(town.event_keys("Supplemented")) == 1
     assert [amount for _, amount in paid(town)] == [10_000]
     town.close()
+
+
+def test_a_restored_backup_adopts_a_withdrawal(town: Town, tmp_path: Path) -> None:
+    person, claim = claimed(town, 500, 100)
+    run_until(town, claim, "lodged")
+    back_up(town.folder, tmp_path / "backup.db")
+    withdraw(town.services, person.id, claim.id)
+    finish(town)
+    assert town.claim(claim.id).state == "withdrawn"
+    town = reopened(town, tmp_path / "backup.db")
+    refuse_to_start(town)
+    with pytest.raises(WithdrawRefusedError, match="being reconciled"):
+        withdraw(town.services, person.id, claim.id)
+    done = reconcile(town)
+    assert done.exit_code == 0, done.output
+    finish(town)
+    assert town.claim(claim.id).state == "withdrawn"
+    assert len(town.event_keys("Released")) == 1
+    assert [(row.kind, row.by) for row in town.rows(tables.claim_event)] == [
+        ("withdrawn", "ledger")
+    ]
+    assert town.alarms() == set()
+    town.close()
+
+
+def test_a_lost_supplement_that_is_worked_out_again_is_adopted(town: Town, tmp_path: Path) -> None:
+    """A year total: the earlier claim is withdrawn, the later one gets what that had reserved."""
+    person = town.person()
+    day = town.services.clock.now().date() - dt.timedelta(days=3)
+    bills = []
+    for number, yuan, name in ((1, 5_500, "测试丁卯"), (2, 2_000, person.name)):
+        bill = town.bill(person, number, yuan)
+        visit = day + dt.timedelta(days=number - 2)
+        dates = {"issued_on": visit, "visit_on": visit}
+        bills.append(town.upload(dataclasses.replace(bill, payer_name=name, **dates)))
+    early, late = sorted(town.submit(person, *bills), key=lambda one: one.invoice_id != bills[0])
+    rest(town)
+    assert town.claim(early.id).state == "pended"
+    first = [amount for _, amount in paid(town)]
+    back_up(town.folder, tmp_path / "backup.db")
+    withdraw(town.services, person.id, early.id)
+    finish(town)
+    # At level 3 and alone: (2,000.00 - 300.00) x 50 %.
+    assert sum(amount for _, amount in paid(town)) == 85_000 != sum(first)
+    before = paid(town)
+    town = reopened(town, tmp_path / "backup.db")
+    refuse_to_start(town)
+    done = reconcile(town)
+    assert done.exit_code == 0, done.output
+    finish(town)
+    assert paid(town) == before
+    assert len(town.event_keys("Supplemented")) == 1
+    assert town.claim(late.id).state == "paid"
+    assert town.alarms() == set()
+    town.close()
+
+
+def rest(town: Town) -> None:
+    """Let the worker do all that does not need a person."""
+    worker = town.worker()
+    for _ in range(40):
+        worker.run_once()
+    worker._release()
