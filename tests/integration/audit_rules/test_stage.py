@@ -13,11 +13,14 @@ from backend.adapters.clock import SetClock
 from backend.adapters.database import tables
 from backend.domain.claim import ClaimState, StageOutcome
 from backend.domain.invoice import FeeItem
+from backend.domain.review import Outcome
 from backend.entrypoints.web import create_app
 from backend.service_layer.audit_rules.figures import refresh_figures
 from backend.service_layer.audit_rules.outcomes import OutcomeError, record_outcome
+from backend.service_layer.claims.appeals import file_appeal
 from backend.service_layer.claims.review import approve_pended, refuse_pended
 from tests.integration.audit_rules.office import DAY, RuleOffice, evidence, high_amount, rule
+from tests.integration.claims.revising import conclude
 from tests.integration.claims.test_pages import BASE, client_of, log_in
 
 WRONG_ITEMS = (FeeItem("13", "西药费", 39_999),)
@@ -177,6 +180,28 @@ def test_approval_clears_the_rules_doubt_and_refusal_upholds_it(office: RuleOffi
     assert (counts["high"].pended, counts["high"].upheld, counts["high"].cleared) == (2, 1, 1)
     assert counts["high"].upheld_bp == 5_000
     assert (counts["other"].trial, counts["other"].upheld_bp) == (2, None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("outcome", [Outcome.APPROVE, Outcome.REFUSE])
+def test_an_appeal_against_an_exact_refusal_clears_or_upholds_the_rule(
+    office: RuleOffice, outcome: Outcome
+) -> None:
+    office.use(items_total())
+    world = office.world
+    claim = office.claim(400, items=WRONG_ITEMS)
+    assert claim.state is ClaimState.REFUSED
+    file_appeal(world.services, claim.person_id, claim.id, "refusal", "医院已经说明，少印一分钱")
+    conclude(world, claim, "appeal", outcome)
+    world.run()
+    after = world.claim(claim.id)
+    if outcome is Outcome.REFUSE:
+        assert (after.state, office.outcomes(claim)) == (ClaimState.REFUSED, {"items": "upheld"})
+        return
+    # The claim came back under its number, and the fact that people looked at refuses no more.
+    assert (after.state, after.number) == (ClaimState.PAID, claim.number)
+    assert office.outcomes(claim) == {"items": "cleared"}
+    assert office.audit_stage(claim).outcome is StageOutcome.PASSED
 
 
 @pytest.mark.slow
