@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from backend.adapters.database.tables import login, staff
+from backend.domain.errors import NotFoundError
 from backend.service_layer.review.records import Staff
 
 
@@ -52,19 +53,29 @@ class StaffRepository:
         ]
 
     def add(self, entry: Staff) -> None:
-        """The staff part of a login that is there already."""
-        self._connection.execute(
-            staff.insert().values(
-                login_id=entry.id,
-                name=entry.name,
-                queues=json.dumps(sorted(entry.queues), ensure_ascii=False),
-                hospital_code=entry.hospital_code,
-                away_until=entry.away_until,
-                is_active=entry.is_active,
-            )
-        )
+        """The staff part of a login that is there already. Raises :class:`NotFoundError` when
+        there is no such hospital."""
+        values = {
+            "login_id": entry.id,
+            "name": entry.name,
+            "queues": json.dumps(sorted(entry.queues), ensure_ascii=False),
+            "hospital_code": entry.hospital_code,
+            "away_until": entry.away_until,
+            "is_active": entry.is_active,
+        }
+        try:
+            with self._connection.begin_nested():
+                self._connection.execute(staff.insert().values(values))
+        except sa.exc.IntegrityError as error:
+            raise NotFoundError("没有这家医疗机构", "there is no such institution") from error
 
     def set_away(self, login_id: str, until: dt.datetime | None) -> None:
         self._connection.execute(
             staff.update().where(staff.c.login_id == login_id).values(away_until=until)
+        )
+
+    def end(self, login_id: str) -> None:
+        """The person is no longer at work here; the row stays for what they did."""
+        self._connection.execute(
+            staff.update().where(staff.c.login_id == login_id).values(is_active=False)
         )

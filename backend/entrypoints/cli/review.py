@@ -269,3 +269,64 @@ def statistics_command() -> None:
 
 
 command.add_command(reopen_command)
+
+
+@command.command("staff")
+def staff_command() -> None:
+    """List the registered staff with role, skills and hospital."""
+    from backend.bootstrap import build_services
+
+    with build_services().work(write=False) as work:
+        for person in work.staff.all():
+            away = f"  休假至 {person.away_until.isoformat()}" if person.away_until else ""
+            here = "" if person.is_active else "  已停用 / inactive"
+            click.echo(
+                f"{person.username}  {person.name}  {person.role}  {','.join(person.queues)}  "
+                f"{person.hospital_code or '-'}{away}{here}"
+            )
+
+
+@command.command("add-staff")
+@click.argument("username")
+@click.option("--name", required=True, help="姓名 / name")
+@click.option("--role", type=click.Choice(["reviewer", "supervisor", "clerk"]), default="reviewer")
+@click.option("--queue", "queues", multiple=True, help="技能（队列），可多次 / skill, repeatable")
+@click.option(
+    "--hospital", help="所在医院代码，其票据回避 / own hospital, whose bills are kept away"
+)
+@click.password_option(help="登录密码，至少 8 位 / password, 8 characters or more")
+def add_staff_command(  # noqa: PLR0917 - the columns of one member of staff
+    username: str,
+    name: str,
+    role: str,
+    queues: tuple[str, ...],
+    hospital: str | None,
+    password: str,
+) -> None:
+    """Register a member of staff with a login."""
+    from backend.adapters.passwords import hash_password
+    from backend.bootstrap import build_services
+    from backend.service_layer.review.staff_register import (
+        PASSWORD_MIN,
+        BadStaffError,
+        NewStaff,
+        add_staff,
+    )
+
+    if len(password) < PASSWORD_MIN:
+        raise BadStaffError("密码至少 8 位", "a password has 8 characters or more")
+    entry = NewStaff(username, name, role, queues, hospital)
+    person = add_staff(build_services(), entry, hash_password(password))
+    click.echo(f"已登记 {person.username} / registered")
+
+
+@command.command("remove-staff")
+@_REVIEWER
+def remove_staff_command(reviewer: str) -> None:
+    """End a member's access; their steps are drawn anew. What they did stays."""
+    from backend.bootstrap import build_services
+    from backend.service_layer.review.staff_register import remove_staff
+
+    services = build_services()
+    moved = remove_staff(services, _person(services, reviewer).id)
+    click.echo(f"已停用，改派 {moved} 个环节 / ended, {moved} steps drawn anew")

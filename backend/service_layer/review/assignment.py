@@ -25,6 +25,8 @@ from backend.service_layer.review.ports import (
 from backend.service_layer.review.records import Case, Draw, OpenStep, Release, Staff, Step
 
 REASON_MAX = 500
+DRAWN_FROM_MAX = 100
+"""Equally urgent steps that one is drawn from for who asks for work."""
 
 
 class NotYoursError(ForbiddenError):
@@ -171,20 +173,9 @@ def next_for(deps: ReviewServices, person: Staff, request_key: str) -> OpenStep 
         to_do = [one for one in held if one.case.state is CaseState.OPEN]
         if to_do:
             return to_do[0]
-        now = deps.clock.now()
-        open_to = [
-            one
-            for one in work.reviews.open_steps(unheld=True)
-            if ineligible_because(demand_of(work, one.case, one.step), person, now) is None
-        ]
-        if not open_to:
+        urgent = _most_urgent(work, person, deps.clock.now())
+        if not urgent:
             return None
-        first = open_to[0].case
-        urgent = [
-            one
-            for one in open_to
-            if (one.case.due_on, one.case.priority) == (first.due_on, first.priority)
-        ]
         seed = deps.ids.new_secret()
         pairs = tuple(sorted((one.case.id, 0) for one in urgent))
         case_id = draw(seed, [Candidate(*pair) for pair in pairs])
@@ -201,6 +192,19 @@ def next_for(deps: ReviewServices, person: Staff, request_key: str) -> OpenStep 
     with deps.work(write=False) as work:
         held = work.reviews.open_steps(holder_id=person.id)
     return next((one for one in held if one.case.id == case_id), None)
+
+
+def _most_urgent(work: ReviewWork, person: Staff, at: dt.datetime) -> list[OpenStep]:
+    """The unheld steps that the person may have and that are as urgent as the first of them."""
+    found: list[OpenStep] = []
+    for one in work.reviews.open_steps(unheld=True):
+        rank = (one.case.due_on, one.case.priority)
+        if found and rank != (found[0].case.due_on, found[0].case.priority):
+            break
+        is_near = one.case.queue in person.queues and len(found) < DRAWN_FROM_MAX
+        if is_near and not ineligible_because(demand_of(work, one.case, one.step), person, at):
+            found.append(one)
+    return found
 
 
 def person_id_of(work: ReviewWork, name: str) -> str:
@@ -291,10 +295,16 @@ def set_away(deps: ReviewServices, staff_id: str, until: dt.datetime | None) -> 
     with deps.work() as work:
         work.staff.set_away(staff_id, until)
         if until is not None and until > deps.clock.now():
-            for one in work.reviews.open_steps(holder_id=staff_id):
-                case = work.reviews.get_case(one.case.id, lock=True)
-                release(deps, work, one.step, "away")
-                assign(deps, work, case, "away")
-                moved += 1
+            moved = draw_anew(deps, work, staff_id, "away")
         work.commit()
     return moved
+
+
+def draw_anew(deps: ReviewServices, work: ReviewWork, staff_id: str, cause: str) -> int:
+    """Take every step from a person who cannot do it, and draw others; returns how many."""
+    held = work.reviews.open_steps(holder_id=staff_id)
+    for one in held:
+        case = work.reviews.get_case(one.case.id, lock=True)
+        release(deps, work, one.step, cause)
+        assign(deps, work, case, cause)
+    return len(held)

@@ -87,3 +87,27 @@ def test_giving_back_and_going_away(office: Office, shell: Shell) -> None:
     assert "1 steps drawn anew" in said
     assert office.holder_of(claim).username == "reviewer01"
     assert shell.refused("away", "--reviewer", "nobody", "--days", "1") == "not-found"
+
+
+def test_staff_are_registered_and_ended(office: Office, shell: Shell) -> None:
+    secret = ("--password", "a-long-password")
+    added = ("add-staff", "wang.wu", "--name", "王五", "--queue", "catalogue")
+    assert "已登记 wang.wu" in shell.said(*added, *secret)
+    assert shell.refused(*added, *secret) == "conflict"
+    assert shell.refused("add-staff", "li", "--name", "李", "--password", "short") == "bad-staff"
+    assert shell.refused("add-staff", "Li Si", "--name", "李", *secret) == "bad-staff"
+    assert shell.refused("add-staff", "li", "--name", " ", *secret) == "bad-staff"
+    assert (
+        shell.refused("add-staff", "li", "--name", "李", "--queue", "A B", *secret) == "bad-staff"
+    )
+    assert (
+        shell.refused("add-staff", "li", "--name", "李", "--hospital", "H9", *secret) == "not-found"
+    )
+    assert shell.run("add-staff", "li", "--name", "李", "--role", "admin", *secret).exit_code == 2
+    assert shell.said("staff").split() == ["wang.wu", "王五", "reviewer", "catalogue", "-"]
+    claim = office.pended()
+    assert "王五（wang.wu）" in shell.said("assign", claim.number)
+    other = office.staff("乙")
+    assert "1 steps drawn anew" in shell.said("remove-staff", "--reviewer", "wang.wu")
+    assert office.holder_of(claim) == other
+    assert shell.refused("approve", claim.number, *by("wang.wu")) == "not-eligible"
