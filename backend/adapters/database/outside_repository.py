@@ -16,7 +16,6 @@ from backend.adapters.database.tables import (
     outside_bill,
     outside_file,
     outside_step,
-    pend_reason,
 )
 from backend.domain.errors import NotFoundError
 from backend.service_layer.outside.ports import NumberTakenError
@@ -32,8 +31,6 @@ from backend.service_layer.outside.records import (
     StepKind,
 )
 from backend.service_layer.ports import Clock
-
-OUTSIDE_PEND = "outside-bill"
 
 
 class OutsideRepository:
@@ -167,21 +164,6 @@ class OutsideRepository:
             .limit(1)
         ).first()
         return found is not None
-
-    def resolve_outside_pend(
-        self, claim_id: str, by: str, resolution: str, at: dt.datetime
-    ) -> bool:
-        """Resolve what only the insured place resolves; False when it is not open."""
-        done = self._connection.execute(
-            sa.update(pend_reason)
-            .where(
-                pend_reason.c.claim_id == claim_id,
-                pend_reason.c.code == OUTSIDE_PEND,
-                pend_reason.c.resolved_at.is_(None),
-            )
-            .values(resolved_at=at, resolved_by=by, resolution=resolution)
-        )
-        return done.rowcount > 0
 
     # --- members --------------------------------------------------------------------------
 

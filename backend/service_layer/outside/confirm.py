@@ -10,8 +10,8 @@ from typing import Any
 
 from backend.domain.claim import ClaimState
 from backend.domain.pend_reasons import REVIEWER
-from backend.service_layer.claims.decide import REFUSED_MARK
 from backend.service_layer.claims.records import FROM_OUTSIDE, Claim
+from backend.service_layer.claims.review import approve_pended, refuse_pended
 from backend.service_layer.outside.errors import StepRefusedError
 from backend.service_layer.outside.hands import (
     add_step,
@@ -19,7 +19,7 @@ from backend.service_layer.outside.hands import (
     require_signed,
     sign_as,
 )
-from backend.service_layer.outside.records import StepKind
+from backend.service_layer.outside.records import OutsideBill, StepKind
 from backend.service_layer.outside.services import OutsideServices
 
 
@@ -51,44 +51,36 @@ def sign_for_insured_place(
 def confirm_claim(
     deps: OutsideServices, bill_id: str, by: str, reason: str, *, approves: bool
 ) -> Claim:
-    """Confirm, or refuse, the claim on an accepted bill. Other open reasons stay for review.
+    """Confirm, or refuse, the claim on an accepted bill: the person's step of its review case.
 
-    Raises StepRefusedError while the claim is not lodged yet, and for the wrong hand.
+    The case decides on every reason that is open, and is the confirmation when it ends; one of
+    high risk waits for its next person. Raises StepRefusedError while the claim is not lodged
+    yet and for the wrong hand, and what review raises for a step that is somebody else's.
     """
-    with deps.work() as work:
-        by = sign_as(work, by, reason, REVIEWER)
+    with deps.work(write=False) as work:
+        name = sign_as(work, by, reason, REVIEWER)
         bill = work.outside.get(bill_id)
-        live = None if bill.invoice_id is None else work.claims.live_on(bill.invoice_id)
-        if live is None:
-            raise StepRefusedError(
-                "no-claim", "这张票据现在没有在办的申请", "no claim on this bill is open"
-            )
-        claim: Claim = work.claims.get(live.id, lock=True)
-        if claim.state is not ClaimState.PENDED:
-            raise StepRefusedError(
-                "not-pended",
-                f"申请 {claim.number} 还不能确认（状态 {claim.state}），登记完成后再试",
-                f"claim {claim.number} cannot be confirmed now (state {claim.state})",
-            )
-        sign_for_insured_place(deps, work, claim, by, reason, approves=approves)
-        now = deps.clock.now()
-        if approves:
-            work.outside.resolve_outside_pend(claim.id, by.strip(), reason.strip(), now)
-        else:
-            work.claims.resolve_pends(claim.id, by.strip(), REFUSED_MARK + reason.strip(), now)
-        is_open = any(pend.resolved_at is None for pend in work.claims.pends_of(claim.id))
-        if not is_open:
-            work.claims.update(
-                claim.id, claim.state, now, state=ClaimState.LODGED, waiting_for=None
-            )
-            _close_cases(deps, work, claim, "approved" if approves else "refused")
-        confirmed: Claim = work.claims.get(claim.id)
-        work.commit()
-    return confirmed
+        claim = _pended_claim(work, bill)
+        require_new_hand(work, bill, StepKind.INSURED_PLACE, name)
+    find = approve_pended if approves else refuse_pended
+    services: Any = deps
+    find(services, claim.number, by.strip(), reason.strip())
+    with deps.work(write=False) as work:
+        decided: Claim = work.claims.get(claim.id)
+    return decided
 
 
-def _close_cases(deps: Any, work: Any, claim: Claim, outcome: str) -> None:
-    """The review case that was opened for the reason is over."""
-    from backend.service_layer.review.cases import close_cases_of
-
-    close_cases_of(deps, work, claim.id, outcome)
+def _pended_claim(work: Any, bill: OutsideBill) -> Claim:
+    live = None if bill.invoice_id is None else work.claims.live_on(bill.invoice_id)
+    if live is None:
+        raise StepRefusedError(
+            "no-claim", "这张票据现在没有在办的申请", "no claim on this bill is open"
+        )
+    claim: Claim = work.claims.get(live.id)
+    if claim.state is not ClaimState.PENDED:
+        raise StepRefusedError(
+            "not-pended",
+            f"申请 {claim.number} 还不能确认（状态 {claim.state}），登记完成后再试",
+            f"claim {claim.number} cannot be confirmed now (state {claim.state})",
+        )
+    return claim

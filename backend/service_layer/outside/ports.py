@@ -70,10 +70,6 @@ class OutsideBills(Protocol):
         """The code of the institution that anchors bills from outside."""
         ...
 
-    def resolve_outside_pend(
-        self, claim_id: str, by: str, resolution: str, at: dt.datetime
-    ) -> bool: ...
-
 
 class FileStore(Protocol):
     """Files outside the database, found by the SHA-256 of their content."""

@@ -113,8 +113,6 @@ def hand_in(
     if before is not None:
         return _own(before, person_id)
     form = _look_at(deps, person, files, form_token, by)
-    for one in form.files:
-        _keep(deps, one)
     for attempt in range(_TRIES):
         try:
             return _store(deps, form)
@@ -188,6 +186,8 @@ def _store(deps: OutsideServices, form: _Form) -> OutsideBill:
         )  # fmt: skip
         if verdict is not None and invoice is not None:
             _end(deps, work, bill, invoice, verdict)
+        for one in form.files:  # only once nothing refuses the bill any more
+            _keep(deps, one)
         stored: OutsideBill = work.outside.get(bill.id)
         work.commit()
     return stored
@@ -248,8 +248,6 @@ def add_list(
         raise UnusableFileError("empty-file")
     if any(one.found.parsed is not None for one in known):
         raise UnusableFileError("list-with-data")
-    for one in known:
-        _keep(deps, one)
     with deps.work() as work:
         work.people.lock(person_id)
         bill = _own(work.outside.get(bill_id, lock=True), person_id)
@@ -259,6 +257,8 @@ def add_list(
         fresh = [one for one in known if one.digest not in {file.digest for file in there}]
         if len(there) + len(fresh) > FILES_A_BILL:
             raise UnusableFileError("too-many-files")
+        for one in fresh:
+            _keep(deps, one)
         _add_files(deps, work, bill, fresh, by)
         work.commit()
     return bill

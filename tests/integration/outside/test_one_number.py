@@ -70,6 +70,17 @@ def test_the_same_bill_again_is_refused_naming_the_first(world: World) -> None:
 
 
 @pytest.mark.slow
+def test_nothing_is_kept_of_a_bill_that_is_refused(world: World) -> None:
+    person = world.person()
+    folder = world.services.settings.var_dir / "outside"
+    give(world, person, xml_of(invoice_of(person)))
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(DuplicateBillError, match="here already"):
+        give(world, person, ofd_of(xml_of(invoice_of(person))), lists=(picture_of("other"),))
+    assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.slow
 def test_the_same_form_again_is_the_same_bill(world: World) -> None:
     person = world.person()
     form = token()
@@ -89,6 +100,7 @@ def test_a_bill_of_another_person_is_neither_taken_nor_told(world: World) -> Non
     assert person.name not in caught.value.zh
 
 
+@pytest.mark.slow
 def test_the_very_same_picture_is_refused_and_another_picture_when_it_is_typed(
     world: World,
 ) -> None:

@@ -97,6 +97,7 @@ def test_a_refusal_by_the_insured_place_is_stamped_and_nothing_is_paid(world: Wo
     assert (decision.outcome, decision.paid_fen) == ("refused", 0)
 
 
+@pytest.mark.slow
 def test_a_picture_is_typed_by_one_and_compared_by_another(world: World) -> None:
     person = world.person()
     bill = give(world, person, picture_of())
