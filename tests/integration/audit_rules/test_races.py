@@ -12,8 +12,10 @@ import sqlalchemy as sa
 from backend.adapters.database import tables
 from backend.domain.errors import ConflictError
 from backend.service_layer.audit_rules.audit_claim import rules_in_force
+from backend.service_layer.audit_rules.figures import refresh_figures
+from backend.service_layer.audit_rules.outcomes import record_outcome
 from backend.service_layer.audit_rules.switch import confirm
-from tests.integration.audit_rules.office import RuleOffice, high_amount
+from tests.integration.audit_rules.office import RuleOffice, evidence, high_amount, rule
 from tests.integration.claims.world import World
 from verifier.commitment.canonical import parse_canonical
 
@@ -125,3 +127,27 @@ def test_a_claim_audited_during_a_switch_names_the_rules_that_it_was_audited_wit
         effects = {"trial": "trial", "live": "pended"}
         assert [hit.effect for hit in office.hits(claim)] == [effects[str(state)]]
         assert bool(office.pends(claim)) is (state == "live")
+
+
+@pytest.mark.slow
+def test_figures_hits_and_counts_are_the_same_on_postgresql(office: RuleOffice) -> None:
+    world, services = office.world, office.world.services
+    person, day = world.person(), services.clock.now().date()
+    for yuan in (90, 100, 110):
+        world.bill(person, yuan, day, diagnosis_code="J06.9")
+    assert refresh_figures(services) == 1
+    assert refresh_figures(services) == 0
+    office.use(rule("above", "above-group", parameters={"size_min": 2, "factor_bp": 25_000}))
+    claim = office.claim(400, day, diagnosis_code="J06.9")
+    (hit,) = office.hits(claim)
+    assert evidence(hit)["group"]["median_fen"] == 10_000
+    with services.work() as work:
+        record_outcome(services, work, claim.id, {("above", None): "upheld"}, "王芳")
+        (count,) = work.audit_rules.counts()
+        work.commit()
+    assert (count.claims, count.pended, count.upheld, count.upheld_bp) == (1, 1, 1, 10_000)
+    with (
+        pytest.raises(sa.exc.DBAPIError, match="audit_hit is insert-only"),
+        services.work() as work,
+    ):
+        work.connection.execute(sa.delete(tables.audit_hit))
