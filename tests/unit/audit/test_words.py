@@ -15,7 +15,17 @@ from backend.domain.audit.facts import AuditPerson, InstitutionFacts
 from backend.domain.audit.items import ItemSelector
 from backend.domain.audit.rule import NEXT_STATES, RuleState
 from tests.unit.audit.cases import CASES
-from tests.unit.audit.scenes import DAY, day, facts, group, inpatient, line, other, outpatient
+from tests.unit.audit.scenes import (
+    DAY,
+    day,
+    facts,
+    group,
+    inpatient,
+    line,
+    other,
+    outpatient,
+    stay,
+)
 
 RULES = load_rule_book().shipped
 
@@ -214,3 +224,27 @@ def test_five_thousand_lines_cost_in_proportion() -> None:
         return min(taken)
 
     assert best_of(5, 5_000) < 30 * best_of(20, 500)
+
+
+def test_care_on_the_day_of_discharge_is_no_overlap() -> None:
+    on_leaving = other(service_on=DAY)
+    result = evaluate(RULES.only("stay-overlap"), facts(inpatient(), others=(on_leaving,)))
+    assert not result.hits
+
+
+def test_a_stay_that_begins_on_the_day_of_discharge_follows_after_no_day() -> None:
+    following = stay(DAY, day(5, 20))
+    (hit,) = evaluate(RULES.only("stay-readmission"), facts(inpatient(), others=(following,))).hits
+    assert hit.evidence == {"gap_days": 0, "bills": ["inv-2"]}
+
+
+def test_an_undated_line_is_of_the_day_of_the_visit_and_not_of_the_bill() -> None:
+    bill = outpatient(visit_on=day(5, 12), issued_on=DAY)
+    assert BillIndex(bill, RULES.table).days == (day(5, 12),)
+    assert BillIndex(outpatient(visit_on=None), RULES.table).days == (DAY,)
+
+
+def test_the_product_of_price_and_quantity_is_told_in_yuan() -> None:
+    (hit,) = evaluate(RULES.only("sum-price-quantity"), CASES["sum-price-quantity"].hit).hits
+    assert "约 10.00 元，金额却是 10.01 元" in hit.zh
+    assert hit.evidence == {"product_e4": 100_000, "amount_e4": 100_101}
