@@ -15,6 +15,7 @@ from typing import Any, Final
 from backend.domain.errors import DomainError
 from backend.domain.invoice import Attachment, AttachmentType, Invoice
 from backend.domain.pend_reasons import REVIEWER
+from backend.service_layer.claims.benefits import DAMAGE
 from backend.service_layer.claims.ports import BillHeldError
 from backend.service_layer.claims.submit import submit
 from backend.service_layer.intake.document import ParsedInvoice
@@ -38,6 +39,7 @@ from backend.service_layer.outside.records import (
 )
 from backend.service_layer.outside.services import OutsideServices
 from verifier.commitment.canonical import canonical_bytes
+from verifier.errors import VerificationError
 
 STUCK: Final = "outside-bill-stuck"
 SOURCE_FORMAT: Final = "outside"
@@ -167,9 +169,11 @@ def carry_on(deps: OutsideServices) -> int:
 def _carry_on_or_tell(deps: OutsideServices, bill_id: str) -> bool:
     try:
         return carry_on_one(deps, bill_id)
-    except DomainError as error:
+    except (DomainError, VerificationError, AssertionError, *DAMAGE) as error:
+        # Stored values that were changed can break any reader; one bill must not stop the rest.
+        what = f"{error.code}: {error.en}" if isinstance(error, DomainError) else repr(type(error))
         with deps.work() as work:
-            work.alarms.raise_alarm(STUCK, bill_id, f"{error.code}: {error.en}"[:500])
+            work.alarms.raise_alarm(STUCK, bill_id, what[:500])
             work.commit()
         return False
 

@@ -313,6 +313,29 @@ def test_what_a_fault_interrupted_is_carried_on(world: World, monkeypatch) -> No
 
 
 @pytest.mark.slow
+def test_a_bill_that_stays_stuck_raises_an_alarm_and_the_others_go_on(world: World) -> None:
+    person = world.person()
+    bills = [give(world, person, xml_of(invoice_of(person, f"000000000{n}"))) for n in (1, 2)]
+    with world.services.work() as work:
+        for bill in bills:
+            checked = dataclasses.replace(
+                work.outside.get(bill.id), state=OutsideState.ANCHORING,
+                hospital_code="X1", hospital_name="示例上海医院", hospital_level=3,
+                area_code="310104",
+            )  # fmt: skip
+            if bill is bills[0]:
+                checked = dataclasses.replace(checked, record="{")
+            work.outside.update(checked, bill.state)
+        work.commit()
+    assert carry_on(world.services) == 1
+    with world.services.work(write=False) as work:
+        states = [work.outside.get(bill.id).state for bill in bills]
+        counts = work.alarms.open_counts()
+    assert states == [OutsideState.ANCHORING, OutsideState.ACCEPTED]
+    assert counts["outside-bill-stuck"] == 1
+
+
+@pytest.mark.slow
 def test_an_emergency_elsewhere_is_paid_as_one(world: World) -> None:
     person = world.person()
     facts = dataclasses.replace(ELSEWHERE, is_emergency=True)
