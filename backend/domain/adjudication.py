@@ -293,7 +293,9 @@ def _explain_lines(
     ]
     lines = []
     for i, split in enumerate(splits):
-        line, submitted, full, over, first, _, full_reason, limit_reason, first_reason = split
+        line, submitted, full, over, first, _, full_reason, limit_reason, first_reason, match = (
+            split
+        )
         cuts = []
         if full and full_reason is not None:
             cuts.append(Adjustment(full_reason, full))
@@ -319,6 +321,8 @@ def _explain_lines(
                 tuple(cuts),
                 layer3[i],
                 supplement[i],
+                "" if match is None else match.how,
+                "" if match is None else match.code,
             )
         )
     return tuple(lines)

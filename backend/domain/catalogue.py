@@ -99,6 +99,11 @@ class EquivalenceRule:
         return code[: self.characters]
 
 
+EXACT: Final = "exact"
+ALIAS: Final = "alias"
+EQUIVALENT: Final = "equivalent"
+
+
 @dataclass(frozen=True, slots=True)
 class CodeMatch:
     """How a code on a bill was found: ``exact``, ``alias`` or ``equivalent``.
@@ -164,11 +169,11 @@ class Catalogue:
         """
         item = _valid(self._items.get(code, ()), on_date)
         if item is not None:
-            return CodeMatch("exact", code, item)
+            return CodeMatch(EXACT, code, item)
         alias = _valid(self._aliases.get(code, ()), on_date)
         if alias is not None:
             item = _valid(self._items.get(alias.code, ()), on_date)
-            return None if item is None else CodeMatch("alias", alias.code, item)
+            return None if item is None else CodeMatch(ALIAS, alias.code, item)
         if code in self._items or code in self._negative or code in self._aliases:
             return None
         return self._equivalent(code, on_date)
@@ -186,7 +191,7 @@ class Catalogue:
             items = [entry for entry in siblings if isinstance(entry, CatalogueItem)]
             if items and len(items) == len(siblings) and len({_terms(i) for i in items}) == 1:
                 first = min(items, key=lambda item: item.code)
-                return CodeMatch("equivalent", first.code, first, rule.rule_id)
+                return CodeMatch(EQUIVALENT, first.code, first, rule.rule_id)
         return None
 
     def find(self, code: str, on_date: dt.date) -> CatalogueItem | None:

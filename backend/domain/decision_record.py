@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 from typing import Final
 
+from backend.domain.catalogue import ALIAS, EQUIVALENT
 from backend.domain.explanation import (
     RECORD_FORMAT,
     Adjustment,
@@ -188,6 +189,8 @@ def _line(entry: Reader) -> LineExplanation:
         adjustments=tuple(adjustments),
         layer3_fen=entry.integer("layer3_fen", 0),
         supplement_fen=entry.integer("supplement_fen", 0),
+        matched_how=entry.text("matched_how", "", choices=("", ALIAS, EQUIVALENT)),
+        matched_code=entry.text("matched_code", "", length_max=50),
     )
 
 

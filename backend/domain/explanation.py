@@ -114,6 +114,9 @@ class LineExplanation(NamedTuple):
     adjustments: tuple[Adjustment, ...]
     layer3_fen: int = 0
     supplement_fen: int = 0
+    matched_how: str = ""
+    """``alias`` or ``equivalent`` where the line was judged under another code than is printed."""
+    matched_code: str = ""
 
     @property
     def paid_fen(self) -> int:
@@ -140,6 +143,9 @@ class LineExplanation(NamedTuple):
             record["layer3_fen"] = self.layer3_fen
         if self.supplement_fen:
             record["supplement_fen"] = self.supplement_fen
+        if self.matched_how:
+            record["matched_how"] = self.matched_how
+            record["matched_code"] = self.matched_code
         return record
 
 
@@ -407,6 +413,7 @@ def _verify_lines(eob: ExplanationOfBenefits) -> None:
         # Unpacked: this loop is made for every line of every adjudication.
         (
             _, _, _, whole, full, over, first, inscp, by_pool, by_2, cuts, by_3, by_supplement,
+            _, _,
         ) = line  # fmt: skip
         balance = by_pool + by_2 + by_3 + by_supplement
         for _, amount in cuts:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from backend.domain.bill import BenefitLine, BillForBenefit
-from backend.domain.catalogue import BP, CatalogueItem
+from backend.domain.catalogue import BP, EXACT, CatalogueItem, CodeMatch
 from backend.domain.explanation import Group, PendReason, Reason
 from backend.domain.money import allot_fen, format_yuan, round_half_up
 from backend.domain.person import PersonSnapshot
@@ -88,6 +88,8 @@ class LineSplit(NamedTuple):
     full_reason: Reason | None
     limit_reason: Reason | None
     first_reason: Reason | None
+    matched: CodeMatch | None = None
+    """Under which code the line was judged where that is not the printed one."""
 
 
 class Terms(NamedTuple):
@@ -102,6 +104,7 @@ class Terms(NamedTuple):
     limit_reason: Reason | None = None
     ruled_fen: int = -1
     ruled_reason: Reason | None = None
+    matched: CodeMatch | None = None
 
 
 _OUTSIDE_TERMS: Final = Terms(excluded=_OUTSIDE_COVER)
@@ -135,7 +138,9 @@ def split_lines(
         else:
             terms = _terms(pack, bill, line)
         if terms.excluded is not None:
-            splits.append(LineSplit(line, amount, amount, 0, 0, 0, terms.excluded, None, None))
+            splits.append(
+                LineSplit(line, amount, amount, 0, 0, 0, terms.excluded, None, None, terms.matched)
+            )
             if terms.pend and amount > 0:
                 reason = terms.excluded
                 pends.append(PendReason(terms.pend, line.index, reason.zh, reason.en))
@@ -168,6 +173,7 @@ def _split(line: BenefitLine, amount: int, terms: Terms) -> LineSplit:
         terms.ruled_reason,
         terms.limit_reason,
         terms.first_reason,
+        terms.matched,
     )
 
 
@@ -242,10 +248,11 @@ def _find_terms(pack: PolicyPack, bill: BillForBenefit, line: BenefitLine) -> Te
                 Group.NONCOVERED, "negative-list", negative.rule_id, negative.zh, negative.en
             )
         )
-    item = pack.catalogue.find(line.catalogue_code, bill.visit_date)
-    if item is None:
+    match = pack.catalogue.match(line.catalogue_code, bill.visit_date)
+    if match is None:
         return _UNKNOWN_TERMS
-    return _catalogue_terms(pack, line, item)
+    terms = _catalogue_terms(pack, line, match.item)
+    return terms if match.how == EXACT else terms._replace(matched=match)
 
 
 def _catalogue_terms(pack: PolicyPack, line: BenefitLine, item: CatalogueItem) -> Terms:

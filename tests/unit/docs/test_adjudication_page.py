@@ -130,6 +130,17 @@ def test_every_step_is_what_the_command_prints(output: Any) -> None:
         assert fen(row["yuan"]) == expected, row
 
 
+def test_the_page_names_the_codes_that_were_not_printed(output: Any) -> None:
+    matched = {
+        line["index"] + 1: (line["matched_how"], line["matched_code"])
+        for line in output["lines"]
+        if "matched_how" in line
+    }
+    told = re.findall(r"^- line (\d+): (\w+), judged as `(\w+)`$", PAGE, re.MULTILINE)
+    assert {int(number): (how, code) for number, how, code in told} == matched
+    assert len(matched) == 2
+
+
 SPLIT: Final = ("line", "item", "amount", "self-paid", "above limit", "paid first", "how")
 
 

@@ -18,6 +18,8 @@ from backend.domain.catalogue import (
     NegativeEntry,
     parse_catalogue,
 )
+from backend.domain.decision_record import parse_decision_record
+from backend.domain.explanation import DecisionContext
 from backend.domain.person import History
 from backend.domain.record_reader import MalformedDataError
 from tests.unit.domain import benefit_cases as case
@@ -160,6 +162,29 @@ def test_an_equivalent_line_is_paid_and_a_near_miss_waits_for_a_person() -> None
     eob = adjudicate(pack, case.bill(*lines), case.person(), History())
     assert eob.paid_fen == 5_000
     assert [(pend.code, pend.line_index) for pend in eob.pend_reasons] == [("unknown-code", 1)]
+
+
+def test_a_line_says_under_which_code_it_was_judged_and_is_read_back() -> None:
+    stock = case.catalogue(case.item(WESTERN, "01"), equivalence=(BY_14,))
+    lines = (
+        case.line(0, 100, code="FIX-01"),
+        case.line(1, 100, code="OLD-01"),
+        case.line(2, 100, code=WESTERN_OTHER_MAKER),
+        case.line(3, 100, code="NO-SUCH"),
+    )
+    eob = adjudicate(case.pack(stock), case.bill(*lines), case.person(), History())
+    record = eob.to_record(DecisionContext(bytes(32), "C-1", 1, 1, 1))
+    assert [(one.get("matched_how"), one.get("matched_code")) for one in record["lines"]] == [
+        (None, None), ("alias", "FIX-01"), ("equivalent", WESTERN), (None, None),
+    ]  # fmt: skip
+    assert [one["catalogue_code"] for one in record["lines"]] == [
+        "FIX-01", "OLD-01", WESTERN_OTHER_MAKER, "NO-SUCH",
+    ]  # fmt: skip
+    again, _ = parse_decision_record(record)
+    assert again.lines == eob.lines
+    record["lines"][1]["matched_how"] = "guess"
+    with pytest.raises(MalformedDataError, match="/lines/1/matched_how: is not one of"):
+        parse_decision_record(record)
 
 
 def test_the_sample_catalogue_carries_both_rules() -> None:
