@@ -59,8 +59,9 @@ def _check_size(width: int, height: int) -> None:
 
 
 def _encode(opened: Image.Image) -> bytes:
+    # Scaled down first: turning makes a copy, and a large picture is held once only.
+    opened.thumbnail((VIEWING_SIDE, VIEWING_SIDE))
     upright = ImageOps.exif_transpose(opened)
-    upright.thumbnail((VIEWING_SIDE, VIEWING_SIDE))
     paper = Image.new("RGB", upright.size, "white")
     if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
         layer = upright.convert("RGBA")
