@@ -88,6 +88,7 @@ def show_command(number: str, as_json: bool) -> None:
         view = case_view(services, work, _case(work, number), _operator()) if cases else None
         draws = work.reviews.draws_of(_case(work, number).id) if cases else []
         pends = [] if cases else work.claims.pends_of(claim.id)
+        calculation = None if cases else work.decisions.latest_calculation(claim.id)
     if as_json:
         click.echo(json.dumps(view, ensure_ascii=False, indent=1))
         return
@@ -96,6 +97,8 @@ def show_command(number: str, as_json: bool) -> None:
         click.echo(f"  {row.finished_at.isoformat()} {row.stage} #{row.attempt} {row.outcome}")
     for pend in pends:
         click.echo(f"    [{pend.code}] {pend.zh} / {pend.en}")
+    if calculation is not None:
+        click.echo(f"  测算 {format_yuan(calculation.paid_fen)} 元 / works out at")
     if view is not None:
         _echo_case(view)
         for drawn in draws:

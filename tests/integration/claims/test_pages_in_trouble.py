@@ -255,13 +255,14 @@ def test_elder_home_leads_to_the_own_claims(
     assert 'href="/m/claims"' in home
 
 
-def test_the_link_to_a_review_promises_only_how_to_ask_for_it(
+def test_a_review_is_offered_only_when_there_is_an_outcome(
     world: World, client: FlaskClient
 ) -> None:
     (claim,) = claims_of(world, world.bill(world.people[0], 400, DAY))
     page = read(client, f"/m/claims/{claim.id}")
-    assert "怎么申请人工复核" in page and "对金额有疑问，申请人工复核" not in page
-    assert "还没有开放" in read(client, f"/m/claims/{claim.id}/question")
+    assert "怎么申请人工复核" in page and f"/m/claims/{claim.id}/appeal" not in page
+    assert "结果还没有出来" in read(client, f"/m/claims/{claim.id}/question")
+    assert "现在不能申请复核" in read(client, f"/m/claims/{claim.id}/appeal")
 
 
 def test_review_shows_money_to_the_fen(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
