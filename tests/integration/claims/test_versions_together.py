@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from backend.adapters.database.schema import migrate, migrate_down
 from backend.domain.claim import ClaimState
 from backend.domain.errors import DomainError
 from backend.domain.review import CaseKind, Outcome
@@ -16,6 +17,7 @@ from backend.domain.revision import Cause
 from backend.entrypoints.cli.export import policy_text
 from backend.service_layer.claims.advance import advance_claims
 from backend.service_layer.claims.appeals import AppealRefusedError, file_appeal
+from backend.service_layer.claims.read import view_claim
 from backend.service_layer.claims.replay import replay_decision
 from backend.service_layer.claims.review import approve_pended, refuse_pended
 from backend.service_layer.claims.withdraw import withdraw
@@ -33,7 +35,7 @@ from tests.integration.claims.revising import (
     payouts,
 )
 from tests.integration.claims.test_export import offline
-from tests.integration.claims.world import World
+from tests.integration.claims.world import OUTSIDE, World
 
 pytestmark = pytest.mark.slow
 OTHER_NAME = "测试丁卯"
@@ -137,6 +139,50 @@ def test_the_bundle_of_a_supplemented_claim_passes_every_offline_check(world: Wo
     assert {number: found[number] for number in range(1, 12)} == dict.fromkeys(range(1, 12), "OK")
     for version in (1, 2):
         assert replay_decision(world.services, claim.number, version).is_same
+
+
+def test_the_page_of_a_claim_that_came_back_shows_both_of_its_locks(world: World) -> None:
+    person = world.person()
+    bill = world.bill(person, 400, DAY, item=OUTSIDE)
+    world.anchor()
+    (claim,) = claim_on(world, person, bill)
+    world.run()
+    file_appeal(world.services, person.id, claim.id, "item", WORDS)
+    conclude(world, claim, "appeal", Outcome.APPROVE, matched(0))
+    with world.services.work(write=False) as work:
+        waiting = view_claim(world.services, work, person.id, claim.id)
+    assert not waiting.is_decided and not waiting.is_refused
+    world.run()
+    with world.services.work(write=False) as work:
+        view = view_claim(world.services, work, person.id, claim.id)
+    assert [(step.label, step.kind) for step in view.steps] == [
+        ("医院上传并盖戳", "stamped"),
+        ("您提交申请", "done"),
+        ("核对指纹，锁定票据", "stamped"),
+        ("不予报销，放开票据", "stamped"),
+        ("复核支持您，重新办理", "done"),
+        ("核对指纹，锁定票据", "stamped"),
+        ("核定金额并盖戳", "stamped"),
+        ("银行打款", "done"),
+    ]
+    assert [(one.version, one.paid_fen, one.by_person) for one in view.versions] == [
+        (1, 0, False),
+        (2, 6_000, True),
+    ]
+    assert view.refusals == ()
+
+
+def test_decisions_from_before_versions_had_causes_are_the_first(world: World) -> None:
+    person = world.person()
+    bill = world.bill(person, 500, DAY)
+    world.anchor()
+    (claim,) = claim_on(world, person, bill)
+    world.run()
+    migrate_down(world.services.engine, "0009")
+    migrate(world.services.engine)
+    with world.services.work(write=False) as work:
+        assert work.revisions.causes_of(claim.id) == {1: Cause.FIRST}
+        assert work.claims.get(claim.id).counted_from is None
 
 
 # --- races on PostgreSQL -----------------------------------------------------------------------
