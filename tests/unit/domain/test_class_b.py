@@ -115,6 +115,14 @@ def test_share_in_the_catalogue_wins_over_the_tiers() -> None:
     assert eob.preselfpay_fen == 1_250
 
 
+@pytest.mark.parametrize("level", ["01", "02"])
+def test_printed_line_that_the_hospital_marks_self_paid_is_outside(level: str) -> None:
+    marked = case.line(0, 25_000, level, approval_flag="2")
+    eob = adjudicate(case.pack(), case.bill(marked), case.person(), History())
+    (cut,) = eob.adjustments
+    assert (eob.paid_fen, cut.code, cut.rule_id) == (0, "not-approved", "hosp-appr-flag")
+
+
 def test_pack_that_trusts_the_printed_class_has_tiers_too() -> None:
     pack = case.pack(class_b=BY_LINE)
     eob = adjudicate(pack, case.bill(case.line(0, 25_000, "02")), case.person(), History())
