@@ -106,7 +106,7 @@ def test_a_draw_takes_one_of_the_lightest_and_order_has_no_effect(
 def test_over_many_seeds_nobody_is_left_out() -> None:
     candidates = [Candidate(name, 0) for name in "abcde"]
     seeds = (hashlib.sha256(bytes([i % 256, i // 256])).digest() for i in range(1_000))
-    counts = {name: 0 for name in "abcde"}
+    counts = dict.fromkeys("abcde", 0)
     for seed in seeds:
         counts[draw(seed, candidates)] += 1
     assert all(140 <= count <= 260 for count in counts.values()), counts
