@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import secrets
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from backend.adapters.one_time_code import OneTimeCodeFile
 from backend.entrypoints.access import AccessRule, rule_of
 from backend.entrypoints.staff import session
 from backend.entrypoints.staff.openapi import document
@@ -156,6 +158,22 @@ def test_a_token_ends_with_the_sign_out_with_its_day_and_with_the_person(
     monkeypatch.undo()
     office.world.sql("UPDATE staff SET is_active = 0")
     assert second.call("GET", "/staff/v1/me").status_code == 401
+
+
+@pytest.mark.slow
+def test_on_the_lan_a_sample_password_alone_opens_nothing(office: Office) -> None:
+    person = office.staff("甲")
+    services = office.world.services
+    services.settings = dataclasses.replace(services.settings, lan=True)
+    code = OneTimeCodeFile(services.settings.lan_code_path).issue()
+    desk = office.at_desk()
+    told = []
+    for given in (
+        {"password": PASSWORD}, {"password": PASSWORD, "code": "1"}, {"code": code}, {"code": code}
+    ):  # fmt: skip
+        body = {"username": person.username, **given}
+        told.append(desk.call("POST", "/staff/v1/session", body).status_code)
+    assert told == [401, 401, 201, 401]
 
 
 @pytest.mark.slow
