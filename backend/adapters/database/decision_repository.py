@@ -66,9 +66,7 @@ class DecisionRepository:
     def all_of(self, claim_id: str) -> list[Decision]:
         """Every decision version of a claim, the first one first."""
         rows = self._connection.execute(
-            sa.select(decision)
-            .where(decision.c.claim_id == claim_id)
-            .order_by(decision.c.version)
+            sa.select(decision).where(decision.c.claim_id == claim_id).order_by(decision.c.version)
         )
         return [Decision(**row._mapping) for row in rows]
 
