@@ -293,9 +293,7 @@ def _explain_lines(
     ]
     lines = []
     for i, split in enumerate(splits):
-        line, submitted, full, over, first, _, full_reason, limit_reason, first_reason, match = (
-            split
-        )
+        line, submitted, full, over, first, _, full_reason, limit_reason, first_reason, hit = split
         cuts = []
         if full and full_reason is not None:
             cuts.append(Adjustment(full_reason, full))
@@ -321,8 +319,8 @@ def _explain_lines(
                 tuple(cuts),
                 layer3[i],
                 supplement[i],
-                "" if match is None else match.how,
-                "" if match is None else match.code,
+                "" if hit is None else hit.how,
+                "" if hit is None else hit.code,
             )
         )
     return tuple(lines)
