@@ -306,7 +306,8 @@ def _trait(bill: Any, lines: list[str]) -> dict[str, Any] | None:
 
 def _charge(line: dict[str, str]) -> str:
     """Code (or name), quantity and amount of a line; both figures have four decimals as stored."""
-    quantity, amount = (int(line.get(name, "0").replace(".", "")) for name in ("quantity", "amount"))
+    quantity = int(line.get("quantity", "0").replace(".", ""))
+    amount = int(line.get("amount", "0").replace(".", ""))
     return f"{line.get('catalogue_code') or line.get('name', '')}|{quantity}|{amount}"
 
 
