@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from backend.domain.errors import ConflictError, ForbiddenError
-from backend.domain.pend_reasons import REVIEWER
-from backend.domain.review import STEP_ROLES, Candidate, CaseKind, CaseState, covers, draw
+from backend.domain.pend_reasons import REVIEWER, SUPERVISOR
+from backend.domain.review import STEP_ROLES, Candidate, CaseKind, CaseState, Risk, covers, draw
 from backend.service_layer.review.cases import UNASSIGNED, open_pends
 from backend.service_layer.review.ports import (
     CaseChangedError,
@@ -99,11 +99,20 @@ def candidates(
     """Everybody who may have the step, with the number of steps that each holds."""
     now, loads = deps.clock.now(), work.reviews.loads()
     demand = demand_of(work, case, step)
-    return tuple(
-        Candidate(person.id, loads.get(person.id, 0))
+    fit = [
+        person
         for person in work.staff.all()
         if person.id not in but and ineligible_because(demand, person, now) is None
-    )
+    ]
+    free = [person for person in fit if not is_kept_for_the_panel(demand, person)]
+    return tuple(Candidate(person.id, loads.get(person.id, 0)) for person in free or fit)
+
+
+def is_kept_for_the_panel(demand: Demand, person: Staff) -> bool:
+    """Whether a reviewer's step of a high-risk case would use up who is needed for its panel:
+    such people are drawn for it only when there is nobody else."""
+    is_reviewers_step = demand.case.risk is Risk.HIGH and demand.roles == {REVIEWER}
+    return is_reviewers_step and covers(person.role, SUPERVISOR)
 
 
 def assign(deps: ReviewServices, work: ReviewWork, case: Case, cause: str) -> Draw | None:
@@ -201,8 +210,11 @@ def _most_urgent(work: ReviewWork, person: Staff, at: dt.datetime) -> list[OpenS
         rank = (one.case.due_on, one.case.priority)
         if found and rank != (found[0].case.due_on, found[0].case.priority):
             break
-        is_near = one.case.queue in person.queues and len(found) < DRAWN_FROM_MAX
-        if is_near and not ineligible_because(demand_of(work, one.case, one.step), person, at):
+        if one.case.queue not in person.queues or len(found) == DRAWN_FROM_MAX:
+            continue
+        demand = demand_of(work, one.case, one.step)
+        is_kept = is_kept_for_the_panel(demand, person)
+        if not is_kept and ineligible_because(demand, person, at) is None:
             found.append(one)
     return found
 

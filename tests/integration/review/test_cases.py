@@ -382,6 +382,21 @@ def test_four_steps_of_four_people_decide_a_high_risk_case(office: Office) -> No
     assert office.world.claim(claim.id).state is ClaimState.PAID
 
 
+def test_supervisors_are_kept_for_the_panel_while_there_are_reviewers(office: Office) -> None:
+    office.limits(high_risk_priority=5)
+    chief = office.staff("主任", role="supervisor")
+    reviewers = [office.staff(name) for name in "甲乙丙"]
+    claim = office.pended()
+    services = office.world.services
+    open_missing_cases(services)
+    assert assignment.next_for(services, chief, "k" * 8) is None
+    for _ in range(3):
+        holder = office.draw(claim)
+        assert holder in reviewers
+        decide.find(services, office.case_of(claim).id, holder.id, APPROVE)
+    assert office.draw(claim) == chief
+
+
 def test_with_three_people_the_fourth_step_waits_and_says_so(office: Office) -> None:
     office.limits(high_risk_priority=5)
     for name in ("甲", "乙", "丙"):
