@@ -1,3 +1,3 @@
-"""Post-audit samples, leads, findings and points."""
+"""Leads, cases of supervision, findings, appeals of providers, points."""
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Post-audit samples, leads, findings and points
+"""What a person declares of an accident, and why a filing was late
 
-Revision ID: 0012
-Revises: 0011
+Revision ID: 0014
+Revises: 0013
 """
 
 from __future__ import annotations
 
-revision = "0012"
-down_revision = "0011"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
