@@ -31,12 +31,23 @@ from backend.adapters.database.tables.claims import (
     policy_pack,
     submission,
 )
+from backend.adapters.database.tables.declarations import (
+    claim_declaration,
+)
 from backend.adapters.database.tables.invoices import (
     dispute,
     expense_line,
     invoice,
     invoice_version,
     unbatched_version,
+)
+from backend.adapters.database.tables.leads import (
+    lead,
+    lead_evidence,
+    lead_part,
+    lead_step,
+    point_booking,
+    point_counter,
 )
 from backend.adapters.database.tables.ledger import (
     account_nonce,
@@ -88,6 +99,14 @@ from backend.adapters.database.tables.review import (
     review_step,
     staff,
 )
+from backend.adapters.database.tables.samples import (
+    sample_announcement,
+    sample_audit,
+    sample_draw,
+    sample_member,
+    sample_outcome,
+    sample_population,
+)
 from backend.adapters.database.tables.versions import (
     claim_event,
     decision_cause,
@@ -132,6 +151,19 @@ INSERT_ONLY: Final = (
     "revision_request",
     "revision_outcome",
     "claim_event",
+    "claim_declaration",
+    "sample_announcement",
+    "sample_audit",
+    "sample_draw",
+    "sample_member",
+    "sample_outcome",
+    "sample_population",
+    "lead",
+    "lead_part",
+    "lead_step",
+    "lead_evidence",
+    "point_booking",
+    "point_counter",
 )
 
 __all__ = [
@@ -153,6 +185,7 @@ __all__ = [
     "catalogue_document",
     "chain_cursor",
     "claim",
+    "claim_declaration",
     "claim_event",
     "claim_stage",
     "decision",
@@ -165,6 +198,10 @@ __all__ = [
     "institution",
     "invoice",
     "invoice_version",
+    "lead",
+    "lead_evidence",
+    "lead_part",
+    "lead_step",
     "lease",
     "ledger_intent",
     "ledger_transaction",
@@ -185,6 +222,8 @@ __all__ = [
     "payout_answer",
     "pend_reason",
     "person",
+    "point_booking",
+    "point_counter",
     "policy_pack",
     "reconciliation_case",
     "register_fact",
@@ -198,6 +237,12 @@ __all__ = [
     "review_step",
     "revision_outcome",
     "revision_request",
+    "sample_announcement",
+    "sample_audit",
+    "sample_draw",
+    "sample_member",
+    "sample_outcome",
+    "sample_population",
     "staff",
     "submission",
     "unbatched_version",

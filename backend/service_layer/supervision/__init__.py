@@ -1,0 +1,1 @@
+"""After the decision: samples for post-audit, leads, findings."""
