@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import re
+from collections.abc import Iterator
+
+import click
 
 from backend.entrypoints.cli.main import _COMMANDS
 
@@ -20,6 +24,29 @@ def test_every_command_is_documented() -> None:
 def test_every_command_exists() -> None:
     folder = ROOT / "backend" / "entrypoints" / "cli"
     assert [name for name in _COMMANDS if not (folder / f"{name}.py").is_file()] == []
+
+
+def test_every_written_command_can_be_called() -> None:
+    def reachable(group: click.Group) -> Iterator[int]:
+        for command in group.commands.values():
+            yield id(command)
+            if isinstance(command, click.Group):
+                yield from reachable(command)
+
+    written: dict[int, str] = {}
+    called: set[int] = set()
+    folder = ROOT / "backend" / "entrypoints" / "cli"
+    for path in sorted(folder.glob("*.py")):
+        module = importlib.import_module(f"backend.entrypoints.cli.{path.stem}")
+        for name, value in vars(module).items():
+            if isinstance(value, click.Command) and value.callback is not None:
+                written[id(value)] = f"{path.stem}.{name}"
+        if path.stem in _COMMANDS:
+            called.add(id(module.command))
+            if isinstance(module.command, click.Group):
+                called |= set(reachable(module.command))
+    lost = {written[one] for one in set(written) - called}
+    assert lost - {"main.cli"} == set()
 
 
 def test_every_setting_is_documented_and_every_documented_one_exists() -> None:

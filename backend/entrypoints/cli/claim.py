@@ -1,4 +1,4 @@
-"""``yichu claim``: replay decisions from what is stored of their inputs, or from a bundle."""
+"""``yichu claim``: its decisions, replayed from stored inputs or a bundle; withdrawing it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from backend.domain.money import format_yuan
+from backend.entrypoints.cli.claim_causes import causes_command
+from backend.entrypoints.cli.claim_versions import history_command, withdraw_command
 
 if TYPE_CHECKING:
     from backend.service_layer.claims.replay import Replay
@@ -19,9 +21,16 @@ if TYPE_CHECKING:
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.group(name="claim", help="申请的决定：用存储的依据重算 / replay decisions of claims.")
+@click.group(
+    name="claim", help="申请：决定的各版本、重算、代为撤回 / claims: versions, replay, withdrawal."
+)
 def command() -> None:
     pass
+
+
+command.add_command(causes_command)
+command.add_command(history_command)
+command.add_command(withdraw_command)
 
 
 @command.command("replay")

@@ -1,4 +1,4 @@
-"""``yichu claim history`` and ``yichu review reopen``: the versions of decisions."""
+"""``yichu claim history`` and ``withdraw``, ``yichu review reopen``: the versions of decisions."""
 
 from __future__ import annotations
 
@@ -21,6 +21,23 @@ def history_command(number: str) -> None:
         claim = work.claims.by_number(number.replace(" ", ""))
         click.echo(f"{claim.number}  状态 {claim.state}  版本 {claim.decision_version}")
         echo_history(work, claim.id)
+
+
+@click.command("withdraw")
+@click.argument("number")
+@click.option("--by", required=True, help="经办人 / who does it for the citizen")
+@click.option("--reason", required=True, help="申请人怎么说的 / what the citizen said")
+def withdraw_command(number: str, by: str, reason: str) -> None:
+    """Withdraw a claim for a citizen who asked at the window or by telephone."""
+    from backend.bootstrap import build_services
+    from backend.domain.claim import ClaimState
+    from backend.service_layer.claims.withdraw import withdraw_on_request
+
+    claim = withdraw_on_request(build_services(), number.replace(" ", ""), by, reason)
+    if claim.state is ClaimState.WITHDRAWN:
+        click.echo("已撤回，票据可以重新申请 / withdrawn, the bill can be claimed again")
+    else:
+        click.echo("正在撤回，账本上的占用解除后完成 / under way, done once the ledger lets go")
 
 
 def echo_history(work: Any, claim_id: str) -> None:

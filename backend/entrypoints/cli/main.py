@@ -14,7 +14,7 @@ import click
 from backend.domain.errors import DomainError
 
 _COMMANDS = {
-    "claim": "Replay decisions from their stored inputs.",
+    "claim": "Show the versions of a claim, replay decisions, withdraw for a citizen.",
     "contracts": "Deploy the contracts and set up the network's roles.",
     "db": "Create and migrate the database.",
     "devchain": "Run the development ledger (eth-tester behind JSON-RPC).",
@@ -25,7 +25,7 @@ _COMMANDS = {
     "policy": "Check policy packs and run an adjudication offline.",
     "reconcile": "Adopt what the chain knows into a database restored from a backup.",
     "register": "Show and record what the simulated insurance register knows of a person.",
-    "review": "List pended claims; approve or refuse one.",
+    "review": "Review cases: list, draw, preview, rule, approve, refuse; staff.",
     "rules": "Audit rules: list, try over history, switch by two people.",
     "serve": "Run the web processes (gunicorn).",
     "up": "Start the embedded system: ledger, database, worker, web.",

@@ -13,8 +13,16 @@ import click
 
 from backend.domain.money import format_yuan
 from backend.entrypoints.cli.claim_versions import echo_history, reopen_command
+from backend.entrypoints.cli.review_rulings import (
+    RULINGS_FILE,
+    preview_command,
+    read_rulings_file,
+    resolve_command,
+)
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from backend.service_layer.review.records import Case, Staff
 
 _REVIEWER = click.option("--reviewer", required=True, help="复核人用户名或姓名 / who reviews")
@@ -78,6 +86,7 @@ def list_command() -> None:
 def show_command(number: str, as_json: bool) -> None:
     """Show the case of one claim: steps, reasons, findings, draws, what it comes to."""
     from backend.bootstrap import build_services
+    from backend.service_layer.claims.causes import cause_view
     from backend.service_layer.review.read import case_view
 
     services = build_services()
@@ -93,6 +102,9 @@ def show_command(number: str, as_json: bool) -> None:
         click.echo(json.dumps(view, ensure_ascii=False, indent=1))
         return
     click.echo(f"{claim.number}  状态 {claim.state}  付款方 {claim.payer_number}")
+    why = cause_view(claim)
+    if why is not None:
+        click.echo(f"  手工原因 {why['zh']} / {why['en']} [{why['code']}]：{why['basis']['zh']}")
     for row in stages:
         click.echo(f"  {row.finished_at.isoformat()} {row.stage} #{row.attempt} {row.outcome}")
     for pend in pends:
@@ -143,12 +155,14 @@ def _say(case: Case, number: str) -> None:
 @click.argument("number")
 @_REVIEWER
 @_REASON
-def approve_command(number: str, reviewer: str, reason: str) -> None:
+@click.option("--rulings", type=RULINGS_FILE, help="逐行裁定；不写按已提出的 / rulings on lines")
+def approve_command(number: str, reviewer: str, reason: str, rulings: Path | None) -> None:
     """Approve in the open step: the claim goes on by the policy, or the next person is asked."""
     from backend.bootstrap import build_services
     from backend.service_layer.claims.review import approve_pended
 
-    _say(approve_pended(build_services(), number, reviewer, reason), number)
+    ruled = None if rulings is None else read_rulings_file(rulings)
+    _say(approve_pended(build_services(), number, reviewer, reason, ruled), number)
 
 
 @command.command("refuse")
@@ -272,6 +286,8 @@ def statistics_command() -> None:
 
 
 command.add_command(reopen_command)
+command.add_command(preview_command)
+command.add_command(resolve_command)
 
 
 @command.command("staff")

@@ -9,8 +9,14 @@ from __future__ import annotations
 from backend.domain.claim import ClaimState
 from backend.domain.errors import ConflictError
 from backend.domain.review import CaseKind, Outcome
+from backend.domain.ruling import LineRuling
 from backend.service_layer.claims.records import Claim, PendReason
-from backend.service_layer.review.decide import ReviewRefusedError, find_by_name, require_signed
+from backend.service_layer.review.decide import (
+    ReviewRefusedError,
+    Verdict,
+    find_by_name,
+    require_signed,
+)
 from backend.service_layer.review.ports import ReviewServices
 from backend.service_layer.review.records import Case
 
@@ -26,10 +32,17 @@ def list_pended(deps: ReviewServices) -> list[tuple[Claim, list[PendReason]]]:
         ]
 
 
-def approve_pended(deps: ReviewServices, number: str, reviewer: str, reason: str) -> Case:
+def approve_pended(
+    deps: ReviewServices,
+    number: str,
+    reviewer: str,
+    reason: str,
+    rulings: tuple[LineRuling, ...] | None = None,
+) -> Case:
     """Finish the open step with an approval. When the case is decided by it, all its reasons are
-    resolved and the claim is compared with the ledger again, then decided."""
-    return find_by_name(deps, number, reviewer, Outcome.APPROVE, reason)
+    resolved and the claim is compared with the ledger again, then decided. ``rulings`` None: as
+    proposed so far."""
+    return find_by_name(deps, number, reviewer, Verdict(Outcome.APPROVE, reason, rulings))
 
 
 def refuse_pended(deps: ReviewServices, number: str, reviewer: str, reason: str) -> Case:
@@ -43,4 +56,4 @@ def refuse_pended(deps: ReviewServices, number: str, reviewer: str, reason: str)
             f"{number} 还不能由人决定（状态 {claim.state}），登记完成后再试",
             f"{number} cannot be decided by a person now (state {claim.state})",
         )
-    return find_by_name(deps, number, reviewer, Outcome.REFUSE, reason)
+    return find_by_name(deps, number, reviewer, Verdict(Outcome.REFUSE, reason))

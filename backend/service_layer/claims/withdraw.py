@@ -1,4 +1,4 @@
-"""The citizen withdraws a claim before its decision takes effect (撤回).
+"""The citizen withdraws a claim before its decision takes effect (撤回), or has a clerk do it.
 
 The lock on the ledger is given back first, then the bill can be claimed again under a new number.
 Withdrawing and deciding take the same locks, so that exactly one of the two happens.
@@ -22,6 +22,7 @@ from backend.service_layer.claims.revision_records import WITHDRAWN, ClaimEvent
 from backend.service_layer.claims.screen_step import wait_for
 from backend.service_layer.failpoints import reach
 from backend.service_layer.review.cases import close_cases_of
+from backend.service_layer.review.decide import display_name, require_signed
 from backend.service_layer.review.ports import ReviewServices, ReviewWork
 
 REASON_WITHDRAWN: Final = 0  # ReleaseReason.Withdrawn of the contract
@@ -42,6 +43,31 @@ def withdraw(deps: ReviewServices, person_id: str, claim_id: str, text: str = ""
     Raises :class:`WithdrawRefusedError` once a decision is on the ledger or on its way there, for
     a refusal, and while the ledger is known to disagree with this database.
     """
+    return _withdraw_locked(deps, person_id, claim_id, text, BY_CITIZEN)
+
+
+def withdraw_on_request(deps: ReviewServices, number: str, clerk: str, text: str) -> Claim:
+    """Withdraw a claim for a citizen who asked at the window or by telephone.
+
+    The name of the clerk is kept with it; where staff are registered it is that of one of them.
+    Raises :class:`ReviewRefusedError` without a name or words, else as :func:`withdraw`.
+    """
+    require_signed(clerk, text)
+    with deps.work(write=False) as work:
+        claim = work.claims.by_number(number)
+        active = [one for one in work.staff.find(clerk.strip()) if one.is_active]
+        if work.staff.all() and len(active) != 1:
+            raise WithdrawRefusedError(
+                f"没有唯一的在职工作人员“{clerk}”，请写用户名",
+                f"there is no one active member of staff called {clerk}: give the username",
+            )
+        by = display_name(work, active[0].id) if active else clerk.strip()
+    return _withdraw_locked(deps, claim.person_id, claim.id, text, by)
+
+
+def _withdraw_locked(
+    deps: ReviewServices, person_id: str, claim_id: str, text: str, by: str
+) -> Claim:
     if len(text) > TEXT_MAX:
         raise DomainError(
             f"说明不能超过 {TEXT_MAX} 字",
@@ -56,7 +82,7 @@ def withdraw(deps: ReviewServices, person_id: str, claim_id: str, text: str = ""
         if claim.state in _GONE:
             return claim
         _require_withdrawable(work, claim)
-        _withdraw(deps, work, claim, text.strip())
+        _withdraw(deps, work, claim, text.strip(), by)
         work.commit()
     reach("claims.withdraw-asked")
     with deps.work(write=False) as work:
@@ -85,10 +111,10 @@ def _require_withdrawable(work: ClaimWork, claim: Claim) -> None:
         )
 
 
-def _withdraw(deps: ReviewServices, work: ReviewWork, claim: Claim, text: str) -> None:
+def _withdraw(deps: ReviewServices, work: ReviewWork, claim: Claim, text: str, by: str) -> None:
     now = deps.clock.now()
-    note_withdrawal(deps, work, claim, text, BY_CITIZEN)
-    work.claims.resolve_pends(claim.id, BY_CITIZEN, "申请人撤回", now)
+    note_withdrawal(deps, work, claim, text, by)
+    work.claims.resolve_pends(claim.id, by, "申请人撤回", now)
     close_cases_of(deps, work, claim.id)
     if claim.state in _LOCKED or holds_lock(work, claim):
         _give_back(deps, work, claim)

@@ -20,6 +20,7 @@ from backend.domain.ruling import LineRuling, RulingKind, in_order
 from backend.service_layer.claims.benefits import adjudicate_claim
 from backend.service_layer.claims.no_rule import adjudicated_without_rules
 from backend.service_layer.claims.records import Claim, PendReason
+from backend.service_layer.claims.versions import history_in_effect
 from backend.service_layer.review.assignment import require_holder, take_named
 from backend.service_layer.review.cases import (
     Conclusion,
@@ -95,7 +96,8 @@ def lock_case(work: ReviewWork, case_id: str) -> tuple[Case, Claim]:
 def adjudicate_under(
     deps: ReviewServices, work: ReviewWork, claim: Claim, rulings: Sequence[LineRuling]
 ) -> ExplanationOfBenefits:
-    """The claim's benefit under these rulings, together with those in force on other lines.
+    """The claim's benefit under these rulings, together with those in force on other lines: on
+    the year's totals on which it will be decided, so that what is previewed is what is done.
 
     Raises :class:`ReviewRefusedError` for a code that the catalogue did not have on the day of
     service, :class:`RulingError` for rulings that contradict each other.
@@ -113,7 +115,8 @@ def adjudicate_under(
     kept = [one for one in work.claims.rulings_of(claim.id) if one.line_index not in ruled]
     in_order([*kept, *rulings], bill.line_count)
     try:
-        return adjudicate_claim(deps, work, claim, bill, rulings=(*kept, *rulings))[0]
+        history = history_in_effect(work, claim)
+        return adjudicate_claim(deps, work, claim, bill, history, rulings=(*kept, *rulings))[0]
     except PolicyError:  # an approval waits for a rule; a refusal is written on the bill as it is
         return adjudicated_without_rules(deps, work, claim, bill)[0]
 
@@ -292,16 +295,14 @@ def display_name(work: ReviewWork, staff_id: str) -> str:
     return f"{person.name}（{person.username}）"[:NAME_MAX]
 
 
-def find_by_name(
-    deps: ReviewServices, number: str, reviewer: str, outcome: Outcome, reason: str
-) -> Case:
+def find_by_name(deps: ReviewServices, number: str, reviewer: str, verdict: Verdict) -> Case:
     """Finish the open step of a claim's case for a person who is named at the command line. The
     open reasons of a claim come before an appeal or another case about it.
 
     Raises :class:`ConflictError` when nothing of the claim waits for a person, and what
     :func:`backend.service_layer.review.assignment.take_named` raises.
     """
-    require_signed(reviewer, reason)
+    require_signed(reviewer, verdict.reason)
     with deps.work() as work:
         claim = work.claims.by_number(number)
         work.people.lock(claim.person_id)
@@ -311,7 +312,7 @@ def find_by_name(
             live = [open_claim_case(deps, work, claim)]
         case = work.reviews.get_case(live[0].id, lock=True)
         staff_id = take_named(deps, work, case, reviewer.strip())
-        case = _finish_step(deps, work, (case, claim), staff_id, Verdict(outcome, reason))
+        case = _finish_step(deps, work, (case, claim), staff_id, verdict)
         work.commit()
     return case
 
@@ -326,7 +327,10 @@ def ruling_of(entry: dict[str, Any]) -> LineRuling:
         set(entry) <= known
         and type(index) is int
         and (limit is None or type(limit) is int)
-        and all(isinstance(text, str) and len(text) <= REASON_MAX for text in texts)
+        and all(
+            isinstance(text, str) and len(text) <= REASON_MAX and "\x00" not in text
+            for text in texts
+        )
         and texts[0] in set(RulingKind)
         and texts[2].strip()
     )

@@ -15,7 +15,12 @@ from backend.domain.ledger import IntentKind
 from backend.service_layer.claims.advance import advance_claims, advance_one
 from backend.service_layer.claims.records import Claim, Person
 from backend.service_layer.claims.review import refuse_pended
-from backend.service_layer.claims.withdraw import WithdrawRefusedError, withdraw
+from backend.service_layer.claims.withdraw import (
+    WithdrawRefusedError,
+    withdraw,
+    withdraw_on_request,
+)
+from backend.service_layer.review.decide import ReviewRefusedError
 from tests.integration.claims.revising import DAY, alarms, claim_on, decisions, payouts, slot_of
 from tests.integration.claims.world import OUTSIDE, World
 
@@ -40,6 +45,20 @@ def at_state(world: World, state: ClaimState, **bill: object) -> tuple[Person, C
         if not advance_one(world.services, claim.id):
             world.mine()
     raise AssertionError(f"{world.claim(claim.id).state} instead of {state}")
+
+
+def test_a_clerk_withdraws_for_a_citizen_and_is_named(world: World) -> None:
+    _, claim = at_state(world, ClaimState.SUBMITTED)
+    for clerk, text in (("", "窗口申请"), ("柜员甲", " "), ("柜" * 61, "窗口申请")):
+        with pytest.raises(ReviewRefusedError, match="请写明复核人"):
+            withdraw_on_request(world.services, claim.number, clerk, text)
+    assert world.claim(claim.id).state is ClaimState.SUBMITTED
+    after = withdraw_on_request(world.services, claim.number, "柜员甲", "本人到窗口申请撤回")
+    assert after.state is ClaimState.WITHDRAWN
+    assert withdraw_on_request(world.services, claim.number, "柜员乙", "又来").state == after.state
+    with world.services.work(write=False) as work:
+        (event,) = work.revisions.events_of(claim.id)
+    assert (event.kind, event.by, event.text) == ("withdrawn", "柜员甲", "本人到窗口申请撤回")
 
 
 UNLOCKED = (ClaimState.SUBMITTED, ClaimState.SCREENED, ClaimState.CALCULATED)

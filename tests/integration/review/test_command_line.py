@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -65,6 +66,38 @@ def test_one_case_at_the_command_line(office: Office, shell: Shell) -> None:
     assert shell.refused("approve", claim.number, *by("reviewer01")) == "conflict"
     assert "没有超期" in shell.said("overdue")
     assert json.loads(shell.said("statistics"))["cases"] == {"waiting": 1}
+
+
+def test_rulings_at_the_command_line(office: Office, shell: Shell, tmp_path: Path) -> None:
+    office.staff("甲", username="reviewer01")
+    office.staff("乙", username="reviewer02")
+    claim = office.pended()
+    holder = "reviewer01" if "reviewer01" in shell.said("assign", claim.number) else "reviewer02"
+    other = {"reviewer01": "reviewer02", "reviewer02": "reviewer01"}[holder]
+    path = tmp_path / "rulings.json"
+    ruling = {"line_index": 0, "kind": "exclude", "basis_zh": "不属于医疗服务"}
+    path.write_text(json.dumps([ruling]), "utf-8")
+    preview = ("preview", claim.number, "--rulings", str(path), "--reviewer")
+    assert shell.refused(*preview, other) == "not-your-step"
+    view = json.loads(shell.said(*preview, holder))
+    assert view["paid_fen"] == 0
+    assert [name for name in NAMES if name in json.dumps(view, ensure_ascii=False)] == []
+    resolve = ("resolve", claim.number, *by(holder), "--rulings", str(path), "--code")
+    assert shell.refused(*resolve, "no-such-code") == "review-refused"
+    assert "还有 0 项" in shell.said(*resolve, "unknown-code", "--line", "0")
+    path.write_text('[{"line_index": 0, "kind": "pay-more"}]', "utf-8")
+    approve = ("approve", claim.number, *by(holder), "--rulings", str(path))
+    assert shell.refused(*approve) == "review-refused"
+    path.write_text('{"line_index": 0}', "utf-8")
+    assert shell.refused(*approve) == "malformed-data"
+    path.write_text(json.dumps([ruling]), "utf-8")
+    assert "已批准" in shell.said(*approve)
+    office.world.run()
+    with office.world.services.work(write=False) as work:
+        (kept,) = work.claims.rulings_of(claim.id)
+        decision = work.decisions.latest(claim.id)
+    assert (kept.line_index, kept.kind, kept.basis_zh) == (0, "exclude", "不属于医疗服务")
+    assert decision is not None and decision.paid_fen == 0
 
 
 def test_two_names_for_two_steps(office: Office, shell: Shell) -> None:
