@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from backend.adapters.database.audit_rule_repository import AuditRuleRepository
     from backend.adapters.database.batch_repository import BatchRepository
     from backend.adapters.database.bill_comparison_repository import BillComparisonRepository
+    from backend.adapters.database.cause_repository import CauseRepository
     from backend.adapters.database.chain_repository import ChainRepository
     from backend.adapters.database.claim_repository import ClaimRepository
     from backend.adapters.database.decided_claims_repository import DecidedClaimsRepository
     from backend.adapters.database.decision_repository import DecisionRepository
+    from backend.adapters.database.declaration_repository import DeclarationRepository
     from backend.adapters.database.dispute_repository import DisputeRepository
     from backend.adapters.database.institution_repository import InstitutionRepository
     from backend.adapters.database.invoice_repository import InvoiceRepository
@@ -117,6 +119,12 @@ class SqlUnitOfWork:
         return BatchRepository(self.connection, self._clock)
 
     @cached_property
+    def causes(self) -> CauseRepository:
+        from backend.adapters.database.cause_repository import CauseRepository
+
+        return CauseRepository(self.connection, self._clock)
+
+    @cached_property
     def chain(self) -> ChainRepository:
         from backend.adapters.database.chain_repository import ChainRepository
 
@@ -169,6 +177,12 @@ class SqlUnitOfWork:
         from backend.adapters.database.decision_repository import DecisionRepository
 
         return DecisionRepository(self.connection, self._clock)
+
+    @cached_property
+    def declarations(self) -> DeclarationRepository:
+        from backend.adapters.database.declaration_repository import DeclarationRepository
+
+        return DeclarationRepository(self.connection, self._clock)
 
     @cached_property
     def outside(self) -> OutsideRepository:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from backend.domain.audit.engine import AuditResult, Hit, evaluate
-from backend.domain.audit.facts import ClaimFacts, ClaimKind, ClaimOrigin
+from backend.domain.audit.facts import AccidentDeclaration, ClaimFacts, ClaimKind, ClaimOrigin
 from backend.domain.audit.rule import Rule, RuleClass, RuleState
+from backend.domain.cause import national_code
 from backend.domain.claim import StageOutcome
 from backend.domain.pend_reasons import Routing
 from backend.service_layer.audit_rules.facts import BillInQuestion, GatheredFacts, gather_facts
@@ -24,6 +25,7 @@ from backend.service_layer.audit_rules.records import (
     place_of,
 )
 from backend.service_layer.audit_rules.rule_book import RulesInForce
+from backend.service_layer.claims.accident import accident_of, excuse_of
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Reason, StageResult
 from verifier.commitment.canonical import canonical_bytes
@@ -120,12 +122,23 @@ def joined(stage: StageResult, found: AuditFindings) -> StageResult:
     return replace(stage, outcome=outcome, inputs=inputs, reasons=reasons)
 
 
-def claim_facts(claim: Claim) -> ClaimFacts:
-    """How the claim was filed, as its row says."""
+def claim_facts(work: ClaimWork, claim: Claim) -> ClaimFacts:
+    """How the claim was filed, as its row and its person's declarations say."""
+    declared = accident_of(work, claim.id)
+    excuse = excuse_of(work, claim.id)
+    accident = None
+    if declared is not None:
+        accident = AccidentDeclaration(
+            declared.accident.liability,
+            is_signed=declared.undertaking_digest is not None,
+            happened_on=declared.accident.happened_on,
+        )
     return ClaimFacts(
         kind=ClaimKind(claim.kind),
         origin=ClaimOrigin(claim.origin),
-        manual_reason=claim.cause or "",
+        accident=accident,
+        excuse_code="" if excuse is None else excuse.code,
+        manual_reason=national_code(claim.cause),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from backend.domain.claim import ClaimState, Stage, StageOutcome
@@ -19,6 +19,13 @@ from backend.service_layer.audit_rules.audit_claim import (
 )
 from backend.service_layer.audit_rules.facts import BillInQuestion
 from backend.service_layer.claims import screening
+from backend.service_layer.claims.accident import (
+    check_reason,
+    excuse_of,
+    late_reason,
+    settle_kind,
+    wait_for_declaration,
+)
 from backend.service_layer.claims.benefits import (
     StoredBillUnreadableError,
     adjudicate_claim,
@@ -29,9 +36,11 @@ from backend.service_layer.claims.benefits import (
     snapshot_of,
     store_calculation,
 )
+from backend.service_layer.claims.causes import write_cause
 from backend.service_layer.claims.outside_gate import OUTSIDE_REASON
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import (
+    ACCIDENT,
     MISMATCH,
     Claim,
     PendReason,
@@ -92,6 +101,11 @@ def screen(deps: ClaimServices, claim: Claim) -> bool:
         compared = compare(deps, work, claim, readings.ledger)
         if compared.outcome is StageOutcome.WAITING:
             return keep_waiting(deps, work, claim, compared, started)
+        claim = settle_kind(deps, work, claim, work.claims.bill_of_version(claim.version_id))
+        if compared.outcome is StageOutcome.PASSED:
+            asked = wait_for_declaration(deps, work, claim, compared.inputs)
+            if asked is not None:
+                return keep_waiting(deps, work, claim, asked, started)
         store_stage(deps, work, claim, readings.data_flow, started)
         if not run_checks(deps, work, claim, compared, started):
             work.commit()
@@ -132,8 +146,20 @@ def run_checks(
     compared: StageResult,
     started: dt.datetime,
 ) -> bool:
-    """Screening as ``compared``, then matching and audit; stores each stage. False: refused (and
-    the claim with it)."""
+    """Screening as ``compared``, then matching and audit; stores each stage, and from what they
+    raised why the claim was manual. False: refused (and the claim with it)."""
+    passed = _run_stages(deps, work, claim, compared, started)
+    write_cause(deps, work, claim.id)
+    return passed
+
+
+def _run_stages(
+    deps: ClaimServices,
+    work: ClaimWork,
+    claim: Claim,
+    compared: StageResult,
+    started: dt.datetime,
+) -> bool:
     store_stage(deps, work, claim, compared, started)
     if compared.outcome is StageOutcome.REFUSED:
         refuse_unlodged(deps, work, claim, compared)
@@ -141,6 +167,8 @@ def run_checks(
     bill = work.claims.bill_of_version(claim.version_id)
     if bill.is_outside:
         raise_pends(deps, work, claim, (OUTSIDE_REASON,))
+    if claim.kind == ACCIDENT:
+        raise_pends(deps, work, claim, (check_reason(work, claim),))
     for stage in (_match, _audit):
         began = deps.clock.now()
         result = stage(deps, work, claim, bill)
@@ -223,7 +251,9 @@ def _match(deps: ClaimServices, work: ClaimWork, claim: Claim, bill: StoredBill)
         if catalogue.match(line.catalogue_code, day) is None
         and catalogue.find_negative(line.catalogue_code, day) is None
     ]
-    return screening.matching(
+    too_late = None if pack is None else _too_late(pack, claim)
+    excuse = None if too_late is None else excuse_of(work, claim.id)
+    result = screening.matching(
         person,
         invoice,
         day,
@@ -231,8 +261,12 @@ def _match(deps: ClaimServices, work: ClaimWork, claim: Claim, bill: StoredBill)
         cover=screening.cover_of_care(snapshot, invoice),
         policy_id="" if pack is None else pack.pack_id,
         unknown_lines=unknown,
-        too_late=None if pack is None else _too_late(pack, claim),
+        too_late=too_late if excuse is None else None,
     )
+    if too_late is None or excuse is None or result.outcome is StageOutcome.REFUSED:
+        return result
+    reasons = (*result.reasons, late_reason(excuse, too_late))
+    return replace(result, outcome=StageOutcome.PENDED, reasons=reasons)
 
 
 def _too_late(pack: PolicyPack, claim: Claim) -> Reason | None:
@@ -263,7 +297,7 @@ def _audit(deps: ClaimServices, work: ClaimWork, claim: Claim, bill: StoredBill)
         pack=pack,
         eob=eob,
         submitted_on=filed_on(claim.created_at),
-        claim=claim_facts(claim),
+        claim=claim_facts(work, claim),
     )
     return joined(result, audit_claim(deps, work, claim, asked))
 

@@ -20,6 +20,7 @@ from backend.domain.policy import PolicyError
 from backend.domain.register import FactKind, RegisterFact
 from backend.domain.revision import Cause
 from backend.service_layer.claims.benefits import DAMAGE, read_invoice
+from backend.service_layer.claims.causes import write_cause
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim
 from backend.service_layer.claims.screen_step import no_rule_reason, raise_pends
@@ -69,6 +70,7 @@ def rework_claims(
         try:
             if _is_concerned(work, claim, changed):
                 effects.append(_rework(deps, work, claim, cause, reason))
+                write_cause(deps, work, claim.id)
         except (DomainError, *DAMAGE) as error:
             # Damage of one claim must not keep the fact from being recorded.
             what = getattr(error, "code", type(error).__name__)

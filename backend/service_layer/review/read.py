@@ -25,6 +25,7 @@ from backend.domain.review import (
 )
 from backend.service_layer.audit_rules.records import ON_TRIAL
 from backend.service_layer.claims.benefits import DAMAGE, read_invoice
+from backend.service_layer.claims.causes import cause_view
 from backend.service_layer.claims.records import PendReason, Person
 from backend.service_layer.review.cases import open_pends
 from backend.service_layer.review.clocks import is_late, today
@@ -108,6 +109,7 @@ def case_view(deps: ReviewServices, work: ReviewWork, case: Case, person: Staff)
     view: dict[str, Any] = {
         **summary_of(deps, OpenStep(case, step, claim.number), person),
         "is_blind": is_blind(work, case),
+        "cause": cause_view(claim),
         "bill": _bill(invoice, bill.hospital_level),
         "patient": _patient(patient, invoice),
         "reasons": [_reason(pend) for pend in pends],
@@ -123,7 +125,7 @@ def case_view(deps: ReviewServices, work: ReviewWork, case: Case, person: Staff)
     }
     if view["is_blind"]:
         names = _names(patient, invoice, bill.institution_name)
-        view = strike_out(view, names)
+        view = strike_out(view, [*names, *_hospitals_of(view["rule_hits"])])
         if any(pend.queue == IDENTITY for pend in pends):
             # The question is whether the two names are one person's: it needs both of them.
             view["names_to_compare"] = {"on_bill": invoice.payer_name, "insured": patient.name}
@@ -140,8 +142,14 @@ def _names(patient: Person, invoice: Invoice, hospital_name: str) -> list[str]:
     return [
         patient.name, patient.identity_number, invoice.payer_name, invoice.payer_id,
         invoice.institution_name, hospital_name, invoice.institution_code, invoice.cashier,
-        invoice.checker, invoice.insurance_id,
+        invoice.checker, invoice.insurance_id, invoice.care_institution_code,
     ]  # fmt: skip
+
+
+def _hospitals_of(hits: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Codes of the hospitals of other bills that stand in the evidence of hits: one of them may
+    be the reviewer's own, or say which hospital this bill is of."""
+    return [str(code) for hit in hits for code in hit["evidence"].get("hospitals", ())]
 
 
 def strike_out(value: Any, names: Iterable[str]) -> Any:
