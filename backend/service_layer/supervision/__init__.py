@@ -1,1 +1,1 @@
-"""After the decision: samples for post-audit, leads, findings."""
+"""Supervision after payment: leads, findings, appeals of providers, points, draws."""

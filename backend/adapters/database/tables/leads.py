@@ -1,3 +1,134 @@
-"""Leads, cases of supervision, findings, appeals of providers, points."""
+"""Leads, cases of supervision, findings, appeals of providers, points. All insert-only.
+
+Nobody judges their own work by ``lead_part``: one row a person and lead, and every step that
+needs a part refers to exactly that row; the check says which part a step needs.
+"""
 
 from __future__ import annotations
+
+import sqlalchemy as sa
+
+from backend.adapters.database.columns import column
+from backend.adapters.database.tables.metadata import (
+    AT,
+    CODE,
+    FEN,
+    HASH,
+    ID,
+    INTERNAL,
+    SENSITIVE,
+    identifier,
+    metadata,
+    reference,
+)
+
+_WHO = sa.String(60)  # a staff login's id, or the name given at the command line
+_HANDS = (
+    "(kind = 'opened' AND part = 'reporter' AND part IS NOT NULL) OR "
+    "(kind IN ('dismissed', 'found') AND part = 'finder' AND part IS NOT NULL) OR "
+    "(kind IN ('reviewed', 'ordered', 'referred', 'set-aside') AND part = 'decider' "
+    "AND part IS NOT NULL) OR "
+    "(kind IN ('asked', 'answered', 'appealed', 'expert-asked', 'expert-answered') "
+    "AND part IS NULL)"
+)
+
+lead = sa.Table(
+    "lead",
+    metadata,
+    identifier(),
+    column("source", CODE, INTERNAL),  # backend.domain.supervision.Source
+    column("subject_kind", CODE, INTERNAL),  # claim | invoice | institution
+    column("subject_id", ID, INTERNAL, index=True),
+    column("source_reference", sa.String(80), INTERNAL),  # rule hit, draw, report, revision; or ""
+    column(
+        "institution_code",
+        sa.String(16),
+        INTERNAL,
+        sa.ForeignKey("institution.code"),
+        index=True,
+    ),
+    column("opened_at", AT, INTERNAL, index=True),
+    sa.UniqueConstraint("source", "subject_kind", "subject_id", "source_reference"),
+)
+
+lead_part = sa.Table(
+    "lead_part",
+    metadata,
+    column("lead_id", ID, INTERNAL, sa.ForeignKey("lead.id"), primary_key=True),
+    column("person", _WHO, INTERNAL, primary_key=True),
+    column("part", CODE, INTERNAL),  # reporter | finder | decider
+    column("since", AT, INTERNAL),
+    sa.UniqueConstraint("lead_id", "person", "part"),
+)
+
+lead_step = sa.Table(
+    "lead_step",
+    metadata,
+    column("lead_id", ID, INTERNAL, sa.ForeignKey("lead.id"), primary_key=True),
+    column("ordinal", sa.Integer, INTERNAL, primary_key=True),
+    column("kind", CODE, INTERNAL),
+    column("by", _WHO, INTERNAL),
+    column("part", CODE, INTERNAL, null=True),
+    column("reason", sa.Text, SENSITIVE),
+    column("at", AT, INTERNAL),
+    column("on_day", sa.Date, INTERNAL),  # the local day, from which deadlines count
+    column("outcome", CODE, INTERNAL),  # of a finding or a review, else ""
+    column("amount_fen", FEN, SENSITIVE, null=True),
+    column("due_on", sa.Date, INTERNAL, null=True),  # what the provider was told
+    sa.ForeignKeyConstraint(
+        ["lead_id", "by", "part"],
+        ["lead_part.lead_id", "lead_part.person", "lead_part.part"],
+        name="fk_lead_step_part",
+    ),
+    sa.CheckConstraint(_HANDS, name="ck_lead_step_hands"),
+)
+
+lead_evidence = sa.Table(
+    "lead_evidence",
+    metadata,
+    column("lead_id", ID, INTERNAL, sa.ForeignKey("lead.id"), primary_key=True),
+    column("ordinal", sa.Integer, INTERNAL, primary_key=True),
+    column("kind", CODE, INTERNAL),  # the table of a stored row, or file
+    column("reference", sa.String(80), INTERNAL),  # the row's id, or the media type
+    column("digest", HASH, INTERNAL),  # SHA-256 of the row's canonical bytes or of the file
+    column("description", sa.Text, SENSITIVE),
+    column("added_by", _WHO, INTERNAL),
+    column("added_at", AT, INTERNAL),
+    sa.UniqueConstraint("lead_id", "kind", "reference", "digest"),
+)
+
+point_booking = sa.Table(
+    "point_booking",
+    metadata,
+    identifier(),
+    reference("lead_id", "lead.id"),
+    column(
+        "institution_code", sa.String(16), INTERNAL, sa.ForeignKey("institution.code"), index=True
+    ),
+    column("person_code", sa.String(40), SENSITIVE, index=True),  # 医保医师、护士、药师代码
+    column("act", sa.Text, SENSITIVE),  # the published act, in words
+    column("band", CODE, INTERNAL),
+    column("responsibility", CODE, INTERNAL),  # main | direct | managerial
+    column("points", sa.Integer, INTERNAL),
+    column("scale_id", CODE, INTERNAL),
+    column("scale_digest", HASH, INTERNAL),
+    column("reason", sa.Text, SENSITIVE),
+    column("booked_by", _WHO, INTERNAL),
+    column("booked_at", AT, INTERNAL),
+    column("booked_on", sa.Date, INTERNAL),  # the local day: its calendar year accumulates
+    sa.UniqueConstraint("lead_id", "person_code"),
+    sa.CheckConstraint("points BETWEEN 1 AND 12", name="ck_point_booking_points"),
+)
+
+point_counter = sa.Table(
+    "point_counter",
+    metadata,
+    column("booking_id", ID, INTERNAL, sa.ForeignKey("point_booking.id"), primary_key=True),
+    column("ordinal", sa.Integer, INTERNAL, primary_key=True),
+    column("kind", CODE, INTERNAL),  # set-aside | repair
+    column("points", sa.Integer, INTERNAL),  # taken off the booking, above 0
+    column("reason", sa.Text, SENSITIVE),
+    column("by", _WHO, INTERNAL),
+    column("at", AT, INTERNAL),
+    sa.CheckConstraint("points BETWEEN 1 AND 12", name="ck_point_counter_points"),
+)
