@@ -65,6 +65,8 @@ USUAL: Final = Routing(PRIORITY_USUAL, GENERAL)
 
 PEND_ROUTING: Final = {
     "name-mismatch": Routing(2, IDENTITY, step="matching"),
+    "accident-check": Routing(1, ACCIDENT, step="screening"),
+    "late-excuse": Routing(2, ENTITLEMENT, step="matching"),
     "outside-bill": Routing(2, OUTSIDE, reattach=True, step="screening"),
     "unknown-code": Routing(PRIORITY_USUAL, CATALOGUE, step="matching"),
     "restricted-unconfirmed": Routing(PRIORITY_USUAL, MEDICAL),

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from backend.adapters.database.register_repository import RegisterRepository
     from backend.adapters.database.review_repository import ReviewRepository
     from backend.adapters.database.revision_repository import RevisionRepository
+    from backend.adapters.database.sample_repository import SampleRepository
     from backend.adapters.database.staff_repository import StaffRepository
     from backend.adapters.database.transaction_repository import TransactionRepository
 
@@ -237,6 +238,12 @@ class SqlUnitOfWork:
         from backend.adapters.database.material_repository import MaterialRepository
 
         return MaterialRepository(self.connection, self._clock)
+
+    @cached_property
+    def samples(self) -> SampleRepository:
+        from backend.adapters.database.sample_repository import SampleRepository
+
+        return SampleRepository(self.connection, self._clock)
 
     @cached_property
     def staff(self) -> StaffRepository:

@@ -200,7 +200,7 @@ def _question(
         pack=pack,
         eob=eob,
         submitted_on=filed_on(claim.created_at if claim else bill.uploaded_at),
-        claim=claim_facts(claim) if claim else ClaimFacts(),
+        claim=claim_facts(work, claim) if claim else ClaimFacts(),
     )
 
 

@@ -11,6 +11,7 @@ from backend.domain.errors import ConflictError
 from backend.domain.person import PersonSnapshot
 from backend.domain.register import RegisterFact
 from backend.domain.ruling import LineRuling
+from backend.service_layer.claims.declaration_records import Declarations
 from backend.service_layer.claims.records import (
     Calculation,
     Claim,
@@ -180,6 +181,8 @@ class ClaimWork(Transaction, Protocol):
     def outside(self) -> OutsideBills: ...
     @property
     def revisions(self) -> Revisions: ...
+    @property
+    def declarations(self) -> Declarations: ...
 
 
 class ClaimSettings(Protocol):

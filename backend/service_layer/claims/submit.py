@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from backend.domain.claim import ClaimState
 from backend.domain.errors import DomainError, NotFoundError
+from backend.service_layer.claims.accident import kind_of_bill, store_filed
 from backend.service_layer.claims.benefits import estimate_bills, store_calculation
 from backend.service_layer.claims.claimable import (
     bills_of,
@@ -18,6 +19,7 @@ from backend.service_layer.claims.claimable import (
     reason_not_payable,
     refused_for_good,
 )
+from backend.service_layer.claims.declaration_records import BY_CITIZEN, FiledWith
 from backend.service_layer.claims.ports import BillHeldError, ClaimServices, ClaimWork
 from backend.service_layer.claims.records import (
     FROM_LEDGER,
@@ -57,11 +59,15 @@ def submit(
     *,
     has_consent: bool,
     clock_from: dt.datetime | None = None,
+    filed_with: Mapping[str, FiledWith] | None = None,
+    declared_by: str = BY_CITIZEN,
 ) -> SubmitResult:
     """Accept a submission (受理): one database commit; the ledger is not asked.
 
     Idempotent by ``form_token``. The promised days count from ``clock_from``, when what was handed
-    in had to be checked before it could be claimed; else from now.
+    in had to be checked before it could be claimed; else from now. ``filed_with`` holds, by
+    invoice, the declaration of an accident and the excuse of a late filing; ``declared_by`` names
+    who acted for the person. An accident claim without a declaration is accepted and waits for it.
 
     Raises :class:`BillHeldError` naming the earlier claims when another submission holds a bill,
     :class:`SubmissionRefusedError` for a form that is not one.
@@ -96,6 +102,10 @@ def submit(
                     raise
                 work.rollback()
                 continue
+            for claim in result.claims:
+                filed = (filed_with or {}).get(claim.invoice_id)
+                if filed is not None:
+                    store_filed(deps, work, claim, filed, declared_by)
             work.commit()
             return result
     raise AssertionError("the loop returns or raises")
@@ -216,5 +226,6 @@ def _new_claim(
         service_on=bill.service_on,
         created_at=now,
         updated_at=now,
+        kind=kind_of_bill(bill),
         origin=FROM_OUTSIDE if bill.is_outside else FROM_LEDGER,
     )
