@@ -16,7 +16,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from backend.service_layer.outside.errors import UnusableFileError
 
-PIXELS_MAX: Final = 40_000_000
+PIXELS_MAX: Final = {"JPEG": 40_000_000, "PNG": 24_000_000}
+"""By format: a PNG is always decoded in full size, and a small file may unpack to all of it."""
 SIDE_MAX: Final = 20_000
 SIDE_MIN: Final = 300
 #: Enough to read a cost list printed on A4.
@@ -38,7 +39,8 @@ def viewing_copy(data: bytes, picture_format: str) -> bytes:
         warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
         try:
             with Image.open(io.BytesIO(data), formats=(picture_format,)) as opened:
-                _check_size(*opened.size)  # from the header, before anything is decoded
+                # From the header, before anything is decoded.
+                _check_size(*opened.size, PIXELS_MAX[picture_format])
                 opened.verify()
             with Image.open(io.BytesIO(data), formats=(picture_format,)) as opened:
                 if picture_format == "JPEG":
@@ -51,8 +53,8 @@ def viewing_copy(data: bytes, picture_format: str) -> bytes:
             raise UnusableFileError("bad-picture") from error
 
 
-def _check_size(width: int, height: int) -> None:
-    if width * height > PIXELS_MAX or max(width, height) > SIDE_MAX:
+def _check_size(width: int, height: int, pixels_max: int) -> None:
+    if width * height > pixels_max or max(width, height) > SIDE_MAX:
         raise UnusableFileError("picture-too-large")
     if min(width, height) < SIDE_MIN:
         raise UnusableFileError("picture-too-small")

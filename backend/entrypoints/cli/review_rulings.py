@@ -98,5 +98,5 @@ def resolve_command(  # noqa: PLR0917 - the parts of one resolution
     left = resolve(services, case.id, staff_id, Partial(chosen, reason, ruled))
     click.echo(f"已处理 {len(chosen)} 项，还有 {len(left)} 项 / {len(left)} reasons are left")
     for pend in left:
-        where = "" if pend.line_index < 0 else f" 第 {pend.line_index} 行 / line"
+        where = "" if pend.line_index is None else f" 第 {pend.line_index} 行 / line"
         click.echo(f"    [{pend.code}]{where}")

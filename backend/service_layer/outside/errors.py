@@ -25,8 +25,8 @@ FILE_TEXTS: Final[dict[str, tuple[str, str]]] = {
         "the picture cannot be opened or is cut off; take it again",
     ),
     "picture-too-large": (
-        "图片的尺寸超过上限（4000 万像素）。请用手机相机的普通模式再拍。",
-        "the picture has more than 40 million pixels; take it again at a usual size",
+        "图片的尺寸超过上限（4000 万像素，PNG 2400 万）。请用手机相机的普通模式再拍。",
+        "the picture has more than 40 million pixels (PNG: 24); take it again at a usual size",
     ),
     "picture-too-small": (
         "图片太小，看不清字（短边至少 300 像素）。请靠近些再拍。",
