@@ -46,6 +46,7 @@ RENEW_SECONDS: Final = 600.0
 FIGURES_SECONDS: Final = 600.0
 REVIEW_SECONDS: Final = 2.0
 OUTSIDE_SECONDS: Final = 2.0
+SAMPLE_SECONDS: Final = 5.0
 PROBE_KEY: Final = "probe"  # a keystore whose account may do nothing on the ledger
 BACK_OFF_SECONDS_MAX: Final = 30.0
 _logger = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ def build_steps(services: Services, deps: Anchoring) -> list[Step]:
     from backend.service_layer.intake.form_batches import BATCHES_A_PASS, form_batches
     from backend.service_layer.outside.check import carry_on
     from backend.service_layer.review.sweep import review_pass
+    from backend.service_layer.supervision.sampling_audit import sample_pass
 
     settings = services.settings
     start = InclusionProbe(lambda: services.keystores.create(PROBE_KEY), settings.probe_blocks)
@@ -100,9 +102,10 @@ def build_steps(services: Services, deps: Anchoring) -> list[Step]:
         Step("replace", lambda: replace_stuck(deps), WATCH_SECONDS),
         Step("follow", lambda: follow(deps)),
         Step("finality", lambda: advance_finality(deps)),
-        Step("claims", lambda: advance_claims(services)),
+        Step("claims", lambda: advance_claims(services, at_once=True)),
         Step("review", lambda: review_pass(services), REVIEW_SECONDS),
         Step("outside", lambda: carry_on(services), OUTSIDE_SECONDS),
+        Step("samples", lambda: sample_pass(services), SAMPLE_SECONDS),
         Step("figures", lambda: refresh_figures(services), FIGURES_SECONDS),
         Step("renew-locks", lambda: renew_locks(services), RENEW_SECONDS),
         Step("watch", lambda: watch(deps, seen), WATCH_SECONDS),

@@ -59,13 +59,18 @@ class Touch:
 
 
 def _bill(system: System, citizen: int, place: int, lines: int) -> SampleBill:
-    """A bill of plain lines of some ten yuan each, on a day of its own."""
+    """A bill of plain lines of some ten yuan each, on a day of its own.
+
+    No two charge the same: a bill that repeats another one goes to a person.
+    """
+    own_e6 = (citizen * 100 + place) * 10_000
     population = system.population
     where, who = population.hospitals[_CUSTODIAL], population.citizens[citizen]
     day = last_day_of_one_year(population.as_of) - dt.timedelta(days=45 + 3 * place)
     kinds = (("01", "03"), ("01", "09"), ("02", "09"), ("01", "04"))
     goods = (
-        Goods(*kinds[index % len(kinds)], 1, 10_000_000 + index * 100_000) for index in range(lines)
+        Goods(*kinds[index % len(kinds)], 1, 10_000_000 + own_e6 + index * 100_000)
+        for index in range(lines)
     )
     charged = tuple(charge(population.catalogue, day, entry) for entry in goods)
     shape = BillShape(day, _SERIAL + citizen * 1_000 + place)
