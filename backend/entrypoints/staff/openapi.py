@@ -158,6 +158,22 @@ def _outside_paths() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _claim_paths() -> dict[str, Any]:
+    one = "/staff/v1/claims/{number}"
+    number = {"parameters": _in_path("number")}
+    return {
+        f"{one}/history": {
+            "get": _operation("claimHistory", "各版本", "Versions, requests, events", 200)
+        } | number,
+        f"{one}/withdraw": {
+            "post": _operation(
+                "withdrawClaim", "代为撤回", "Withdraw for a citizen", 200,
+                **_body(("text",), text=_TEXT),
+            )
+        } | number,
+    }  # fmt: skip
+
+
 def _paths() -> dict[str, Any]:
     sign_in = _operation(
         "signIn", "登录", "A bearer token", 201,
@@ -176,6 +192,7 @@ def _paths() -> dict[str, Any]:
         },
         **_case_paths(),
         **_outside_paths(),
+        **_claim_paths(),
         "/staff/v1/overdue": {"get": _operation("overdue", "超期", "What is late, by stage", 200)},
         "/staff/v1/statistics": {"get": _operation("statistics", "统计", "Figures", 200)},
         "/staff/v1/openapi.json": {

@@ -363,3 +363,30 @@ def test_names_are_struck_out_wherever_they_stand() -> None:
     assert read.strike_out(value, ["张三", "张三丰", "甲医院", "李", ""]) == {
         "a": ["▇▇在▇▇", {"b": "▇▇"}], "c": 1, "d": None, "e": "李",
     }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_clerk_withdraws_for_a_citizen_and_a_supervisor_sees_it(office: Office) -> None:
+    claim = office.pended()
+    clerk = office.at_desk().sign_in(office.staff("柜", role="clerk"))
+    chief = office.at_desk().sign_in(office.staff("主", role="supervisor"))
+    one = f"/staff/v1/claims/{claim.number}"
+    assert clerk.call("GET", f"{one}/history").status_code == 403
+    for body in ({}, {"text": " "}, {"text": "撤", "by": "主"}):
+        assert clerk.call("POST", f"{one}/withdraw", body).status_code in {400, 422}
+    assert office.world.claim(claim.id).state == "pended"
+    words = {"text": "本人到窗口申请撤回"}
+    asked = clerk.call("POST", f"{one}/withdraw", words).get_json()
+    assert (asked["state"], asked["is_done"]) == ("withdrawing", False)
+    office.world.run()
+    done = clerk.call("POST", f"{one}/withdraw", words).get_json()
+    assert (done["state"], done["is_done"]) == ("withdrawn", True)
+    shown = chief.call("GET", f"{one}/history").get_json()
+    assert shown["versions"] == shown["requests"] == []
+    (event,) = shown["events"]
+    assert (event["kind"], event["by"], event["text"]) == (
+        "withdrawn", "柜（staff00）", "本人到窗口申请撤回"
+    )  # fmt: skip
+    assert [name for name in NAMES if name in body_of(chief.call("GET", f"{one}/history"))] == []
+    unknown = chief.call("GET", "/staff/v1/claims/0000/history")
+    assert unknown.status_code == 404
