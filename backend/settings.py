@@ -10,6 +10,8 @@ from pathlib import Path
 from backend.domain.errors import DomainError
 from backend.domain.finality import BLOCKS_MAX, FinalityKind, FinalityRule, FinalityRuleError
 from backend.domain.review import ReviewLimits
+from backend.domain.sampling import SampleLimits
+from backend.domain.supervision import SupervisionClocks
 
 SECRET_BYTES = 32
 
@@ -46,6 +48,8 @@ class Settings:
     max_lines: int
     max_nesting: int  # of an uploaded document
     review: ReviewLimits  # risk, second approver, how long a step is held
+    sample: SampleLimits  # what goes to post-audit, and when it is drawn
+    supervision: SupervisionClocks  # days of a provider's answer, appeal and its review
     batch_seconds: float  # cadence at which open batches are closed
     lan: bool
     public_url: str
@@ -111,6 +115,12 @@ class Settings:
             max_lines=_whole(env, "YICHU_MAX_LINES", 5_000, 1, 5_000),
             max_nesting=_whole(env, "YICHU_MAX_NESTING", 16, 1, 16),
             review=_review(env),
+            supervision=SupervisionClocks(
+                _whole(env, "YICHU_PROVIDER_ANSWER_WORKING_DAYS", 10, 1, 60),
+                _whole(env, "YICHU_PROVIDER_APPEAL_WORKING_DAYS", 10, 1, 60),
+                _whole(env, "YICHU_PROVIDER_REVIEW_WORKING_DAYS", 20, 1, 120),
+            ),
+            sample=_sample(env),
             batch_seconds=_whole(env, "YICHU_BATCH_MILLISECONDS", 1_000, 0, 3_600_000) / 1000,
             lan=env.get("YICHU_LAN", "") == "1",
             public_url=env.get("YICHU_PUBLIC_URL", "http://127.0.0.1:8000"),
@@ -149,6 +159,19 @@ def _review(env: Mapping[str, str]) -> ReviewLimits:
         hold_hours=_whole(env, "YICHU_REVIEW_HOLD_HOURS", usual.hold_hours, 1, 720),
         material_days=_whole(env, "YICHU_MATERIAL_WORKING_DAYS", usual.material_days, 1, 60),
         step_days=_whole(env, "YICHU_REVIEW_STEP_WORKING_DAYS", usual.step_days, 1, 60),
+    )
+
+
+def _sample(env: Mapping[str, str]) -> SampleLimits:
+    usual = SampleLimits()
+    return SampleLimits(
+        share_bp=_whole(env, "YICHU_SAMPLE_SHARE_BP", usual.share_bp, 0, 10_000),
+        value_fen=_whole(env, "YICHU_SAMPLE_VALUE_FEN", usual.value_fen, 1, 10**11),
+        variance_percent=_whole(
+            env, "YICHU_SAMPLE_VARIANCE_PERCENT", usual.variance_percent, 1, 100_000
+        ),
+        period_days=_whole(env, "YICHU_SAMPLE_PERIOD_DAYS", usual.period_days, 1, 31),
+        blocks_ahead=_whole(env, "YICHU_SAMPLE_BLOCKS_AHEAD", usual.blocks_ahead, 1, 1_000_000),
     )
 
 

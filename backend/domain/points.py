@@ -211,13 +211,16 @@ def _bands(value: Any, faults: list[tuple[str, str, str]]) -> dict[str, tuple[in
         faults.append(("/bands", "缺少档次", "must name bands"))
         return bands
     for name, ends in value.items():
-        is_pair = isinstance(ends, list) and len(ends) == 2  # low and high
-        if is_pair and all(type(end) is int for end in ends) and 1 <= ends[0] <= ends[1]:
-            if ends[1] <= POINTS_MAX:
-                bands[name] = (ends[0], ends[1])
-                continue
+        is_pair = isinstance(ends, list) and [type(end) for end in ends] == [int, int]
+        if is_pair and 1 <= ends[0] <= ends[1] <= POINTS_MAX:
+            bands[name] = (ends[0], ends[1])
+            continue
         faults.append(
-            (f"/bands/{name}", f"应为 1 到 {POINTS_MAX} 的两端", f"must be two ends, 1 to {POINTS_MAX}")
+            (
+                f"/bands/{name}",
+                f"应为 1 到 {POINTS_MAX} 的两端",
+                f"must be two ends, 1 to {POINTS_MAX}",
+            )
         )
     return bands
 
@@ -233,9 +236,7 @@ def _shares(value: Any, faults: list[tuple[str, str, str]]) -> dict[Responsibili
     return {Responsibility(name): share for name, share in value.items()}
 
 
-def _table(
-    value: Any, path: str, faults: list[tuple[str, str, str]]
-) -> tuple[Consequence, ...]:
+def _table(value: Any, path: str, faults: list[tuple[str, str, str]]) -> tuple[Consequence, ...]:
     found: list[Consequence] = []
     if not isinstance(value, list) or not value:
         faults.append((path, "缺少后果表", "must be a table"))

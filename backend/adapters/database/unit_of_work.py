@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from backend.adapters.database.dispute_repository import DisputeRepository
     from backend.adapters.database.institution_repository import InstitutionRepository
     from backend.adapters.database.invoice_repository import InvoiceRepository
+    from backend.adapters.database.lead_repository import LeadRepository
     from backend.adapters.database.material_repository import MaterialRepository
     from backend.adapters.database.outbox_repository import OutboxRepository
     from backend.adapters.database.outside_repository import OutsideRepository
@@ -232,6 +233,12 @@ class SqlUnitOfWork:
         from backend.adapters.database.review_repository import ReviewRepository
 
         return ReviewRepository(self.connection, self._clock)
+
+    @cached_property
+    def leads(self) -> LeadRepository:
+        from backend.adapters.database.lead_repository import LeadRepository
+
+        return LeadRepository(self.connection, self._clock)
 
     @cached_property
     def material(self) -> MaterialRepository:

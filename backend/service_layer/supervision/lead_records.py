@@ -14,8 +14,7 @@ from backend.service_layer.review.ports import ReviewServices, ReviewSettings, R
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a lead is about: a stored row. ``institution_code`` is needed for a claim or an
-    invoice only where the row does not lead to one."""
+    """What a lead is about: a stored row, which leads to the institution."""
 
     kind: SubjectKind
     id: str
@@ -72,8 +71,8 @@ class Leads(Protocol):
         """The institution that the subject belongs to; None when there is no such row."""
         ...
 
-    def lowered_without_lead(self, limit: int = 100) -> list[tuple[str, str, str]]:
-        """Concluded revisions that lower an amount and have no lead: (id, claim, who)."""
+    def lowered_without_lead(self, limit: int = 100) -> list[tuple[str, str]]:
+        """Concluded revisions that lower an amount and have no lead: (id, claim)."""
         ...
 
     def add_booking(self, entry: Booking) -> None: ...
