@@ -56,8 +56,8 @@ class SampleLimits:
 @dataclass(frozen=True, slots=True)
 class Announcement:
     """What is fixed before the draw. ``block_number`` is the future block that gives the seed;
-    ``head_number`` and ``head_hash`` are the newest block when it was written, so that it cannot
-    have been written earlier. Value and variance samples are fixed by count and digest."""
+    ``final_number`` and ``final_hash`` are the newest final block when it was written, so that it
+    cannot have been written earlier. Value and variance samples are fixed by count and digest."""
 
     sequence: int
     previous: bytes
@@ -70,8 +70,8 @@ class Announcement:
     population_size: int
     population_digest: bytes
     share_bp: int
-    head_number: int
-    head_hash: bytes
+    final_number: int
+    final_hash: bytes
     block_number: int
     value_fen: int
     value_count: int
@@ -105,10 +105,10 @@ def read_announcement(record: Any) -> Announcement:
     found = Announcement(**values)
     if found.sequence < 1 or found.share_bp > SHARE_WHOLE_BP:
         raise _refused("公告的序号或比例不对", "sequence or share is out of its range")
-    if found.block_number <= found.head_number:
+    if found.block_number <= found.final_number:
         raise _refused(
             "公告指定的区块在公告时已经存在",
-            "the block was not named before it existed: block_number must exceed head_number",
+            "the block was not named before it existed: block_number must exceed final_number",
         )
     return found
 

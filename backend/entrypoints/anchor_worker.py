@@ -45,6 +45,7 @@ AUDIT_SECONDS: Final = 5.0
 RENEW_SECONDS: Final = 600.0
 FIGURES_SECONDS: Final = 600.0
 REVIEW_SECONDS: Final = 2.0
+SUPERVISION_SECONDS = 60.0  # its days are counted by the day
 OUTSIDE_SECONDS: Final = 2.0
 SAMPLE_SECONDS: Final = 5.0
 PROBE_KEY: Final = "probe"  # a keystore whose account may do nothing on the ledger
@@ -78,6 +79,7 @@ def build_steps(services: Services, deps: Anchoring) -> list[Step]:
     from backend.service_layer.intake.form_batches import BATCHES_A_PASS, form_batches
     from backend.service_layer.outside.check import carry_on
     from backend.service_layer.review.sweep import review_pass
+    from backend.service_layer.supervision.cases import supervision_pass
     from backend.service_layer.supervision.sampling_audit import sample_pass
 
     settings = services.settings
@@ -104,6 +106,7 @@ def build_steps(services: Services, deps: Anchoring) -> list[Step]:
         Step("finality", lambda: advance_finality(deps)),
         Step("claims", lambda: advance_claims(services, at_once=True)),
         Step("review", lambda: review_pass(services), REVIEW_SECONDS),
+        Step("supervision", lambda: supervision_pass(services), SUPERVISION_SECONDS),
         Step("outside", lambda: carry_on(services), OUTSIDE_SECONDS),
         Step("samples", lambda: sample_pass(services), SAMPLE_SECONDS),
         Step("figures", lambda: refresh_figures(services), FIGURES_SECONDS),

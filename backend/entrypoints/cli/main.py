@@ -14,6 +14,7 @@ import click
 from backend.domain.errors import DomainError
 
 _COMMANDS = {
+    "accident": "Accident claims: show, declare at the window, correct the kind, exclude.",
     "claim": "Show the versions of a claim, replay decisions, withdraw for a citizen.",
     "contracts": "Deploy the contracts and set up the network's roles.",
     "db": "Create and migrate the database.",
@@ -21,12 +22,14 @@ _COMMANDS = {
     "dispute": "List and rule invoice-number disputes.",
     "export": "Export the evidence bundle of a claim.",
     "hospital": "Register institutions and issue API keys.",
+    "lead": "Leads of supervision: evidence, findings, appeals, recovery, points.",
     "outside": "Bills from outside: take in, type, check, confirm.",
     "policy": "Check policy packs and run an adjudication offline.",
     "reconcile": "Adopt what the chain knows into a database restored from a backup.",
     "register": "Show and record what the simulated insurance register knows of a person.",
     "review": "Review cases: list, draw, preview, rule, approve, refuse; staff.",
     "rules": "Audit rules: list, try over history, switch by two people.",
+    "sample": "Samples for post-audit: announce, draw, publish, verify.",
     "serve": "Run the web processes (gunicorn).",
     "up": "Start the embedded system: ledger, database, worker, web.",
     "worker": "Run the anchoring and claims worker.",

@@ -208,6 +208,10 @@ def _conclusion_of(kind: CaseKind) -> Concluder:
         from backend.service_layer.claims.appeals import conclude_request_case
 
         return conclude_request_case
+    if kind is CaseKind.POST_AUDIT:
+        from backend.service_layer.supervision.sampling_audit import conclude_post_audit
+
+        return conclude_post_audit
     return _CONCLUSIONS[kind]
 
 

@@ -1,0 +1,191 @@
+"""``yichu sample``: samples of machine approvals for post-audit, with a draw anybody can repeat."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+if TYPE_CHECKING:
+    from backend.adapters.ledger.rpc import JSONRPC
+    from backend.domain.sampling import Announcement
+
+_FILE_BYTES_MAX: Final = 16 * 2**20
+_NAMES: Final = {None: "在查 open", "confirmed": "属实 confirmed", "finding": "有问题 finding"}
+
+
+@click.group()
+def command() -> None:
+    """Samples for post-audit: announce, draw, publish, verify."""
+
+
+@command.command("list")
+def list_command() -> None:
+    """List announcements, their blocks and what people found."""
+    from backend.bootstrap import build_services
+
+    services = build_services()
+    with services.work(write=False) as work:
+        entries, counts = work.samples.all(), work.samples.counts()
+    for stored, drawn in entries:
+        one = stored.announcement
+        state = "已抽取 drawn" if drawn else f"等区块 {one.block_number} waits for its block"
+        click.echo(
+            f"第 {one.sequence} 期  至 {one.period_until}  {one.population_size} 笔"
+            f"  比例 {one.share_bp / 100:g}%  {state}"
+        )
+    found = "，".join(f"{_NAMES[None if key == 'open' else key]} {n}" for key, n in counts.items())
+    click.echo(f"事后抽查：{found or '还没有 / none yet'}")
+
+
+@command.command("show")
+@click.argument("sequence", type=click.IntRange(1))
+def show_command(sequence: int) -> None:
+    """Show the members of a sample with their review cases."""
+    from backend.bootstrap import build_services
+    from backend.domain.errors import NotFoundError
+
+    services = build_services()
+    with services.work(write=False) as work:
+        stored = work.samples.by_sequence(sequence)
+        if stored is None:
+            raise NotFoundError(f"没有第 {sequence} 期抽查", f"there is no sample {sequence}")
+        audits = work.samples.audits(stored.id)
+    click.echo(f"公告摘要 {stored.digest.hex()}")
+    for audit in audits:
+        bases = ",".join(audit.bases)
+        click.echo(f"{audit.claim_number}  {bases}  {audit.case_id}  {_NAMES[audit.outcome]}")
+    if not audits:
+        click.echo("还没有抽查案件 / no cases yet")
+
+
+@command.command("announce")
+@click.option("--by", required=True, help="谁公告 / who announces.")
+def announce_command(by: str) -> None:
+    """Close the population now and name a future block."""
+    from backend.bootstrap import build_services
+    from backend.service_layer.supervision.sampling import announce
+
+    stored = announce(build_services(), by=by)
+    if stored is None:
+        click.echo("没有待抽查的机器审核结果 / nothing to sample")
+        return
+    one = stored.announcement
+    click.echo(
+        f"第 {one.sequence} 期已公告：{one.population_size} 笔，区块 {one.block_number}\n"
+        f"公告摘要 {stored.digest.hex()}\n"
+        "请在该区块之前把摘要交给审计方或公示 / hand the digest to an auditor before that block"
+    )
+
+
+@command.command("announcement")
+@click.argument("sequence", type=click.IntRange(1))
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path))
+def announcement_command(sequence: int, output: Path | None) -> None:
+    """Write what is public of a sample: announcement, population, and the draw once made."""
+    from backend.bootstrap import build_services
+    from backend.service_layer.supervision.sampling import published
+
+    text = json.dumps(published(build_services(), sequence), ensure_ascii=False, indent=1)
+    if output is None:
+        click.echo(text)
+        return
+    output.write_text(text + "\n", encoding="utf-8")
+    click.echo(f"已写入 {output} / written")
+
+
+@command.command("draw")
+@click.argument("sequence", type=click.IntRange(1))
+def draw_command(sequence: int) -> None:
+    """Draw now; refused before the named block is final, and a second time."""
+    from backend.bootstrap import build_services
+    from backend.service_layer.supervision.sampling import draw
+    from backend.service_layer.supervision.sampling_audit import open_cases
+
+    services = build_services()
+    drawn = draw(services, sequence)
+    opened = open_cases(services)
+    click.echo(
+        f"已抽取：区块 {drawn.block_number} {drawn.block_hash.hex()}，新开案件 {opened} / drawn"
+    )
+
+
+@command.command("verify")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--rpc", "url", help="任一账本节点 / any ledger node; without it no block is asked.")
+@click.option("--digest", help="公告时得到的摘要 / the digest that was handed out before.")
+def verify_command(file: Path, url: str | None, digest: str | None) -> None:
+    """Repeat a published draw; needs neither database nor settings. Exit status 1: it differs."""
+    from backend.domain.sampling import SamplingError, verify_draw
+
+    announcement, block_hash = verify_draw(_read(file))
+    if digest is not None and digest.strip().lower() != announcement.digest.hex():
+        raise SamplingError(
+            "公告摘要与事先得到的不同", "the announcement is not the one with that digest"
+        )
+    click.echo(
+        f"名单、种子和抽取结果一致：{announcement.population_size} 笔，"
+        f"比例 {announcement.share_bp / 100:g}%\n"
+        f"公告摘要 {announcement.digest.hex()}\n"
+        "population, seed and members are what the rule gives"
+    )
+    if url is None:
+        click.echo("区块哈希没有核对（请加 --rpc）/ the block hash was not checked: give --rpc")
+        return
+    from backend.adapters.ledger.rpc import JSONRPC
+
+    rpc = JSONRPC([url])
+    try:
+        above = verify_blocks(rpc, announcement, block_hash)
+    finally:
+        rpc.close()
+    click.echo(
+        f"区块 {announcement.block_number} 的哈希与账本一致，其后已有 {above} 个区块\n"
+        f"the block's hash is the ledger's; {above} blocks follow it"
+    )
+
+
+def _read(file: Path) -> Any:
+    from backend.domain.sampling import SamplingError
+
+    try:
+        if file.stat().st_size > _FILE_BYTES_MAX:
+            raise SamplingError("文件太大", "the file is too large (16 MiB at most)")
+        return json.loads(file.read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise SamplingError("不是抽查文件", "the file is no JSON text") from error
+
+
+def verify_blocks(rpc: JSONRPC, announcement: Announcement, block_hash: bytes) -> int:
+    """How many blocks follow the named one, after network, block and the block known at the
+    announcement were compared with the node. Raises ``SamplingError`` naming the difference."""
+    from backend.domain.sampling import SamplingError
+
+    wanted = (announcement.final_number, announcement.block_number)
+    chain_id, head, genesis, known, named = rpc.batch(
+        [
+            ("eth_chainId", []),
+            ("eth_blockNumber", []),
+            *[("eth_getBlockByNumber", [hex(n), False]) for n in (0, *wanted)],
+        ]
+    )
+    if known is None or named is None or genesis is None:
+        raise SamplingError("节点没有公告里的区块", "the node does not have the blocks named")
+    network = (announcement.chain_id, announcement.genesis_hash)
+    if (int(chain_id, 16), _hash(genesis)) != network:
+        raise SamplingError("节点属于另一个网络", "the node is on another network")
+    if _hash(known) != announcement.final_hash:
+        raise SamplingError(
+            "公告时已知的区块与账本不符", "the block known at the announcement is another one"
+        )
+    if _hash(named) != block_hash:
+        raise SamplingError(
+            "抽取用的区块哈希与账本不符", "the block hash of the draw is not the ledger's"
+        )
+    return int(head, 16) - announcement.block_number
+
+
+def _hash(block: Any) -> bytes:
+    return bytes.fromhex(str(block["hash"]).removeprefix("0x"))
