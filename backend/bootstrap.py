@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -113,6 +114,12 @@ class Services:
         from backend.adapters.audit_rules import load_rule_book
 
         return load_rule_book()
+
+    def point_scale(self, day: dt.date) -> Any:
+        """The point scale valid on a day with its digest; None when there is none."""
+        from backend.adapters.point_scales import load_scales, scale_on
+
+        return scale_on(load_scales(), day)
 
     @cached_property
     def calendar(self) -> Any:
