@@ -29,6 +29,9 @@ WAIT_WORKING_DAYS: Final = 10
 """How long a claim waits for its declaration before a person takes it up."""
 _OLDEST: Final = dt.timedelta(days=3_660)
 
+_YES_NO: Final = ("has_third_party", "is_at_work", "is_traffic")
+"""Kept as words: what is stored has a canonical form, which knows no truth values."""
+
 PLACES: Final = MappingProxyType(
     {
         "home": "家里",
@@ -153,16 +156,15 @@ class Accident:
             "place": self.place,
             "manner": self.manner,
             "story": self.story,
-            "has_third_party": self.has_third_party,
-            "is_at_work": self.is_at_work,
-            "is_traffic": self.is_traffic,
+            **{name: "yes" if getattr(self, name) else "no" for name in _YES_NO},
             "other_party": self.other_party,
         }
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Accident:
         happened_on = dt.date.fromisoformat(record["happened_on"])
-        return cls(**{**record, "happened_on": happened_on})
+        answers = {name: record[name] == "yes" for name in _YES_NO}
+        return cls(**{**record, **answers, "happened_on": happened_on})
 
 
 @dataclass(frozen=True, slots=True)

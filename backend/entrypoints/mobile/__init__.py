@@ -1,7 +1,14 @@
 """The citizen's pages under ``/m``."""
 
-from backend.entrypoints.mobile import material_views, outside_views, review_views
+from backend.entrypoints.mobile import accident_views, material_views, outside_views, review_views
 from backend.entrypoints.mobile.session import authenticate
 from backend.entrypoints.mobile.views import blueprint
 
-__all__ = ["authenticate", "blueprint", "material_views", "outside_views", "review_views"]
+__all__ = [
+    "accident_views",
+    "authenticate",
+    "blueprint",
+    "material_views",
+    "outside_views",
+    "review_views",
+]

@@ -78,6 +78,11 @@ _WAITING = {
         "工作人员需要您补充一些材料，请点下面的按钮看要什么。",
         "wait",
     ),
+    "declaration": Status(
+        "等您说明怎么受的伤",
+        "这张票据是看伤的。请点下面的按钮填几句，交了自动继续。",
+        "wait",
+    ),
     "operator": Status("需要工作人员处理", "我们已收到报警，处理后继续。不会重复付款。", "wait"),
     "payout-held": Status("暂缓打款", "票据状态有变化，工作人员正在核实。", "wait"),
     "reconcile": Status(
@@ -150,7 +155,8 @@ _NEXT = {
     "bound-elsewhere": _CALL,
     "fingerprint-mismatch": "工作人员已收到报警，您不用再交材料。想问进展，请打电话 {phone}。",
     "past-limit": "有正当理由的，可以在这一页申请复核，写明为什么晚了。" + _CALL,
-    "not-covered": "参保信息更正以后，" + _AGAIN + _CALL,
+    "not-covered": "参保信息更正以后，这笔申请按原受理号自动重新办理。"
+    "认为不对，{review}打电话 {phone}。",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from typing import Any
 
 from flask import (
@@ -18,11 +19,13 @@ from flask import (
 )
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from backend.domain.accident import MANNERS, PLACES, DeclarationError
 from backend.domain.claim import ClaimState
 from backend.domain.errors import DomainError
 from backend.entrypoints import problems
 from backend.entrypoints.access import AccessRule, access
 from backend.entrypoints.mobile import texts
+from backend.entrypoints.mobile.declaration_forms import Ask, asks_of, filed_with
 from backend.entrypoints.mobile.session import (
     LoginRefusedError,
     log_in,
@@ -30,9 +33,11 @@ from backend.entrypoints.mobile.session import (
     safe_target,
     services,
 )
+from backend.service_layer.claims.accident import DECLARATION, accident_of, lacks_declaration
 from backend.service_layer.claims.claimable import (
     UNREADABLE,
     Claimable,
+    bills_of,
     estimate,
     list_claimable,
     report_unreadable,
@@ -97,6 +102,8 @@ def _page_facts() -> dict[str, Any]:
         "effect_of": texts.effect_of,
         "is_logged_in": "person_id" in g,
         "clocks": services().settings,
+        "places": PLACES,
+        "manners": MANNERS,
     }
 
 
@@ -218,7 +225,9 @@ def check() -> str | tuple[str, int] | WerkzeugResponse:
     return _check_page("")
 
 
-def _check_page(error: str) -> str | tuple[str, int] | WerkzeugResponse:
+def _check_page(
+    error: str, asked: dict[str, Ask] | None = None
+) -> str | tuple[str, int] | WerkzeugResponse:
     deps = services()
     with deps.work(write=False) as work:
         person = work.people.get(g.person_id)
@@ -247,6 +256,7 @@ def _check_page(error: str) -> str | tuple[str, int] | WerkzeugResponse:
         error=error,
         form_token=secrets.token_urlsafe(32),
         promised_on=_promised_on(),
+        asks=asked or asks_of(deps, [entry.bill for entry in bills], request.form),
     )
     return (page, 422) if error else page
 
@@ -255,8 +265,18 @@ def _check_page(error: str) -> str | tuple[str, int] | WerkzeugResponse:
 @access(AccessRule.CITIZEN)
 def send() -> Any:
     invoice_ids = request.form.getlist("bill")
+    asked = _asked(invoice_ids)
+    filed, is_complete = {}, True
+    for invoice_id, ask in asked.items():
+        try:
+            filed[invoice_id] = filed_with(ask)
+        except DeclarationError as error:
+            is_complete = False
+            asked[invoice_id] = replace(ask, faults=error.faults)
+    if not is_complete:
+        return _check_page("下面有几处要填，填好的都还在", asked)
     if request.form.get("consent") != "yes":
-        return _check_page("请先勾选“我同意”，再点确认报销")
+        return _check_page("请先勾选“我同意”，再点确认报销", asked)
     try:
         result = submit(
             services(),
@@ -264,10 +284,24 @@ def send() -> Any:
             invoice_ids,
             request.form.get("form_token", ""),
             has_consent=True,
+            filed_with=filed,
         )
     except BillHeldError as error:
         return _held_page(error, invoice_ids), 409
     return redirect(url_for("m.submission", submission_id=result.submission.id), 303)
+
+
+def _asked(invoice_ids: list[str]) -> dict[str, Ask]:
+    """The questions of the ticked bills; none for a form that was accepted before."""
+    deps = services()
+    with deps.work(write=False) as work:
+        if work.claims.submission_by_token(request.form.get("form_token", "")) is not None:
+            return {}
+        wanted = set(invoice_ids[:MAX_BILLS])
+        own = bills_of(deps, work, work.people.get(g.person_id))
+        bills = [bill for bill in own if bill.invoice_id in wanted]
+        free = [bill for bill in bills if work.claims.live_on(bill.invoice_id) is None]
+    return asks_of(deps, free, request.form)
 
 
 def _held_page(error: BillHeldError, invoice_ids: list[str]) -> str:
@@ -294,6 +328,8 @@ def _moving(page: str, is_moving: bool) -> Response:
 
 def _is_moving(view: ClaimView) -> bool:
     """Whether the next step comes by itself; a pended claim waits for a person, for hours."""
+    if view.claim.waiting_for == DECLARATION:
+        return False
     return not view.claim.is_closed and view.claim.state is not ClaimState.PENDED
 
 
@@ -325,11 +361,15 @@ def claim(claim_id: str) -> Response:
         view = view_claim(services(), work, g.person_id, claim_id)
         person = work.people.get(g.person_id)
         asked = work.material.open_request_of_claim(claim_id)
+        asks_accident = lacks_declaration(work, view.claim)
+        declared = accident_of(work, claim_id)
         waited = [case for case in work.reviews.live_cases_of(claim_id) if case.waited_days]
     page = render_template(
         "m/claim.html",
         view=view,
         material=asked,
+        asks_accident=asks_accident,
+        declared=declared,
         waited=waited[0] if waited else None,
         person=person,
         status=texts.status_of(view),

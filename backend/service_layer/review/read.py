@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from backend.domain.accident import EXCLUSIONS, EXCUSES
 from backend.domain.errors import DomainError, ForbiddenError
 from backend.domain.explanation import ExplanationOfBenefits
 from backend.domain.invoice import Invoice, scaled_text
@@ -24,8 +25,10 @@ from backend.domain.review import (
     covers,
 )
 from backend.service_layer.audit_rules.records import ON_TRIAL
+from backend.service_layer.claims.accident import excuse_of
 from backend.service_layer.claims.benefits import DAMAGE, read_invoice
 from backend.service_layer.claims.causes import cause_view
+from backend.service_layer.claims.declaration_records import Subject
 from backend.service_layer.claims.records import PendReason, Person
 from backend.service_layer.review.cases import open_pends
 from backend.service_layer.review.clocks import is_late, today
@@ -112,6 +115,8 @@ def case_view(deps: ReviewServices, work: ReviewWork, case: Case, person: Staff)
         "cause": cause_view(claim),
         "bill": _bill(invoice, bill.hospital_level),
         "patient": _patient(patient, invoice),
+        "claim_kind": claim.kind,
+        "declared": _declared(work, claim.id),
         "reasons": [_reason(pend) for pend in pends],
         "rule_hits": _hits(work, case),
         "resolved_in_step": [
@@ -234,6 +239,37 @@ def _patient(patient: Person, invoice: Invoice) -> dict[str, Any]:
     day = invoice.service_on
     before = (day.month, day.day) < (patient.birth_on.month, patient.birth_on.day)
     return {"gender": patient.gender, "age": day.year - patient.birth_on.year - before}
+
+
+def _declared(work: ReviewWork, claim_id: str) -> dict[str, Any]:
+    """What the person declared: every version of the accident, the excuse of a late filing, the
+    corrections of the claim's kind, and the codes by which a person may exclude."""
+    found: dict[str, Any] = {}
+    accidents = work.declarations.of_claim(claim_id, Subject.ACCIDENT)
+    if accidents:
+        found["accident"] = [
+            {
+                **one.content,
+                "liability": str(one.accident.liability),
+                "version": one.version,
+                "undertaking_version": one.undertaking_version,
+                "undertaking_sha256": (one.undertaking_digest or b"").hex(),
+                "declared_by": one.declared_by,
+                "declared_at": one.declared_at.isoformat(),
+            }
+            for one in accidents
+        ]
+        found["exclusions"] = {code: {"zh": zh, "en": en} for code, (zh, en) in EXCLUSIONS.items()}
+    excuse = excuse_of(work, claim_id)
+    if excuse is not None:
+        words = EXCUSES.get(excuse.code, excuse.code)
+        found["late"] = {"code": excuse.code, "zh": words, "text": excuse.text}
+    corrections = work.declarations.of_claim(claim_id, Subject.KIND)
+    if corrections:
+        found["kind_corrections"] = [
+            {**one.content, "at": one.declared_at.isoformat()} for one in corrections
+        ]
+    return found
 
 
 def _reason(pend: PendReason) -> dict[str, Any]:
