@@ -23,16 +23,21 @@ from backend.adapters.holiday_calendar import ChineseCalendar
 from backend.domain.audit.bill_index import lines_digest
 from backend.domain.audit.engine import evaluate
 from backend.domain.audit.facts import (
+    AccidentDeclaration,
     AuditFacts,
     AuditPerson,
+    ClaimFacts,
+    ClaimKind,
     Gender,
     InstitutionFacts,
+    Liability,
     OtherBill,
     Purchase,
 )
 from backend.domain.audit.rule import RuleSet, RuleState
 from backend.domain.bill import LOCAL_CARE
 from backend.domain.catalogue import Catalogue
+from backend.domain.cause import CauseGroup
 from backend.domain.invoice import ExpenseLine
 from scripts.sample_data.bills import SampleBill
 from scripts.sample_data.population import DEFAULT_SEED, SAMPLE_BILLS, sample_population
@@ -88,8 +93,18 @@ def facts_of(bill: SampleBill, others: Sequence[OtherBill], catalogue: Catalogue
         catalogue=catalogue,
         others=tuple(one for one in others if one.reference != own),
         twins=(),
+        claim=_filed_as(bill),
         is_rest_day=not ChineseCalendar().is_working_day(invoice.service_on),
     )
+
+
+def _filed_as(bill: SampleBill) -> ClaimFacts:
+    """An injury is declared by its person, who was alone, with a signed undertaking."""
+    if bill.group is not CauseGroup.ACCIDENT_NEWBORN:
+        return ClaimFacts()
+    happened = bill.invoice.admitted_on or bill.invoice.service_on
+    declared = AccidentDeclaration(Liability.NONE, is_signed=True, happened_on=happened)
+    return ClaimFacts(kind=ClaimKind.ACCIDENT, accident=declared)
 
 
 def milliseconds(call: Callable[[], Any], times: int) -> float:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from backend.domain.catalogue import Catalogue
+from backend.domain.cause import CauseGroup
 from backend.domain.invoice import ExpenseLine, Invoice
+from scripts.sample_data.causes import CausePlan, Flaw, drawn_flaw, with_cause, with_flaw
 from scripts.sample_data.citizens import Citizen
 from scripts.sample_data.draw import Draw
 from scripts.sample_data.expense_lines import PriceList, draw_lines, fee_items, price_list
@@ -21,6 +23,7 @@ _SLOTS: Final = 3
 _SLOT_DAYS: Final = DAYS_BACK // _SLOTS
 _SLOT_PLAY: Final = 10
 _STAY_MAX: Final = 14
+_OUTPATIENT_LINES: Final = (20, 30)
 _DIAGNOSES: Final = {
     "内科": (
         ("I10.x00", "原发性高血压"),
@@ -39,12 +42,15 @@ _DEPARTMENTS: Final = tuple(_DIAGNOSES)
 
 @dataclass(frozen=True, slots=True)
 class SampleBill:
-    """A bill and how its hospital sends it. ``wire`` is ``xml`` or ``json``."""
+    """A bill and how its hospital sends it. ``wire`` is ``xml`` or ``json``. ``group`` says why it
+    was not settled at the counter, ``flaw`` what the audit asks about it; both of drawn bills."""
 
     hospital: Hospital
     citizen: Citizen
     wire: str
     invoice: Invoice
+    group: CauseGroup = CauseGroup.NOT_SWIPED
+    flaw: Flaw | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +116,7 @@ def bill_of(
 
 
 def line_counts(seed: int, bills: int, lines: int) -> list[int]:
-    """Lines of each bill: outpatient 8 to 42, every fifth an inpatient stay, one over 1,000.
+    """Lines of each bill: outpatient 20 to 30, every fifth an inpatient stay, one over 1,000.
 
     The sum is ``lines`` exactly; the stays take the difference.
     """
@@ -118,7 +124,7 @@ def line_counts(seed: int, bills: int, lines: int) -> list[int]:
     counts = [0] * bills
     stays = [index for index in range(bills) if _is_stay(index)]
     for index in range(bills):
-        counts[index] = 0 if _is_stay(index) else draw.between(8, 42)
+        counts[index] = 0 if _is_stay(index) else draw.between(*_OUTPATIENT_LINES)
     left = lines - sum(counts)
     if len(stays) > 1 and left > 2 * LONG_BILL_LINES:
         counts[stays[0]] = LONG_BILL_LINES
@@ -153,8 +159,13 @@ def bulk_bills(
     """
     prices = price_list(catalogue, as_of)
     calendar = StayCalendar(seed, as_of, hospitals, citizens)
+    plan = CausePlan(seed, citizens)
     for index, count in enumerate(line_counts(seed, bills, lines)):
-        yield _bulk_bill(Draw(seed, f"bill/{index}"), calendar, prices, index=index, count=count)
+        draw = Draw(seed, f"bill/{index}")
+        bill = _bulk_bill(draw, calendar, prices, plan, index=index, count=count)
+        flaw = drawn_flaw(seed, index)
+        invoice = with_flaw(with_cause(draw, bill.invoice, bill.group), flaw)
+        yield replace(bill, invoice=invoice, flaw=flaw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +218,13 @@ class StayCalendar:
 
 
 def _bulk_bill(
-    draw: Draw, calendar: StayCalendar, prices: PriceList, *, index: int, count: int
+    draw: Draw,
+    calendar: StayCalendar,
+    prices: PriceList,
+    plan: CausePlan,
+    *,
+    index: int,
+    count: int,
 ) -> SampleBill:
     inpatient = _is_stay(index)
     if inpatient:
@@ -215,8 +232,12 @@ def _bulk_bill(
         hospital, citizen, day = stay.hospital, stay.citizen, stay.discharged_on
         nights = (day - stay.admitted_on).days
         days = _stay_days(day, nights)
+        group = plan.of_stay(index, citizen)
     else:
+        group = plan.of_visit(index)
         place = draw.below(len(calendar.citizens))
+        while not plan.may_have(calendar.citizens[place], group):
+            place = draw.below(len(calendar.citizens))
         hospital, citizen = draw.one_of(calendar.hospitals), calendar.citizens[place]
         day = calendar.outpatient_day(draw, place, min(calendar.as_of, hospital.agreement_until))
         nights, days = 0, ()
@@ -233,9 +254,8 @@ def _bulk_bill(
     )
     chosen = prices.inpatient if inpatient else prices.outpatient
     lines = draw_lines(draw, chosen, count, days, suits(citizen.age_on(day)))
-    return SampleBill(
-        hospital, citizen, "json" if index % 2 else "xml", bill_of(hospital, citizen, shape, lines)
-    )
+    wire = "json" if index % 2 else "xml"
+    return SampleBill(hospital, citizen, wire, bill_of(hospital, citizen, shape, lines), group)
 
 
 def _stay_days(discharged: dt.date, stay: int) -> tuple[str, ...]:
