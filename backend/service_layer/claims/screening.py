@@ -277,10 +277,10 @@ def _not_covered(service_on: dt.date) -> Reason:
     return Reason(
         "not-covered",
         f"{day} 您不在参保期内，这张票据不能报销。参保信息有误的，请先到参保地经办机构更正，"
-        "更正后这笔申请按原受理号自动重新办理；有异议的，请拨打页面上的电话申请复核",
+        "更正后这笔申请按原受理号自动重新办理；有异议的，可以在这笔申请的页面申请复核",
         f"you were not insured on {day}. If the register is wrong, have it corrected at the "
-        "agency: the claim then goes on by itself under its number; if you disagree, call the "
-        "number on this page for a review",
+        "agency: the claim then goes on by itself under its number; if you disagree, appeal on "
+        "this claim's page",
     )
 
 

@@ -77,7 +77,8 @@ def test_nobody_without_cover_is_refused_and_told_what_to_do(world: World) -> No
     assert world.ledger.calls == [] and decisions(world, claim) == []
     page = page_of(world, claim)
     assert "2026-11-03 您不在参保期内，这张票据不能报销" in page
-    assert "请先到参保地经办机构更正" in page and "申请复核" in page
+    assert "请先到参保地经办机构更正" in page and "可以在这笔申请的页面申请复核" in page
+    assert f'href="/m/claims/{claim.id}/appeal"' in page
 
 
 @pytest.mark.slow
