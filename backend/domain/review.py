@@ -102,10 +102,17 @@ class ReviewLimits:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one step found."""
+    """What one step found. ``paid_fen`` is what its rulings come to."""
 
     step: StepName
     outcome: Outcome
+    paid_fen: int = 0
+
+    def agrees_with(self, other: Finding) -> bool:
+        """Whether both say the same: refuse, or approve the same amount. Other rulings that give
+        another amount are another opinion, which nobody else has looked at."""
+        is_same = self.outcome is other.outcome
+        return is_same and (self.outcome is Outcome.REFUSE or self.paid_fen == other.paid_fen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +154,7 @@ def next_step(
     if len(findings) == 1:
         is_large = amount_fen > limits.second_approver_above_fen
         return StepName.SECOND_APPROVER if is_large else None
-    if len(findings) == 2 and findings[0].outcome is not findings[1].outcome:
+    if len(findings) == 2 and not findings[0].agrees_with(findings[1]):
         return StepName.FINAL
     return None
 

@@ -41,6 +41,8 @@ def read_object(*members: str) -> dict[str, Any]:
         if len(raw) > BODY_BYTES_MAX:
             raise ValueError("too large")
         value = json.loads(raw, object_pairs_hook=_unique)
+        # Half a surrogate pair is JSON, but no text that can be hashed or stored: a ValueError.
+        json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise MalformedStaffRequestError(
             "请求体不是 JSON 对象", "the body is not a JSON object"

@@ -11,6 +11,7 @@ from backend.domain.explanation import ExplanationOfBenefits
 from backend.domain.ledger import IntentKind, IntentState, LedgerIntent, SlotState
 from backend.domain.policy import PolicyError
 from backend.service_layer.claims import screening
+from backend.service_layer.claims.approval_limit import beyond_approval
 from backend.service_layer.claims.benefits import (
     adjudicate_claim,
     recalculate_year,
@@ -21,6 +22,7 @@ from backend.service_layer.claims.closing import enqueue_release, release_reason
 from backend.service_layer.claims.decide import REFUSED_MARK, last_return, store_decision
 from backend.service_layer.claims.no_rule import (
     adjudicated_without_rules,
+    pend_for,
     pend_without_rule,
 )
 from backend.service_layer.claims.outside_gate import OUTSIDE_REASON, lacks_confirmation
@@ -284,6 +286,12 @@ def conclude(deps: ClaimServices, work: ClaimWork, claim: Claim) -> None:
             if pend.resolution.startswith(REFUSED_MARK):
                 outcome = "refused"
                 break
+    beyond = None
+    if outcome != "refused":
+        beyond = beyond_approval(deps, work, claim, eob.paid_fen)
+    if beyond is not None:
+        pend_for(deps, work, claim, beyond)
+        return
     store_decision(
         deps, work, claim, adjudicated, outcome=outcome, decided_by=decided_by, reason=reason
     )

@@ -28,7 +28,11 @@ def pend_without_rule(
 ) -> None:
     """lodged -> pended, again after every approval, until the policy has a rule or a person
     refuses."""
-    reason: Reason = no_rule_reason(error)
+    pend_for(deps, work, claim, no_rule_reason(error))
+
+
+def pend_for(deps: ClaimServices, work: ClaimWork, claim: Claim, reason: Reason) -> None:
+    """lodged -> pended for one reason that is found when the claim would be decided."""
     raise_pends(deps, work, claim, (reason,))
     work.claims.update(
         claim.id,

@@ -12,7 +12,7 @@ from typing import Any, Final
 from backend.domain.claim import IN_EFFECT_STATES, ClaimState
 from backend.domain.errors import ConflictError
 from backend.domain.explanation import ExplanationOfBenefits, Outcome
-from backend.domain.person import parse_history
+from backend.domain.person import History, parse_history
 from backend.domain.review import CaseKind
 from backend.domain.revision import Cause, RequestKind, RequestOutcome
 from backend.service_layer.claims.benefits import (
@@ -162,11 +162,15 @@ def adjudicate_again(deps: ClaimServices, work: ClaimWork, claim: Claim) -> Adju
     in effect takes the present totals.
     """
     bill = work.claims.bill_of_version(claim.version_id)
+    return adjudicate_claim(deps, work, claim, bill, history_in_effect(work, claim))
+
+
+def history_in_effect(work: ClaimWork, claim: Claim) -> History | None:
+    """The year's totals of the decision that is in effect; None: the present ones hold."""
     decision = work.decisions.latest(claim.id)
     if decision is None or claim.state not in IN_EFFECT_STATES:
-        return adjudicate_claim(deps, work, claim, bill)
-    history = parse_history(parse_canonical(decision.history_snapshot.encode()))
-    return adjudicate_claim(deps, work, claim, bill, history)
+        return None
+    return parse_history(parse_canonical(decision.history_snapshot.encode()))
 
 
 def _keep_lower(

@@ -86,7 +86,7 @@ class StepFinding:
 
     @property
     def finding(self) -> Finding:
-        return Finding(self.step, self.outcome)
+        return Finding(self.step, self.outcome, self.paid_fen)
 
 
 @dataclass(frozen=True, slots=True)

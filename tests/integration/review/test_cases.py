@@ -315,6 +315,29 @@ def test_an_amount_that_only_the_ruling_makes_large_needs_a_second_person(office
     assert not decide.find(office.world.services, case.id, holder.id, verdict).is_closed
 
 
+def test_what_one_person_approved_is_not_decided_above_what_one_may_approve(
+    office: Office,
+) -> None:
+    """Between approval and decision the amount may rise over the limit; here the limit falls."""
+    office.limits(second_approver_above_fen=6_000)
+    claim = office.pended(payer_name="测试丁卯")
+    services = office.world.services
+    assert approve_pended(services, claim.number, "甲", "同一人").is_closed
+    office.limits(second_approver_above_fen=5_999)
+    office.world.run()
+    assert office.world.claim(claim.id).state is ClaimState.PENDED
+    with services.work(write=False) as work:
+        (left,) = [p for p in work.claims.pends_of(claim.id) if p.resolved_at is None]
+        assert work.decisions.latest(claim.id) is None
+    assert (left.code, left.queue, left.priority) == ("amount-above-approval", "policy", 2)
+    with pytest.raises(TwoStepsError, match="nobody holds two steps"):
+        approve_pended(services, claim.number, "甲", "金额已核对")
+    assert not approve_pended(services, claim.number, "乙", "金额已核对").is_closed
+    assert approve_pended(services, claim.number, "丙", "金额已核对").is_closed
+    office.world.run()
+    assert office.world.claim(claim.id).state is ClaimState.PAID
+
+
 def test_where_two_differ_a_third_person_decides(office: Office) -> None:
     office.limits(second_approver_above_fen=0)
     for name in ("甲", "乙", "丙"):

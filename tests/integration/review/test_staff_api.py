@@ -331,6 +331,25 @@ def test_every_look_is_recorded_with_its_case(office: Office) -> None:
     ] * 2
 
 
+def test_half_a_surrogate_pair_and_nul_are_refused_and_break_nothing(office: Office) -> None:
+    """Such JSON was answered with 500, at sign-in too: it cannot be encoded, hashed or stored."""
+    desk, case = opened(office)
+    ruling = {"line_index": 0, "kind": "confirm", "basis_zh": "x\x00"}
+    href = case["links"]["preview"]["href"]
+    assert desk.call("POST", href, {"rulings": [ruling]}).get_json()["code"] == "review-refused"
+    for path, body in (
+        ("/staff/v1/session", {"username": "\ud800", "password": "x"}),
+        ("/staff/v1/session", {"username": office.people[0].username, "password": "\udfff"}),
+        (case["links"]["approve"]["href"], {"reason": "\ud800"}),
+        (href, {"rulings": [ruling | {"basis_zh": "\ud800"}]}),
+    ):
+        answer = desk.client.post(
+            path, data=json.dumps(body), content_type="application/json", base_url=BASE,
+            headers={"Authorization": f"Bearer {desk.token}"},
+        )  # fmt: skip
+        assert (answer.status_code, answer.get_json()["code"]) == (400, "malformed-staff-request")
+
+
 @pytest.mark.slow
 def test_what_a_rule_found_is_shown_with_its_figures_and_without_names(office: Office) -> None:
     desk, case = opened(office)
@@ -339,7 +358,9 @@ def test_what_a_rule_found_is_shown_with_its_figures_and_without_names(office: O
         claim_id = work.reviews.get_case(case["id"]).claim_id
         digest = b"d" * 32
         work.audit_rules.keep_rule_set(digest, "[]", services.clock.now())
-        evidence = json.dumps({"median_fen": 12_345, "size": 40, "where": HOSPITAL_NAME})
+        evidence = json.dumps(
+            {"median_fen": 12_345, "where": HOSPITAL_NAME, "hospitals": ["H33080200999"]}
+        )
         work.audit_rules.add_hits(
             [
                 StoredHit(
@@ -355,7 +376,7 @@ def test_what_a_rule_found_is_shown_with_its_figures_and_without_names(office: O
     assert (hit["rule_code"], hit["line_index"], hit["zh"]) == (
         "outlier-pended", None, "▇▇的费用偏高",
     )  # fmt: skip
-    assert hit["evidence"] == {"median_fen": 12_345, "size": 40, "where": "▇▇"}
+    assert hit["evidence"] == {"median_fen": 12_345, "where": "▇▇", "hospitals": ["▇▇"]}
 
 
 def test_names_are_struck_out_wherever_they_stand() -> None:

@@ -72,6 +72,24 @@ def test_low_risk_has_one_reviewer_and_a_second_above_the_amount(
     assert (None if step is None else str(step)) == expected
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ((YES, 1_000_001), (YES, 1_000_001), None),
+        ((YES, 1_000_001), (YES, 4_000_000), "final"),  # nobody else has seen that amount
+        ((YES, 4_000_000), (YES, 1_000_001), "final"),
+        ((NO, 1_000_001), (NO, 4_000_000), None),
+    ],
+)
+def test_a_second_approver_who_rules_another_amount_is_another_opinion(
+    first: tuple[Outcome, int], second: tuple[Outcome, int], expected: str | None
+) -> None:
+    names = (StepName.SINGLE, StepName.SECOND_APPROVER)
+    found = [Finding(name, *said) for name, said in zip(names, (first, second), strict=True)]
+    step = next_step(Risk.LOW, found, 4_000_000, LIMITS)
+    assert (None if step is None else str(step)) == expected
+
+
 def test_high_risk_goes_through_four_steps_whatever_each_finds() -> None:
     findings: list[Finding] = []
     steps = []
