@@ -77,7 +77,12 @@ def list_command() -> None:
     for claim, reasons in rows:
         click.echo(f"{claim.number}  {claim.state}  {claim.service_on.isoformat()}")
         for reason in reasons:
-            click.echo(f"    [{reason.code}] {reason.zh} / {reason.en}")
+            where = "" if reason.line_index is None else f" 第 {reason.line_index} 行"
+            again = "，可再提出" if reason.reattach else ""
+            click.echo(
+                f"    [{reason.code}]{where} 优先级 {reason.priority}，队列 {reason.queue}，"
+                f"{reason.role}{again}：{reason.zh} / {reason.en}"
+            )
 
 
 @command.command("show")

@@ -48,7 +48,9 @@ def by(name: str) -> tuple[str, ...]:
 def test_one_case_at_the_command_line(office: Office, shell: Shell) -> None:
     first = office.staff("甲", username="reviewer01")
     claim = office.pended()
-    assert claim.number in shell.said("list")
+    listed = shell.said("list")
+    assert claim.number in listed
+    assert "[unknown-code] 第 0 行 优先级 3，队列 catalogue，reviewer：" in listed
     assert "[unknown-code]" in shell.said("show", claim.number)
     assert "single -> 甲（reviewer01）" in shell.said("assign", claim.number)
     assert shell.said("next", "--reviewer", "reviewer01", "--key", "k" * 8) == f"{claim.number}\n"
