@@ -12,7 +12,7 @@ WORKERS ?= 2
 # More arguments: for yichu up (make run), for pytest (make test ARGS="-k devchain").
 ARGS ?=
 
-.PHONY: run test test-slow check clean
+.PHONY: run test test-slow mutation check clean
 .DEFAULT_GOAL := run
 
 run: $(STAMP)
@@ -24,6 +24,10 @@ test: $(STAMP)
 
 test-slow: $(STAMP)
 	$(PY) -m pytest -m slow --timeout 1800 $(ARGS)
+
+# How many small faults in adjudication and rules the tests find; half an hour, never part of test.
+mutation: $(STAMP)
+	$(PY) scripts/mutation.py $(ARGS)
 
 check: $(STAMP) $(TOOLS)/.installed contracts/node_modules
 	$(VENV)/bin/ruff check .
