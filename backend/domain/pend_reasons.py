@@ -65,7 +65,7 @@ USUAL: Final = Routing(PRIORITY_USUAL, GENERAL)
 
 PEND_ROUTING: Final = {
     "name-mismatch": Routing(2, IDENTITY, step="matching"),
-    "accident-check": Routing(1, ACCIDENT, step="screening"),
+    "accident-check": Routing(2, ACCIDENT, step="screening"),
     "late-excuse": Routing(2, ENTITLEMENT, step="matching"),
     "outside-bill": Routing(2, OUTSIDE, reattach=True, step="screening"),
     "unknown-code": Routing(PRIORITY_USUAL, CATALOGUE, step="matching"),

@@ -121,11 +121,11 @@ def test_the_rules_see_the_declaration_and_refuse_nothing(
 
 
 def test_a_person_excludes_by_a_code_and_says_how_to_appeal(world: World) -> None:
-    claim = claim_of(world, filed=FiledWith(dataclasses.replace(FALL, is_at_work=True)))
+    claim = claim_of(world, filed=FiledWith(FALL))
     world.run()
     with pytest.raises(UnknownCodeError, match="work-injury"):
         exclude(world.services, claim.number, "because", "复核员甲", "工伤")
-    exclude(world.services, claim.number, "work-injury", "复核员甲", "工伤认定书")
+    exclude(world.services, claim.number, "work-injury", "复核员甲", "已有工伤认定书")
     world.run()
     assert world.claim(claim.id).state is ClaimState.REFUSED
     with world.services.work(write=False) as work:
