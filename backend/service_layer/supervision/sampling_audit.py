@@ -6,20 +6,32 @@ A finding changes nothing by itself: it becomes a lead, and what follows goes it
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Final
+from typing import Final, Protocol, cast
 
 from backend.domain.errors import ConflictError
 from backend.domain.review import CaseKind, Outcome
 from backend.domain.sampling import SamplingError
+from backend.domain.supervision import Source, SubjectKind
 from backend.service_layer.review.cases import Conclusion, Opening, open_case
-from backend.service_layer.review.ports import ReviewServices
+from backend.service_layer.review.ports import ReviewServices, ReviewWork
 from backend.service_layer.review.records import Case
+from backend.service_layer.supervision.lead_records import (
+    Subject,
+    SupervisionServices,
+    SupervisionWork,
+)
+from backend.service_layer.supervision.leads import open_lead
 from backend.service_layer.supervision.sampling import NotFinalError, announce_when_due, draw
 from backend.service_layer.supervision.sampling_records import (
     DrawnAlreadyError,
     SampleServices,
     SampleWork,
 )
+
+
+class _AuditWork(SampleWork, SupervisionWork, Protocol):
+    """Samples and leads in one transaction."""
+
 
 CONFIRMED: Final = "confirmed"
 FINDING: Final = "finding"
@@ -118,15 +130,29 @@ def open_cases(deps: SampleServices) -> int:
 
 
 def conclude_post_audit(
-    deps: ReviewServices, work: SampleWork, case: Case, conclusion: Conclusion
+    deps: ReviewServices, work: ReviewWork, case: Case, conclusion: Conclusion
 ) -> None:
     """Keep what people found: confirmed when they approve without another ruling on a line, else
-    a finding. Rulings of a post-audit are not put in force."""
+    a finding, which opens a lead. Rulings of a post-audit are not put in force."""
     is_confirmed = conclusion.outcome is Outcome.APPROVE and not conclusion.rulings
-    work.samples.add_outcome(
+    # The unit of work has every repository; review's port does not know those of supervision.
+    whole = cast("_AuditWork", work)
+    whole.samples.add_outcome(
         case.id,
         CONFIRMED if is_confirmed else FINDING,
         conclusion.reason,
         conclusion.by,
         deps.clock.now(),
+    )
+    if is_confirmed:
+        return
+    finder = work.reviews.findings_of(case.id)[-1].staff_id
+    open_lead(
+        cast("SupervisionServices", deps),
+        whole,
+        Source.POST_AUDIT,
+        Subject(SubjectKind.CLAIM, case.claim_id),
+        conclusion.reason,
+        by=finder.removeprefix("name:"),
+        source_reference=case.id,
     )

@@ -1,4 +1,4 @@
-"""The draw repeated from docs/supervision.md alone: nothing of the product computes what is expected."""
+"""The draw repeated from docs/supervision.md alone: no product code computes what is expected."""
 
 from __future__ import annotations
 
