@@ -17,6 +17,7 @@ from backend.domain.record_reader import MalformedDataError
 
 POINTS_MAX: Final = 12
 FORMAT: Final = "yichu-points-1"
+OPEN: Final = "open"
 _WHOLE_PERCENT: Final = 100
 
 
@@ -231,9 +232,9 @@ def _shares(value: Any, faults: list[tuple[str, str, str]]) -> dict[Responsibili
         return {}
     for name, share in value.items():
         is_whole = type(share) is int and 1 <= share <= _WHOLE_PERCENT
-        if share is not None and not is_whole:
-            faults.append((f"/shares/{name}", "应为 1 到 100 或 null", "must be 1 to 100 or null"))
-    return {Responsibility(name): share for name, share in value.items()}
+        if share != OPEN and not is_whole:
+            faults.append((f"/shares/{name}", "应为 1 到 100 或 open", "must be 1 to 100, or open"))
+    return {Responsibility(name): None if share == OPEN else share for name, share in value.items()}
 
 
 def _table(value: Any, path: str, faults: list[tuple[str, str, str]]) -> tuple[Consequence, ...]:

@@ -159,13 +159,17 @@ def add_file(
 
 
 def row_digest(row: dict[str, Any]) -> bytes:
-    """SHA-256 of a stored row: its columns as canonical JSON, bytes as hex, instants as text."""
-    return hashlib.sha256(canonical_bytes({key: _plain(row[key]) for key in row})).digest()
+    """SHA-256 of a stored row: its columns as canonical JSON, bytes as hex, days and instants as
+    text, truth as 1 or 0, empty columns left out."""
+    plain = {key: _plain(value) for key, value in row.items() if value is not None}
+    return hashlib.sha256(canonical_bytes(plain)).digest()
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.hex()
+    if isinstance(value, bool):
+        return int(value)
     if isinstance(value, dt.date):  # an instant is one too
         return value.isoformat()
     return value
