@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from eth_account import Account
 
 from backend.adapters.clock import SystemClock
-from backend.adapters.database.schema import migrate
 from backend.adapters.database.tables import batch, institution, ledger_intent
 from backend.adapters.identifiers import RandomIds
 from backend.adapters.ledger.codec import event_topic
@@ -33,6 +32,7 @@ from backend.service_layer.anchoring.offer import make_offers
 from backend.service_layer.anchoring.reconcile import advance_finality, settle_nonces
 from backend.service_layer.anchoring.send import send_queued
 from backend.settings import Settings
+from tests.migrated import migrate_fresh
 from tests.reference import commitment as reference
 
 PASSWORD = "a password of the tests"
@@ -249,7 +249,7 @@ def deploy_network(url: str, folder: Path) -> TestNetwork:
     """Contracts, two payers, one custodial and one self-custody institution."""
     network = TestNetwork(url, folder)
     services = network.services
-    migrate(services.engine)
+    migrate_fresh(services.engine)
     rpc = JSONRPC([url])
     deployment, _ = Deployer(rpc, services.keystores, lambda: Fees(gas_price=0)).deploy()
     rpc.close()

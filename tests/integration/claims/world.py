@@ -21,7 +21,6 @@ from backend.adapters.database import tables
 from backend.adapters.database.batch_repository import BatchRecord
 from backend.adapters.database.bill_traits import trait_row
 from backend.adapters.database.engine import make_engine
-from backend.adapters.database.schema import migrate
 from backend.adapters.identifiers import RandomIds
 from backend.bootstrap import Services
 from backend.domain.invoice import ExpenseLine, Invoice
@@ -31,6 +30,7 @@ from backend.service_layer.claims.advance import advance_claims
 from backend.service_layer.claims.records import Claim, Login, Person
 from backend.service_layer.ports import BlockStamp, LedgerUnavailableError
 from backend.settings import Settings
+from tests.migrated import migrate_fresh
 from verifier.commitment import merkle
 from verifier.commitment.batch import BatchLeaf, RecordKind, batch_head
 from verifier.commitment.canonical import canonical_bytes
@@ -213,7 +213,7 @@ class World:
         services.__dict__["engine"] = make_engine(services.settings.database_url)
         ledger = FakeLedger()
         services.__dict__["ledger"] = ledger
-        migrate(services.engine)
+        migrate_fresh(services.engine)
         with services.engine.begin() as connection:
             connection.execute(
                 tables.institution.insert().values(

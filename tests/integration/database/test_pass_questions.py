@@ -10,9 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from backend.adapters.database.engine import make_engine
-from backend.adapters.database.schema import migrate
 from backend.adapters.database.unit_of_work import SqlUnitOfWork
 from backend.service_layer.anchoring.model import TransactionState
+from tests.migrated import migrate_fresh
 
 OPEN = (TransactionState.SIGNED, TransactionState.SENT)
 QUESTIONS: dict[str, tuple[Callable[[Any], object], str]] = {
@@ -42,7 +42,7 @@ QUESTIONS: dict[str, tuple[Callable[[Any], object], str]] = {
 def test_question_of_every_pass_is_answered_by_an_index(tmp_path: Path, name: str) -> None:
     ask, index = QUESTIONS[name]
     engine = make_engine(f"sqlite:///{tmp_path}/test.db")
-    migrate(engine)
+    migrate_fresh(engine)
     asked: list[tuple[str, Any]] = []
 
     def note(_1: Any, _2: Any, statement: str, parameters: Any, *_: Any) -> None:

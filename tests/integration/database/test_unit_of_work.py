@@ -10,18 +10,18 @@ import sqlalchemy as sa
 
 from backend.adapters.clock import SetClock
 from backend.adapters.database.engine import DatabaseURLError, make_engine
-from backend.adapters.database.schema import migrate
 from backend.adapters.database.unit_of_work import SqlUnitOfWork
 from backend.domain.errors import NotFoundError
 from backend.domain.ledger import IntentKind, IntentState, LedgerIntent
 from backend.service_layer.anchoring.model import LeaseHeldError, LeaseLostError
+from tests.migrated import migrate_fresh
 
 AT = dt.datetime(2026, 11, 22, 1, 0, tzinfo=dt.UTC)
 
 
 @pytest.fixture
 def migrated(engine: sa.Engine) -> sa.Engine:
-    migrate(engine)
+    migrate_fresh(engine)
     return engine
 
 

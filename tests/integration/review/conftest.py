@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from backend.adapters.database.engine import make_engine
-from backend.adapters.database.schema import migrate
 from backend.entrypoints.public.rate_limit import RateLimit
 from backend.entrypoints.staff import session
 from tests.integration.claims.world import World
@@ -22,19 +19,8 @@ def fresh_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "_REQUESTS", RateLimit(count=600, seconds=60))
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with all tables and nothing in them, to be copied."""
-    path = tmp_path_factory.mktemp("migrated") / "yichu.db"
-    engine = make_engine(f"sqlite:///{path}")
-    migrate(engine)
-    engine.dispose()  # the last one to leave writes the log into the file
-    return path
-
-
 @pytest.fixture
-def office(tmp_path: Path, migrated: Path) -> Iterator[Office]:
-    shutil.copy(migrated, tmp_path / "yichu.db")
+def office(tmp_path: Path) -> Iterator[Office]:
     made = Office(World.make(tmp_path))
     yield made
     made.world.services.engine.dispose()
