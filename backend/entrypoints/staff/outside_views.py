@@ -29,9 +29,14 @@ from backend.service_layer.outside.view import (
     open_file,
     waiting_bills,
 )
+from backend.service_layer.review.read import names_hidden_now, strike_out
 
 LABEL = "未经医院上链"
 _DIGEST_HEX = 64
+_NAMED = (
+    "payer_name", "payer_id", "insurance_id", "institution_name", "institution_code", "cashier",
+    "checker",
+)  # fmt: skip
 
 
 @blueprint.get("/outside")
@@ -44,7 +49,18 @@ def outside_bills() -> Answer:
 @blueprint.get("/outside/<number>")
 @access(AccessRule.STAFF)
 def outside_one(number: str) -> Answer:
-    return jsonify(_whole(find_bill(services(), number)))
+    """The bill; while its claim is in a blind step of review without the names that are hidden
+    there. Its files are shown as they came."""
+    view = find_bill(services(), number)
+    shown = _whole(view)
+    hidden = [] if view.claim is None else names_hidden_now(services(), view.claim.id)
+    if hidden:
+        # What the document states may be written otherwise than what was stored.
+        hidden += [shown["hospital"]["name"] or "", shown["hospital"]["code"] or ""]
+        for record in (shown["record"] or {}, shown["stated"] or {}):
+            hidden += [str(record.get(name, "")) for name in _NAMED]
+        shown = strike_out(shown, hidden)
+    return jsonify(shown)
 
 
 @blueprint.get("/outside/<number>/files/<digest>")

@@ -29,7 +29,7 @@ from backend.service_layer.claims.accident import excuse_of
 from backend.service_layer.claims.benefits import DAMAGE, read_invoice
 from backend.service_layer.claims.causes import cause_view
 from backend.service_layer.claims.declaration_records import Subject
-from backend.service_layer.claims.records import PendReason, Person
+from backend.service_layer.claims.records import FROM_OUTSIDE, PendReason, Person
 from backend.service_layer.review.cases import open_pends
 from backend.service_layer.review.clocks import is_late, today
 from backend.service_layer.review.decide import adjudicate_under, display_name, proposed_rulings
@@ -128,6 +128,9 @@ def case_view(deps: ReviewServices, work: ReviewWork, case: Case, person: Staff)
         "explanation": _explanation(deps, work, case),
         "links": links(work, case, step, person),
     }
+    if claim.origin == FROM_OUTSIDE:  # what is to be confirmed: its files and steps
+        href = f"/staff/v1/outside/{claim.number}"
+        view["links"]["outside-bill"] = {"method": "GET", "href": href}
     if view["is_blind"]:
         names = _names(patient, invoice, bill.institution_name)
         view = strike_out(view, [*names, *_hospitals_of(view["rule_hits"])])
@@ -149,6 +152,18 @@ def _names(patient: Person, invoice: Invoice, hospital_name: str) -> list[str]:
         invoice.institution_name, hospital_name, invoice.institution_code, invoice.cashier,
         invoice.checker, invoice.insurance_id, invoice.care_institution_code,
     ]  # fmt: skip
+
+
+def names_hidden_now(deps: ReviewServices, claim_id: str) -> list[str]:
+    """What is struck out of anything else that staff may read about the claim while a step of its
+    review is blind; empty when none is."""
+    with deps.work(write=False) as work:
+        if not any(is_blind(work, case) for case in work.reviews.live_cases_of(claim_id)):
+            return []
+        claim = work.claims.get(claim_id)
+        bill = work.claims.bill_of_version(claim.version_id)
+        patient = work.people.get(claim.person_id)
+        return _names(patient, read_invoice(work, bill), bill.institution_name)
 
 
 def _hospitals_of(hits: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from backend.domain.claim import ClaimState
 from backend.domain.pend_reasons import QUEUE_TITLES
 from backend.entrypoints.web import create_app
 from backend.service_layer.claims.records import Login
+from backend.service_layer.review import read
 from backend.service_layer.review.records import Staff
 from backend.service_layer.review.sweep import review_pass
 from tests.integration.claims.world import World
@@ -162,6 +164,30 @@ def test_whoever_checked_the_document_is_kept_out_of_the_claims_case(office: Off
     assert case.queue == "outside"
     assert names["reviewer01"] == "raised"
     assert set(names) == {"reviewer01", "reviewer02"}
+
+
+@pytest.mark.slow
+def test_while_the_review_is_blind_the_bills_record_names_nobody(office: Office) -> None:
+    """The record of the bill told the names that the case of its claim hides."""
+    world = office.world
+    person = world.person()
+    bill = give(world, person, xml_of(invoice_of(person)))
+    before = office.call("reviewer01", "POST", f"/{bill.number}/check", CHECK).get_json()
+    assert before["stated"]["payer_name"] == person.name
+    anchor_all(world)
+    world.run()
+    review_pass(world.services)
+    claim = claim_on(world, bill)
+    names = (person.name, person.identity_number, "示例上海医院", "91310000TEST000001")
+    for path in (f"/{bill.number}", f"/{claim.number}"):
+        shown = office.call("reviewer02", "GET", path).get_json()
+        text = json.dumps(shown, ensure_ascii=False)
+        assert [name for name in names if name in text] == []
+        assert shown["stated"]["payer_name"] == "▇▇"
+    with world.services.work(write=False) as work:
+        (case,) = work.reviews.cases_of(claim.id)
+        view = read.case_view(world.services, work, case, work.staff.find("reviewer02")[0])
+    assert view["links"]["outside-bill"]["href"] == f"/staff/v1/outside/{claim.number}"
 
 
 @pytest.mark.slow
