@@ -12,6 +12,8 @@ from backend.domain.claim import ClaimState
 from backend.domain.errors import ConflictError, DomainError
 from backend.domain.register import FactKind, known_facts
 from backend.service_layer.claims.advance import advance_claims
+from backend.service_layer.claims.appeals import file_appeal
+from backend.service_layer.claims.review import approve_pended
 from backend.service_layer.register.entries import Entry, RegisterRefusedError
 from backend.service_layer.register.record_fact import record_fact
 from tests.integration.claims.world import World
@@ -83,6 +85,22 @@ def test_two_different_filings_at_once_end_at_the_better_one(world: World) -> No
     )
     world.run()
     assert decisions(world, claim)[-1].paid_fen == 42_000  # type: ignore[arg-type]
+    assert sum(payouts(world, claim)) == 42_000  # type: ignore[arg-type]
+
+
+def test_an_appeal_upheld_twice_beside_two_filings_pays_the_difference_once(world: World) -> None:
+    person_id, claim = decided_far_away(world)
+    services, number = world.services, claim.number  # type: ignore[attr-defined]
+    file_appeal(services, person_id, claim.id, "item", "转诊备案已经补办，请重新核定")  # type: ignore[attr-defined]
+    gave = together(
+        *[lambda: approve_pended(services, number, "甲", "已核对")] * 2,
+        lambda: approve_pended(services, number, "乙", "已核对"),
+        lambda: file_remote(world, person_id, "referred-filed"),
+        lambda: file_remote(world, person_id, "long-term-filed"),
+        lambda: advance_claims(services),
+    )
+    assert sum(isinstance(one, DomainError) for one in gave) == 2, gave
+    world.run()
     assert sum(payouts(world, claim)) == 42_000  # type: ignore[arg-type]
 
 
