@@ -18,5 +18,5 @@ def test_a_few_orders_of_events_keep_every_promise() -> None:
 
 @pytest.mark.slow
 def test_any_order_of_events_keeps_every_promise() -> None:
-    many = settings(USUAL, max_examples=60, stateful_step_count=50)
+    many = settings(USUAL, max_examples=40, stateful_step_count=40)
     run_state_machine_as_test(Town, settings=many)
