@@ -153,14 +153,23 @@ def announce_when_due(deps: SampleServices) -> bool:
     now = deps.clock.now().astimezone(SHANGHAI)
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     with deps.work(write=False) as work:
-        last, first = work.samples.last(), work.samples.first_waiting()
+        last = work.samples.last()
+        if last is not None and _days(last.period_until, midnight) < _period(deps):
+            return False  # most passes end here, before any decision is looked at
+        first = work.samples.first_waiting()
     if first is None or first >= midnight:
         return False
-    begin = first if last is None else last.period_until
-    days = (midnight.date() - begin.astimezone(SHANGHAI).date()).days
-    if days < deps.settings.sample.period_days:
+    if last is None and _days(first, midnight) < _period(deps):
         return False
     return announce(deps, until=midnight) is not None
+
+
+def _period(deps: SampleServices) -> int:
+    return deps.settings.sample.period_days
+
+
+def _days(begin: dt.datetime, end: dt.datetime) -> int:
+    return (end.date() - begin.astimezone(SHANGHAI).date()).days
 
 
 # --- the draw ----------------------------------------------------------------------------------

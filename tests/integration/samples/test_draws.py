@@ -140,8 +140,7 @@ def test_a_decision_is_in_one_population_only(post: Post) -> None:
         ("UPDATE sample_population SET is_value = 1", "value or variance samples"),
         ("UPDATE sample_population SET is_variance = 1", "value or variance samples"),
         (
-            "UPDATE sample_announcement SET document = "
-            "replace(document, '\"share_bp\":500', '\"share_bp\":100')",
+            "UPDATE sample_announcement SET document = replace(document, '500', '400')",
             "changed after it was made",
         ),
         ("UPDATE sample_announcement SET digest = zeroblob(32)", "changed after it was made"),
