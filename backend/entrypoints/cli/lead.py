@@ -195,30 +195,27 @@ def _plain_step(name: str, kind: StepKind, help_text: str) -> None:
         _take(lead_id, Act(kind, by, reason))
 
 
-for _name, _kind, _help in (
-    (
-        "dismiss",
-        StepKind.DISMISSED,
-        "Close a lead that nothing speaks for, before anybody is asked.",
-    ),
-    ("ask", StepKind.ASKED, "Ask the provider; the reason is the question, the day is shown."),
-    ("answer", StepKind.ANSWERED, "Take down the provider's answer."),
-    ("appeal", StepKind.APPEALED, "Take down the provider's appeal, up to its last day."),
-    ("expert-ask", StepKind.EXPERT_ASKED, "Ask experts; the clock of the review stands still."),
-    (
-        "expert-answer",
-        StepKind.EXPERT_ANSWERED,
-        "Take down the experts' opinion; the clock goes on.",
-    ),
-    ("order", StepKind.ORDERED, "Order recovery of what the final finding stands at."),
-    ("refer", StepKind.REFERRED, "Refer the final finding to another authority."),
-    (
-        "set-aside",
-        StepKind.SET_ASIDE,
-        "Record that the department or a court set a final finding aside; its points go.",
-    ),
-):
-    _plain_step(_name, _kind, _help)
+_plain_step(
+    "dismiss", StepKind.DISMISSED, "Close a lead that nothing speaks for, before anybody is asked."
+)
+_plain_step(
+    "ask", StepKind.ASKED, "Ask the provider; the reason is the question, the day is shown."
+)
+_plain_step("answer", StepKind.ANSWERED, "Take down the provider's answer.")
+_plain_step("appeal", StepKind.APPEALED, "Take down the provider's appeal, up to its last day.")
+_plain_step(
+    "expert-ask", StepKind.EXPERT_ASKED, "Ask experts; the clock of the review stands still."
+)
+_plain_step(
+    "expert-answer", StepKind.EXPERT_ANSWERED, "Take down the experts' opinion; the clock goes on."
+)
+_plain_step("order", StepKind.ORDERED, "Order recovery of what the final finding stands at.")
+_plain_step("refer", StepKind.REFERRED, "Refer the final finding to another authority.")
+_plain_step(
+    "set-aside",
+    StepKind.SET_ASIDE,
+    "Record that the department or a court set a final finding aside; its points go.",
+)
 
 
 @command.command("find")
