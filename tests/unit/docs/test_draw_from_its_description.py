@@ -47,30 +47,36 @@ def described_announcement(population: list[bytes], share_bp: int) -> dict[str, 
     }
 
 
-def described_draw(count: int = 200, share_bp: int = 500) -> dict[str, Any]:
+def described_draw_of(
+    announcement: dict[str, Any], population: list[bytes], block_hash: str
+) -> dict[str, Any]:
     """A file as the document describes it, made by the document's words."""
-    population = [sha(b"decision %d" % number) for number in range(count)]
-    announcement = described_announcement(population, share_bp)
     canonical = json.dumps(
         announcement, sort_keys=True, separators=(",", ":"), ensure_ascii=False
     ).encode()
     digest = sha(canonical)
-    seed = sha(digest + bytes.fromhex(BLOCK_HASH))
+    seed = sha(digest + bytes.fromhex(block_hash))
     ranked = sorted((sha(seed + one), one) for one in population)
-    members = [one.hex() for _, one in ranked[: math.ceil(count * share_bp / 10_000)]]
+    size = math.ceil(len(population) * announcement["share_bp"] / 10_000)
     return {
         "format": "yichu-draw-1",
         "announcement": announcement,
         "announcement_digest": digest.hex(),
         "population": [one.hex() for one in population],
         "draw": {
-            "block_number": 120,
-            "block_hash": BLOCK_HASH,
+            "block_number": announcement["block_number"],
+            "block_hash": block_hash,
             "seed": seed.hex(),
             "drawn_at": "2026-11-08T01:00:00+00:00",
-            "members": members,
+            "members": [one.hex() for _, one in ranked[:size]],
         },
     }
+
+
+def described_draw(count: int = 200, share_bp: int = 500) -> dict[str, Any]:
+    population = [sha(b"decision %d" % number) for number in range(count)]
+    announcement = described_announcement(population, share_bp)
+    return described_draw_of(announcement, population, BLOCK_HASH)
 
 
 @pytest.mark.parametrize(
