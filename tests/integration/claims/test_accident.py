@@ -7,6 +7,7 @@ import datetime as dt
 import secrets
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -110,7 +111,7 @@ def test_a_claim_that_nobody_declares_goes_to_a_person_after_ten_working_days(
     ],
 )
 def test_the_rules_see_the_declaration_and_refuse_nothing(
-    world: World, changed: dict[str, object], code: str, rule: str
+    world: World, changed: dict[str, Any], code: str, rule: str
 ) -> None:
     claim = claim_of(world, filed=FiledWith(dataclasses.replace(FALL, **changed)))
     world.run()
