@@ -74,9 +74,27 @@ class LeadRepository:
             raise NotFoundError("没有这条线索", "there is no such lead")
         return _lead(row)
 
-    def all(self, limit: int = 1_000) -> list[Lead]:
+    def all(self) -> list[Lead]:
+        """Every lead, newest first."""
         rows = self._connection.execute(
-            sa.select(lead).order_by(lead.c.opened_at.desc(), lead.c.id).limit(limit)
+            sa.select(lead).order_by(lead.c.opened_at.desc(), lead.c.id)
+        )
+        return [_lead(row) for row in rows]
+
+    def waiting_after(self, kinds: Sequence[StepKind]) -> list[Lead]:
+        """The leads whose last step is of one of these kinds, oldest first."""
+        later = lead_step.alias("later")
+        rows = self._connection.execute(
+            sa.select(lead)
+            .join(lead_step, lead_step.c.lead_id == lead.c.id)
+            .where(
+                lead_step.c.kind.in_([str(kind) for kind in kinds]),
+                ~sa.exists().where(
+                    later.c.lead_id == lead_step.c.lead_id,
+                    later.c.ordinal > lead_step.c.ordinal,
+                ),
+            )
+            .order_by(lead.c.opened_at, lead.c.id)
         )
         return [_lead(row) for row in rows]
 

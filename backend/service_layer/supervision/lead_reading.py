@@ -61,12 +61,11 @@ def overdue(deps: SupervisionServices, work: SupervisionWork) -> list[LeadView]:
     """Cases whose day has passed and that wait for the agency: an answer that never came or a
     review that is late. A finding whose appeal time has passed is final, not late."""
     today = local_day(deps.clock.now())
-    waiting = (State.ASKED, State.APPEALED)
-    return [
-        one
-        for one in _views(deps, work)
-        if one.state in waiting and one.due is not None and today > one.due
+    kinds = (StepKind.ASKED, StepKind.APPEALED, StepKind.EXPERT_ANSWERED)
+    found = [
+        _view(deps, lead, work.leads.steps_of(lead.id)) for lead in work.leads.waiting_after(kinds)
     ]
+    return [one for one in found if one.due is not None and today > one.due]
 
 
 def export_findings(deps: SupervisionServices) -> list[dict[str, Any]]:

@@ -346,6 +346,21 @@ def test_a_case_past_its_day_raises_an_alarm_that_its_next_step_ends(case_file: 
     assert supervision_pass(services) == 0, "a finding that is final is not late"
 
 
+def test_a_late_review_is_overdue_and_not_while_experts_are_asked(case_file: CaseFile) -> None:
+    services, lead_id = case_file.services, case_file.found()
+    case_file.do(lead_id, StepKind.APPEALED)
+    case_file.do(lead_id, StepKind.EXPERT_ASKED)
+    case_file.days(90)
+    with services.work(write=False) as work:
+        assert overdue(services, work) == []
+    case_file.do(lead_id, StepKind.EXPERT_ANSWERED)
+    with services.work(write=False) as work:
+        assert overdue(services, work) == []
+    case_file.days(40)
+    with services.work(write=False) as work:
+        assert [one.lead.id for one in overdue(services, work)] == [lead_id]
+
+
 def test_a_version_that_lowers_an_amount_opens_one_lead(case_file: CaseFile) -> None:
     world, services = case_file.world, case_file.services
     from backend.service_layer.claims.submit import submit

@@ -14,6 +14,8 @@ from backend.domain.supervision import BadStepError, StepKind, WrongStepError
 from backend.service_layer.supervision.points import export_points, repair_points, standing
 from tests.integration.supervision.case_file import CLERK, DECIDER, DOCTOR, CaseFile
 
+pytestmark = pytest.mark.slow
+
 
 def proposed(case_file: CaseFile) -> tuple[int, tuple[str, int] | None]:
     services = case_file.services
