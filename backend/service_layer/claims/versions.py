@@ -10,19 +10,20 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from backend.domain.claim import IN_EFFECT_STATES, ClaimState
-from backend.domain.errors import ConflictError
+from backend.domain.errors import ConflictError, DomainError
 from backend.domain.explanation import ExplanationOfBenefits, Outcome
 from backend.domain.person import History, parse_history
 from backend.domain.review import CaseKind
 from backend.domain.revision import Cause, RequestKind, RequestOutcome
 from backend.service_layer.claims.benefits import (
     adjudicate_claim,
+    read_record,
     recalculate_year,
     store_calculation,
 )
 from backend.service_layer.claims.decide import Adjudicated, insert_decision
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
-from backend.service_layer.claims.records import Claim, Decision
+from backend.service_layer.claims.records import MISMATCH, Claim, Decision
 from backend.service_layer.claims.requests import Asked, Ending, add_request, conclude_request
 from backend.service_layer.claims.revision_records import (
     BILL_HELD,
@@ -32,6 +33,8 @@ from backend.service_layer.claims.revision_records import (
 )
 from backend.service_layer.review.cases import Opening, open_case
 from verifier.commitment.canonical import canonical_bytes, parse_canonical
+from verifier.commitment.fingerprint import compute_fingerprint
+from verifier.errors import VerificationError
 
 MACHINE: Final = "machine"
 
@@ -104,10 +107,40 @@ def revise_alone(
     is_decided = now_held.state in IN_EFFECT_STATES | {ClaimState.DECIDED}
     if latest is None or not is_decided or _says_the_same(eob, latest):
         return None
+    return _follow(deps, work, now_held, adjudicated, grounds)
+
+
+def _follow(
+    deps: ClaimServices,
+    work: ClaimWork,
+    now_held: Claim,
+    adjudicated: Adjudicated,
+    grounds: Grounds,
+) -> Decision | None:
+    """The next version of a decision; for less in effect a case, for a changed bill an alarm."""
+    eob, latest = adjudicated[0], work.decisions.latest(now_held.id)
+    assert latest is not None, "only a decision is followed by another"
+    if not _is_as_committed(deps, work, now_held):
+        what = f"claim {now_held.number}: the bill was changed, no further version is made"
+        work.alarms.raise_alarm(MISMATCH, now_held.version_id, what)
+        return None
     if now_held.state in IN_EFFECT_STATES and eob.paid_fen <= latest.paid_fen:
         _keep_lower(deps, work, now_held, adjudicated, grounds)
         return None
     return _add_version(deps, work, now_held, adjudicated, grounds)
+
+
+def _is_as_committed(deps: ClaimServices, work: ClaimWork, claim: Claim) -> bool:
+    """Whether the stored bill still has the fingerprint that was anchored: nothing is paid on a
+    text that somebody changed after the first decision."""
+    bill = work.claims.bill_of_version(claim.version_id)
+    if bill.wrapped_secret is None:
+        return False
+    try:
+        secret = deps.secret_box.unwrap(bill.wrapped_secret, bill.version_id)
+        return compute_fingerprint(read_record(work, bill), secret) == bill.fingerprint
+    except (DomainError, VerificationError):
+        return False
 
 
 def _says_the_same(eob: ExplanationOfBenefits, latest: Decision) -> bool:
