@@ -28,6 +28,7 @@ from backend.domain.review import CaseKind, CaseState, Outcome, Risk, StepName
 from backend.domain.ruling import LineRuling, parse_rulings
 from backend.service_layer.review.ports import CaseChangedError, TwoStepsError
 from backend.service_layer.review.records import (
+    OPEN_STEPS_MAX,
     Case,
     Draw,
     OpenStep,
@@ -263,7 +264,7 @@ class ReviewRepository:
     # --- lists and figures ---------------------------------------------------------------------
 
     def open_steps(
-        self, *, holder_id: str | None = None, unheld: bool = False, limit: int = 500
+        self, *, holder_id: str | None = None, unheld: bool = False, limit: int = OPEN_STEPS_MAX
     ) -> list[OpenStep]:
         """Steps that are not finished, the most urgent first: by day due, then priority."""
         of_case = [column.label(f"of_case_{column.name}") for column in review_case.c]

@@ -101,7 +101,7 @@ def read_invoice(work: ClaimWork, bill: StoredBill) -> Invoice:
 @functools.lru_cache(maxsize=_PARSED_BILLS)
 def _invoice_of(header: str, lines: tuple[str, ...]) -> Invoice:
     """By the texts themselves: a bill that was changed meanwhile is another text."""
-    record = parse_canonical(header.encode())
+    record: Any = parse_canonical(header.encode())
     parsed = [parse_canonical(line.encode()) for line in lines]
     return Invoice.from_record({**record, "lines": parsed})
 

@@ -11,6 +11,7 @@ from backend.domain.review import CaseKind, ReviewLimits, StepName
 from backend.domain.ruling import LineRuling
 from backend.service_layer.claims.ports import ClaimServices, ClaimSettings, ClaimWork
 from backend.service_layer.review.records import (
+    OPEN_STEPS_MAX,
     Case,
     Draw,
     MaterialAnswer,
@@ -81,7 +82,7 @@ class Reviews(Protocol):
     ) -> None: ...
 
     def open_steps(
-        self, *, holder_id: str | None = None, unheld: bool = False, limit: int = 500
+        self, *, holder_id: str | None = None, unheld: bool = False, limit: int = OPEN_STEPS_MAX
     ) -> list[OpenStep]: ...
     def loads(self) -> Mapping[str, int]: ...
     def claims_without_case(self, limit: int = 100) -> list[str]: ...

@@ -485,7 +485,7 @@ def figures(deps: ReviewServices) -> dict[str, int]:
     """What the readiness report says of review: cases open, waiting, late and given to nobody."""
     day = today(deps)
     with deps.work(write=False) as work:
-        steps = work.reviews.open_steps(limit=10_000)
+        steps = work.reviews.open_steps()
         counts = work.reviews.counts()
     return {
         "open": counts.get(str(CaseState.OPEN), 0),

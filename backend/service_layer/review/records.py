@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Final
 
 from backend.domain.review import CaseKind, CaseState, Finding, Outcome, Risk, StepName
 from backend.domain.ruling import LineRuling
+
+OPEN_STEPS_MAX: Final = 10_000
+"""Steps that one list holds, the most urgent first: far more than an agency has open."""
 
 
 @dataclass(frozen=True, slots=True)
