@@ -75,7 +75,13 @@ def fill(world: World) -> None:
     world.bill(person, 620, dt.date(2026, 11, 19), lines=2)
 
 
-@pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(True, id="script"),
+        pytest.param(False, id="no-script", marks=pytest.mark.slow),
+    ],
+)
 def test_the_whole_path(browser: Any, site: Site, shots: Path, script: bool) -> None:
     fill(site.world)
     phone = Phone(browser, site, script=script)
@@ -125,6 +131,7 @@ def test_the_whole_path(browser: Any, site: Site, shots: Path, script: bool) -> 
     phone.close()
 
 
+@pytest.mark.slow
 def test_back_button_and_double_click_have_one_effect(browser: Any, site: Site) -> None:
     fill(site.world)
     phone = Phone(browser, site)
@@ -144,6 +151,7 @@ def test_back_button_and_double_click_have_one_effect(browser: Any, site: Site) 
     phone.close()
 
 
+@pytest.mark.slow
 def test_a_second_device_is_told_which_claim_holds_the_bills(
     browser: Any, site: Site, shots: Path
 ) -> None:
@@ -163,6 +171,7 @@ def test_a_second_device_is_told_which_claim_holds_the_bills(
     two.close()
 
 
+@pytest.mark.slow
 def test_elder_mode_and_dark_and_narrow(browser: Any, site: Site, shots: Path) -> None:
     fill(site.world)
     phone = Phone(browser, site)
@@ -188,6 +197,7 @@ def test_elder_mode_and_dark_and_narrow(browser: Any, site: Site, shots: Path) -
     narrow.close()
 
 
+@pytest.mark.slow
 def test_targets_are_large_enough(browser: Any, site: Site) -> None:
     fill(site.world)
     phone = Phone(browser, site)
@@ -206,6 +216,7 @@ def test_targets_are_large_enough(browser: Any, site: Site) -> None:
     phone.close()
 
 
+@pytest.mark.slow
 def test_pended_refused_and_public_pages(browser: Any, site: Site, shots: Path) -> None:
     world = site.world
     person = world.person()

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.e2e.conftest import Touched
 from tests.e2e.system import System
+
+pytestmark = pytest.mark.slow
 
 
 def test_every_decision_is_replayed_to_the_same_record(paid: System, touched: Touched) -> None:

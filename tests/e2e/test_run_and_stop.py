@@ -92,6 +92,7 @@ def is_listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+@pytest.mark.slow
 def test_stop_and_start_again_keeps_all_state(tmp_path: Path, starts: list[Up]) -> None:
     first = Up(tmp_path, "--no-sample")
     starts.append(first)

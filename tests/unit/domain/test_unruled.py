@@ -54,7 +54,9 @@ def test_every_fen_of_a_bill_without_a_rule_is_submitted_and_none_is_in_scope() 
         parts = (line.overlmt_fen, line.preselfpay_fen, line.inscp_fen, line.pool_fen,
                  line.layer2_fen)  # fmt: skip
         assert parts == (0,) * 5
-    assert [(cut.reason.rule_id, cut.amount_fen) for cut in first.adjustments] == [("no-rule", 10_050)]
+    assert [(cut.reason.rule_id, cut.amount_fen) for cut in first.adjustments] == [
+        ("no-rule", 10_050)
+    ]
     assert second.adjustments == ()
     assert sum(row.amount_fen for row in found.summary[:-1]) == 0
 

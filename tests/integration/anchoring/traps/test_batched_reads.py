@@ -19,6 +19,8 @@ from tests.integration.anchoring.network import TestNetwork
 from tests.integration.anchoring.traps.checks import assert_anchored_once, want_one_anchor
 from tests.integration.anchoring.worker_process import run_worker
 
+pytestmark = pytest.mark.slow
+
 RECEIPT = "eth_getTransactionReceipt"
 
 
