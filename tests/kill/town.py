@@ -102,22 +102,26 @@ class Town:
         return person
 
     def bill(self, person: Person, number: int, yuan: int = 20_000) -> Invoice:
-        """A bill far above every yearly deductible, so that something is paid on it."""
+        """A bill far above every yearly deductible, so that something is paid on it.
+
+        Each number has a day and a total of its own: alike, they would be charged twice.
+        """
         code, name = ITEM
-        day = dt.date(self.services.clock.now().year, 1, 15)
+        day = dt.date(self.services.clock.now().year, 1, 15) + dt.timedelta(days=number * 8 % 300)
+        total_fen = yuan * 100 + number
         return Invoice(
             institution_code=CUSTODIAL,
             institution_name=CUSTODIAL,
             invoice_code="33060126",
             invoice_number=f"{number:010d}",
-            total_fen=yuan * 100,
+            total_fen=total_fen,
             check_code="123456",
             issued_on=day,
             visit_on=day,
             payer_name=person.name,
             payer_id=person.identity_number,
-            own_pay_fen=yuan * 100,
-            lines=(ExpenseLine(name, 10_000, yuan * 1_000_000, yuan * 10_000, code, level="01"),),
+            own_pay_fen=total_fen,
+            lines=(ExpenseLine(name, 10_000, total_fen * 10_000, total_fen * 100, code, level="01"),),
         )
 
     def upload(self, bill: Invoice, secret: bytes | None = None, code: str = CUSTODIAL) -> str:

@@ -27,7 +27,7 @@ from backend.service_layer.anchoring.adopt import Adopters, Line, adopt_chain
 from backend.service_layer.anchoring.behind import DatabaseBehindChainError, compare
 from backend.service_layer.anchoring.model import LedgerEvent, Parties
 from backend.service_layer.anchoring.signing_offers import accept_signed, offer_next
-from backend.service_layer.claims.advance import advance_claims
+from backend.service_layer.claims import advance
 from backend.service_layer.claims.read import view_claim
 from backend.service_layer.claims.records import Claim
 from backend.service_layer.intake.adopt import adopt_bill_event
@@ -81,11 +81,15 @@ def reconcile(town: Town, *arguments: str) -> Result:
 
 
 def run_until(town: Town, claim: Claim, state: str) -> None:
-    worker = town.worker()
-    for _ in range(200):
-        if town.claim(claim.id).state == state:
-            break
-        worker.run_once()
+    """A claim is stopped between any two of its steps, as a kill would: one step a pass."""
+    step = advance.advance_claims
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(advance, "advance_claims", lambda deps, at_once: step(deps))
+        worker = town.worker()
+        for _ in range(200):
+            if town.claim(claim.id).state == state:
+                break
+            worker.run_once()
     assert town.claim(claim.id).state == state
     worker._release()
 
@@ -428,7 +432,7 @@ def test_payouts_are_held_and_said_to_wait_until_the_chain_is_adopted(
     why = town.services.readiness()["anchoring"]["refuses_to_start"]
     assert why.startswith("database-behind-chain: nonce 0x") and "batch H33080300001: 1 < 2" in why
     for _ in range(3):
-        advance_claims(town.services)
+        advance.advance_claims(town.services)
     assert town.payouts() == []
     assert reconcile(town).exit_code == 1  # the leaf of the second bill is lost
     assert town.claim(claim.id).waiting_for is None
