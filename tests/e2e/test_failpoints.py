@@ -30,6 +30,8 @@ LATER_SENDS = tuple(
 )
 # What only a withdrawal or a further decision passes is killed in the small world.
 POINTS = tuple(name for name in NAMES if name not in AFTERWARDS) + LATER_SENDS
+#: Citizens of whom nothing special is known: the policy leaves open what the others get.
+PLAIN = (4, 5, *range(11, 30))
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +53,7 @@ def test_there_are_at_least_twenty_failpoints() -> None:
 @pytest.mark.parametrize("name", POINTS)
 def test_worker_killed_at_a_failpoint_loses_and_doubles_nothing(system: System, name: str) -> None:
     index = POINTS.index(name)
-    bill = fresh_bill(system, citizen=4 + index % 26, serial=400 + index)
+    bill = fresh_bill(system, citizen=PLAIN[index % len(PLAIN)], serial=400 + index)
     if name == RELEASING:
         bill = pended(bill)
     system.worker.start(YICHU_FAILPOINT=name)

@@ -37,7 +37,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 
 def test_restored_system_refuses_adopts_and_goes_on(system: System, tmp_path: Path) -> None:
-    known = fresh_bill(system, citizen=6, serial=700)
+    known = fresh_bill(system, citizen=26, serial=700)
     send(system, known)
     until_final(system, known)
     system.worker.stop()
@@ -46,7 +46,7 @@ def test_restored_system_refuses_adopts_and_goes_on(system: System, tmp_path: Pa
 
     # What the copy does not have: the claim's life, a self-custody bill with its claim.
     system.worker.start()
-    lost = fresh_bill(system, citizen=7, serial=701, hospital=SELF_CUSTODY)
+    lost = fresh_bill(system, citizen=27, serial=701, hospital=SELF_CUSTODY)
     send(system, lost)
     until_final(system, lost)
     touch(system, lost)
@@ -85,7 +85,7 @@ def test_restored_system_refuses_adopts_and_goes_on(system: System, tmp_path: Pa
     touch(system, lost)
     wait_for("the repetition to be refused", lambda: claim_state(system, lost)[0] == "refused", 60)
     # The self-custody hospital goes on with the sequence that only its agent and the chain knew.
-    later = fresh_bill(system, citizen=8, serial=702, hospital=SELF_CUSTODY)
+    later = fresh_bill(system, citizen=28, serial=702, hospital=SELF_CUSTODY)
     send(system, later)
     until_final(system, later)
     touch(system, later)

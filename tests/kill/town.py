@@ -121,7 +121,9 @@ class Town:
             payer_name=person.name,
             payer_id=person.identity_number,
             own_pay_fen=total_fen,
-            lines=(ExpenseLine(name, 10_000, total_fen * 10_000, total_fen * 100, code, level="01"),),
+            lines=(
+                ExpenseLine(name, 10_000, total_fen * 10_000, total_fen * 100, code, level="01"),
+            ),
         )
 
     def upload(self, bill: Invoice, secret: bytes | None = None, code: str = CUSTODIAL) -> str:

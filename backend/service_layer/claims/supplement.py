@@ -86,7 +86,7 @@ def advance_supplement(deps: ClaimServices, claim: Claim) -> bool:
         if is_same and deps.clock.now() - claim.updated_at < RETRY_AFTER:
             return wait_for(deps, claim, "ledger-refused")
     slot = deps.ledger.slot(bill.invoice_key)
-    return _ask(deps, claim, bill, slot)
+    return _ask(deps, claim, bill, slot, seen=len(tries))
 
 
 def _move(deps: ClaimServices, claim: Claim, state: ClaimState) -> bool:
@@ -110,10 +110,16 @@ def _stop(deps: ClaimServices, claim: Claim, code: str, detail: str) -> bool:
     return changed
 
 
-def _ask(deps: ClaimServices, claim: Claim, bill: StoredBill, slot: SlotState) -> bool:
+def _ask(
+    deps: ClaimServices, claim: Claim, bill: StoredBill, slot: SlotState, *, seen: int
+) -> bool:
+    """Ask for the difference, unless the claim or its supplements (``seen`` of them) have moved
+    on since they were read: another worker was here."""
     with deps.work() as work:
         work.people.lock(claim.person_id)
         if work.claims.get(claim.id, lock=True).state is not claim.state:
+            return False
+        if len(work.outbox.of_subject(claim.id, IntentKind.SUPPLEMENT)) != seen:
             return False
         decision = work.decisions.latest(claim.id)
         assert decision is not None, "a claim in effect has a decision"
