@@ -14,6 +14,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from backend.adapters.einvoice.json_reader import is_deeper
 from backend.entrypoints.devchain.engine import Engine
 from backend.entrypoints.devchain.errors import (
     INTERNAL_ERROR,
@@ -27,6 +28,7 @@ from backend.entrypoints.devchain.errors import (
 from backend.entrypoints.devchain.methods import METHODS
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
+MAX_DEPTH = 32
 MAX_BATCH = 1000
 _SHOWN = 2000
 _IDLE_SECONDS = 120
@@ -123,8 +125,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json")
             return
         try:
-            request = json.loads(body)
-        except (ValueError, RecursionError):
+            text = body.decode("utf-8")
+            # py-evm raises the recursion limit: a deep text would end the process.
+            if is_deeper(text, MAX_DEPTH):
+                raise ValueError("too deep")
+            request = json.loads(text)
+        except ValueError:
             self._send(HTTPStatus.OK, _error(None, PARSE_ERROR, "parse error: not JSON"))
             return
         self._send(HTTPStatus.OK, answer(self.server.engine, request))

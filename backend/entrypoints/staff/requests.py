@@ -8,11 +8,13 @@ from typing import Any, Final
 
 from flask import request
 
+from backend.adapters.einvoice.json_reader import is_deeper
 from backend.domain.errors import DomainError
 from backend.domain.ruling import LineRuling
 from backend.service_layer.review.decide import ruling_of
 
 BODY_BYTES_MAX: Final = 256 * 1024
+DEPTH_MAX: Final = 8
 TEXT_MAX: Final = 2_000
 LIST_MAX: Final = 5_000
 _KEY: Final = re.compile(r"[!-~]{8,64}")
@@ -40,10 +42,14 @@ def read_object(*members: str) -> dict[str, Any]:
     try:
         if len(raw) > BODY_BYTES_MAX:
             raise ValueError("too large")
-        value = json.loads(raw, object_pairs_hook=_unique)
+        text = raw.decode("utf-8")
+        # Before parsing: where a library has raised the recursion limit, depth ends the process.
+        if is_deeper(text, DEPTH_MAX):
+            raise ValueError("too deep")
+        value = json.loads(text, object_pairs_hook=_unique)
         # Half a surrogate pair is JSON, but no text that can be hashed or stored: a ValueError.
         json.dumps(value, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise MalformedStaffRequestError(
             "请求体不是 JSON 对象", "the body is not a JSON object"
         ) from error

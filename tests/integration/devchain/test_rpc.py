@@ -427,3 +427,13 @@ def test_london_has_a_base_fee(open_ledger: OpenLedger) -> None:
     assert "base fee" in ledger.refusal("eth_sendRawTransaction", ledger.sign(0))["message"]
     sent = ledger.ask("eth_sendTransaction", {"from": ADDRESS0, "to": ADDRESS1, "value": "0x1"})
     assert ledger.ask("eth_getTransactionReceipt", sent)["status"] == "0x1"
+
+
+def test_a_text_of_brackets_ends_no_process(ledger: Ledger) -> None:
+    """py-evm raises the recursion limit, and the standard parser recurses on the stack."""
+    body = b"[" * 200_000
+    answer = requests.post(
+        ledger.url, data=body, headers={"Content-Type": "application/json"}, timeout=10
+    )
+    assert answer.json()["error"]["code"] == -32700
+    assert ledger.ask("eth_chainId") == hex(1337)
