@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from backend.domain.errors import ConflictError, DomainError, ForbiddenError
 from backend.domain.explanation import ExplanationOfBenefits
+from backend.domain.explanation import Outcome as Benefit
 from backend.domain.pend_reasons import REVIEWER, SUPERVISOR
 from backend.domain.policy import PolicyError
 from backend.domain.review import CaseState, Outcome, covers, next_step
@@ -34,6 +35,7 @@ from backend.service_layer.review.records import Case, Resolution, StepFinding
 
 NAME_MAX: Final = 60
 REASON_MAX: Final = 500
+_UNKNOWN_LINES: Final = frozenset({"unknown-code", "restricted-unconfirmed"})
 RULED_ON_REVIEW: Final = "Ruled by a reviewer on the facts of this line"
 
 
@@ -259,6 +261,9 @@ def _finish_step(
     if settled is None:
         settled = proposed_rulings(work, case)
     eob = adjudicate_under(deps, work, claim, settled)
+    if verdict.outcome is Outcome.APPROVE:
+        ruled = {one.line_index for one in (*work.claims.rulings_of(claim.id), *settled)}
+        _require_ruled(eob, [p for p in open_pends(work, claim.id) if p.line_index not in ruled])
     now = deps.clock.now()
     work.reviews.add_finding(
         StepFinding(
@@ -284,6 +289,20 @@ def _finish_step(
     by = display_name(work, staff_id)
     conclusion = Conclusion(verdict.outcome, settled, by, verdict.reason.strip())
     return conclude_case(deps, work, case, conclusion)
+
+
+def _require_ruled(eob: ExplanationOfBenefits, unruled: Sequence[PendReason]) -> None:
+    """An approval that leaves the whole bill unpaid, because nobody ruled on what is not known of
+    its lines, would be a refusal under the word approved. A claim without a rule is not meant: it
+    waits for one after its approval."""
+    codes = {pend.code for pend in unruled}
+    if eob.outcome is Benefit.REFUSED and codes & _UNKNOWN_LINES and "no-rule" not in codes:
+        raise ReviewRefusedError(
+            "没有识别的项目还没有逐行裁定，批准后一分不报。请先逐行裁定（match、confirm、exclude），"
+            "或选择不批准并写明理由",
+            "nothing would be paid, as the lines that are not known have no ruling yet: rule on "
+            "them (match, confirm, exclude) or refuse with a reason",
+        )
 
 
 def display_name(work: ReviewWork, staff_id: str) -> str:

@@ -364,7 +364,7 @@ def test_names_at_the_command_line_are_two_people_too(office: Office) -> None:
 
 def test_where_staff_are_registered_the_name_is_one_of_theirs_and_fit(office: Office) -> None:
     office.staff("院内", username="inside", hospital_code=HOSPITAL)
-    claim = office.pended()
+    claim = office.pended(payer_name="测试别名")
     with pytest.raises(NotEligibleError, match="no one member of staff called 路人"):
         approve_pended(office.world.services, claim.number, "路人", "好")
     with pytest.raises(NotEligibleError, match="the bill is of the person's own hospital"):
@@ -409,7 +409,7 @@ def test_supervisors_are_kept_for_the_panel_while_there_are_reviewers(office: Of
     office.limits(high_risk_priority=5)
     chief = office.staff("主任", role="supervisor")
     reviewers = [office.staff(name) for name in "甲乙丙"]
-    claim = office.pended()
+    claim = office.pended(payer_name="测试别名")
     services = office.world.services
     open_missing_cases(services)
     assert assignment.next_for(services, chief, "k" * 8) is None
@@ -424,7 +424,7 @@ def test_with_three_people_the_fourth_step_waits_and_says_so(office: Office) -> 
     office.limits(high_risk_priority=5)
     for name in ("甲", "乙", "丙"):
         office.staff(name, role="supervisor")
-    claim = office.pended()
+    claim = office.pended(payer_name="测试别名")
     for _ in range(3):
         holder = office.draw(claim)
         decide.find(office.world.services, office.case_of(claim).id, holder.id, APPROVE)
@@ -560,7 +560,7 @@ def test_a_finding_without_a_reason_is_refused(office: Office, reason: str) -> N
 
 
 def test_a_case_past_its_promise_raises_one_alarm_that_ends_with_it(office: Office) -> None:
-    claim = office.pended()
+    claim = office.pended(payer_name="测试别名")
     office.sweep()
     days(office, 7)  # Friday 27 November: the promised day itself is not late
     office.sweep()

@@ -140,7 +140,7 @@ def test_while_the_citizen_is_asked_nothing_is_decided_and_the_promise_stands_st
     material.answer(office.world.services, office.world.people[0].id, asked.id, "已交", [])
     case = office.case_of(claim)
     assert (case.waited_days, case.due_on) == (3, dt.date(2026, 12, 2))
-    decide.find(office.world.services, case.id, holder.id, Verdict(Outcome.APPROVE, "好"))
+    decide.find(office.world.services, case.id, holder.id, Verdict(Outcome.REFUSE, "不符合规定"))
 
 
 def test_a_request_that_nobody_answers_ends_and_the_case_goes_on(office: Office) -> None:

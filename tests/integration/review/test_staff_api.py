@@ -251,7 +251,7 @@ def test_names_that_are_the_question_are_shown_and_the_hospital_is_not(office: O
 def test_the_panel_sees_the_names(office: Office) -> None:
     office.limits(high_risk_priority=5)
     people = [office.staff(name, role="supervisor") for name in "甲乙丙丁"]
-    claim = office.pended()
+    claim = office.pended(payer_name="测试别名")
     for turn in range(4):
         holder = office.draw(claim)
         desk = office.at_desk().sign_in(holder)
