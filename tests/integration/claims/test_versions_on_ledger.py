@@ -234,8 +234,8 @@ def test_a_lost_supplement_that_is_worked_out_again_is_adopted(town: Town, tmp_p
     back_up(town.folder, tmp_path / "backup.db")
     withdraw(town.services, person.id, early.id)
     finish(town)
-    # At level 3 and alone: (2,000.00 - 300.00) x 50 %.
-    assert sum(amount for _, amount in paid(town)) == 85_000 != sum(first)
+    # At level 3 and alone: (2,000.02 - 300.00) x 50 %.
+    assert sum(amount for _, amount in paid(town)) == 85_001 != sum(first)
     before = paid(town)
     town = reopened(town, tmp_path / "backup.db")
     refuse_to_start(town)

@@ -11,9 +11,10 @@ from click.testing import CliRunner
 
 from backend.domain.errors import NotFoundError
 from backend.domain.register import FactKind
+from backend.domain.ruling import LineRuling, RulingKind
 from backend.service_layer.claims.records import Claim
 from backend.service_layer.claims.replay import replay_all, replay_decision
-from backend.service_layer.claims.review import refuse_pended
+from backend.service_layer.claims.review import approve_pended, refuse_pended
 from backend.service_layer.register.entries import Entry
 from backend.service_layer.register.record_fact import record_fact
 from tests.integration.claims.world import OUTSIDE, World
@@ -58,7 +59,11 @@ def test_all_decisions_of_a_busy_year_are_replayed_to_the_same_record(world: Wor
     unknown = world.bill(person, 300, DAY, item=("TESTUNKNOWN0001", "不认识的项目", 1))
     world.anchor()
     run_approved(world, *touch(world, person.id, *plain, stay, outside))
-    run_approved(world, *touch(world, person.id, unknown))
+    (asked,) = touch(world, person.id, unknown)
+    world.run()
+    excluded = LineRuling(0, RulingKind.EXCLUDE, "review-exclude", "不是医疗服务", "not medical")
+    approve_pended(world.services, asked.number, "复核员", "已核对", (excluded,))
+    world.run()
     far = world.bill(person, 2000, DAY)
     odd = world.bill(person, 200, DAY + dt.timedelta(days=1))
     world.anchor()

@@ -178,8 +178,8 @@ def test_rows_of_samples_are_only_inserted(post: Post, table: str) -> None:
 
 
 def test_what_a_person_decided_and_what_was_refused_is_in_no_population(post: Post) -> None:
-    claim = post.office.pended(400)
-    approve_pended(post.services, claim.number, "王芳", "编码已核对")
+    claim = post.office.pended(400, payer_name="测试丁卯")
+    approve_pended(post.services, claim.number, "王芳", "曾用名，户口本可查")
     post.world.run()
     assert announce(post.services, by="周审") is None
 
