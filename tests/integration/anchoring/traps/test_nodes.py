@@ -29,6 +29,8 @@ from tests.integration.anchoring.network import CUSTODIAL, TestNetwork, leaf
 from tests.integration.anchoring.test_end_to_end import POLICY
 from tests.integration.anchoring.traps.checks import assert_anchored_once, want_one_anchor
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def second(network: TestNetwork) -> Iterator[FaultyNode]:
