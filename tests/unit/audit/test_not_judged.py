@@ -15,6 +15,7 @@ from backend.domain.audit.facts import (
     InstitutionFacts,
     Liability,
 )
+from backend.domain.audit.rule import RuleState
 from tests.unit.audit.cases import declared
 from tests.unit.audit.scenes import (
     ADMITTED,
@@ -141,13 +142,94 @@ MISSING = [
 ]
 
 
+WORDS = {
+    "no-agreement": (
+        "没有查到机构的协议期限，无法判断",
+        "the agreement's dates are not known",
+    ),
+    "no-area": (
+        "不知道参保地或医院所在地，无法判断",
+        "the insured area or the hospital's area is not known",
+    ),
+    "no-birth-date": ("登记信息没有出生日期，无法判断", "the register has no date of birth"),
+    "no-calendar": ("日历没有这一天，无法判断", "the calendar does not know that day"),
+    "no-catalogue": ("没有目录，无法判断", "no catalogue was given"),
+    "no-diagnosis": ("票据没有诊断编码，无法判断", "the bill has no diagnosis code"),
+    "no-doctor": ("明细没有开单医生编码，无法判断", "the lines do not name a doctor"),
+    "no-gender": ("登记信息没有性别，无法判断", "the register does not say the person's sex"),
+    "no-group": (
+        "没有可比的同类票据（等级、就诊类型和诊断），无法判断",
+        "there are no bills alike (level, kind of visit, diagnosis) to compare with",
+    ),
+    "no-hospital-level": ("不知道医院等级，无法判断", "the level of the hospital is not known"),
+    "no-institution": (
+        "没有机构登记信息，无法判断",
+        "the register of institutions was not given",
+    ),
+    "no-items": ("票据没有收费项目，无法核对", "the bill has no fee categories"),
+    "no-line-days": (
+        "明细没有发生日期，无法判断",
+        "the lines do not say on which day they arose",
+    ),
+    "no-medical-type": ("票据没有医疗类别，无法判断", "the bill has no medical category"),
+    "no-name": ("登记信息没有姓名，无法核对", "the register has no name"),
+    "no-other-bills": (
+        "没有查到本人其他票据的信息，无法判断",
+        "the person's other bills were not given",
+    ),
+    "no-payers": ("票据没有写明各方支付金额，无法核对", "the bill names no payments"),
+    "no-person-parts": ("票据没有写自付、自费金额，无法核对", "no such amounts are printed"),
+    "no-printed-age": ("票据没有以岁写明年龄，无法核对", "the bill prints no age in years"),
+    "no-printed-days": ("票据没有写住院天数，无法核对", "the bill prints no number of days"),
+    "no-printed-gender": ("票据没有写性别，无法核对", "the bill does not print the sex"),
+    "no-remote-status": ("没有查到异地就医备案，无法判断", "the filing was not looked up"),
+    "no-staff": ("票据没有写收费员或复核员，无法判断", "the bill does not name both"),
+    "no-stay-dates": (
+        "住院票据缺少入院或出院日期，无法判断",
+        "the stay's day of admission or discharge is missing",
+    ),
+    "no-twins": (
+        "没有跨机构比对信息，无法判断",
+        "bills of other people and hospitals were not given",
+    ),
+    "no-visit-date": ("票据没有就诊或入院日期，无法判断", "the bill has no day of visit"),
+    "no-visit-number": (
+        "票据没有住院号或门诊号，无法判断",
+        "the bill has no visit number",
+    ),
+}
+"""What a reviewer reads of each missing fact; a group too small says its figures, see below."""
+
+
 @pytest.mark.parametrize(("code", "known", "reason"), MISSING)
 def test_a_missing_fact_is_said(code: str, known: AuditFacts, reason: str) -> None:
     result = evaluate(RULES.only(code), known)
     assert not result.hits
-    assert [(one.rule_code, one.reason) for one in result.not_judged] == [(code, reason)]
-    assert result.not_judged[0].zh
-    assert result.not_judged[0].en
+    (said,) = result.not_judged
+    assert (said.rule_code, said.reason) == (code, reason)
+    assert said.state is RuleState.TRIAL
+    if reason != "small-group":
+        assert ((said.zh, said.en), said.evidence) == (WORDS[reason], {})
+
+
+@pytest.mark.parametrize(
+    ("size", "median_fen", "zh", "en"),
+    [
+        (
+            29,
+            10_000,
+            "同类票据只有 29 张，少于 30 张，无法判断",
+            "only 29 bills alike, fewer than 30",
+        ),
+        (2, 1, "同类票据只有 2 张，少于 30 张，无法判断", "only 2 bills alike, fewer than 30"),
+    ],
+)
+@pytest.mark.parametrize("code", ["out-above", "out-below"])
+def test_a_group_too_small_says_its_size(
+    code: str, size: int, median_fen: int, zh: str, en: str
+) -> None:
+    result = evaluate(RULES.only(code), facts(group=group(size, median_fen)))
+    assert [(one.reason, one.zh, one.en) for one in result.not_judged] == [("small-group", zh, en)]
 
 
 def test_a_declared_accident_without_a_day_is_not_judged() -> None:
@@ -155,13 +237,25 @@ def test_a_declared_accident_without_a_day_is_not_judged() -> None:
     assert claim.accident is not None
     undated = ClaimFacts(ClaimKind.ACCIDENT, accident=replace(claim.accident, happened_on=None))
     result = evaluate(RULES.only("acc-date"), facts(claim=undated))
-    assert [one.reason for one in result.not_judged] == ["no-accident-date"]
+    assert [(one.reason, one.zh, one.en) for one in result.not_judged] == [
+        ("no-accident-date", "声明没有写受伤日期，无法核对", "the declaration names no day")
+    ]
 
 
 def test_the_reviewer_sees_the_group_too_small_to_judge_by() -> None:
     result = evaluate(RULES.only("out-above"), facts(group=group(size=7)))
-    shown = result.not_judged[0].evidence["group"]
-    assert (shown["size"], shown["diagnosis"], shown["hospital_level"]) == (7, "I10", 3)
+    assert result.not_judged[0].evidence == {
+        "group": {
+            "hospital_level": 3,
+            "visit_kind": "outpatient",
+            "diagnosis": "I10",
+            "size": 7,
+            "median_fen": 10_000,
+            "examples": [
+                {"reference": "inv-9", "service_on": "2026-04-02", "total_fen": 9_500},
+            ],
+        }
+    }
 
 
 def test_the_reviewer_sees_the_group_that_an_outlier_was_held_against() -> None:
