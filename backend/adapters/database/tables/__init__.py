@@ -11,6 +11,7 @@ from typing import Final
 
 from backend.adapters.database.tables.audit_rules import (
     audit_hit,
+    audit_hit_event,
     audit_outcome,
     audit_rule_answer,
     audit_rule_proposal,
@@ -48,6 +49,8 @@ from backend.adapters.database.tables.leads import (
     lead_step,
     point_booking,
     point_counter,
+    provider_file,
+    provider_statement,
 )
 from backend.adapters.database.tables.ledger import (
     account_nonce,
@@ -98,6 +101,7 @@ from backend.adapters.database.tables.review import (
     review_resolution,
     review_step,
     staff,
+    staff_act,
 )
 from backend.adapters.database.tables.samples import (
     sample_announcement,
@@ -110,6 +114,8 @@ from backend.adapters.database.tables.samples import (
 from backend.adapters.database.tables.versions import (
     claim_event,
     decision_cause,
+    reopen_answer,
+    reopen_proposal,
     revision_outcome,
     revision_request,
 )
@@ -145,6 +151,7 @@ INSERT_ONLY: Final = (
     "audit_rule_version",
     "audit_rule_set",
     "audit_hit",
+    "audit_hit_event",
     "audit_outcome",
     "group_figure",
     "decision_cause",
@@ -164,6 +171,11 @@ INSERT_ONLY: Final = (
     "lead_evidence",
     "point_booking",
     "point_counter",
+    "provider_statement",
+    "provider_file",
+    "reopen_proposal",
+    "reopen_answer",
+    "staff_act",
 )
 
 __all__ = [
@@ -172,6 +184,7 @@ __all__ = [
     "alarm",
     "api_key",
     "audit_hit",
+    "audit_hit_event",
     "audit_outcome",
     "audit_rule_answer",
     "audit_rule_proposal",
@@ -225,8 +238,12 @@ __all__ = [
     "point_booking",
     "point_counter",
     "policy_pack",
+    "provider_file",
+    "provider_statement",
     "reconciliation_case",
     "register_fact",
+    "reopen_answer",
+    "reopen_proposal",
     "review_case",
     "review_draw",
     "review_finding",
@@ -244,6 +261,7 @@ __all__ = [
     "sample_outcome",
     "sample_population",
     "staff",
+    "staff_act",
     "submission",
     "unbatched_version",
 ]

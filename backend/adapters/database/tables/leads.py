@@ -49,6 +49,8 @@ lead = sa.Table(
     ),
     column("opened_at", AT, INTERNAL, index=True),
     sa.UniqueConstraint("source", "subject_kind", "subject_id", "source_reference"),
+    # What a provider says refers to both, so that it is said by the provider of the lead.
+    sa.Index("uq_lead_id_institution_code", "id", "institution_code", unique=True),
 )
 
 lead_part = sa.Table(
@@ -131,4 +133,42 @@ point_counter = sa.Table(
     column("by", _WHO, INTERNAL),
     column("at", AT, INTERNAL),
     sa.CheckConstraint("points BETWEEN 1 AND 12", name="ck_point_counter_points"),
+)
+
+# What the provider itself sent: its answer and its appeal, one of each, in time.
+provider_statement = sa.Table(
+    "provider_statement",
+    metadata,
+    column("lead_id", ID, INTERNAL, primary_key=True),
+    column("kind", sa.String(10), INTERNAL, primary_key=True),  # answered | appealed
+    column("institution_code", sa.String(16), INTERNAL),
+    column("ordinal", sa.Integer, INTERNAL),  # of the step that it is
+    column("text", sa.Text, SENSITIVE),
+    column("digest", HASH, INTERNAL),  # of text and attachments: the same again is the same one
+    column("received_at", AT, INTERNAL),
+    column("received_on", sa.Date, INTERNAL),  # the local day
+    column("due_on", sa.Date, INTERNAL),  # the day that it was told
+    sa.ForeignKeyConstraint(
+        ["lead_id", "institution_code"], ["lead.id", "lead.institution_code"]
+    ),
+    sa.ForeignKeyConstraint(["lead_id", "ordinal"], ["lead_step.lead_id", "lead_step.ordinal"]),
+    sa.CheckConstraint("kind IN ('answered', 'appealed')", name="ck_provider_statement_kind"),
+    sa.CheckConstraint("received_on <= due_on", name="ck_provider_statement_in_time"),
+)
+
+provider_file = sa.Table(
+    "provider_file",
+    metadata,
+    column("lead_id", ID, INTERNAL, primary_key=True),
+    column("kind", sa.String(10), INTERNAL, primary_key=True),
+    column("position", sa.Integer, INTERNAL, primary_key=True),  # from 1
+    column("name", sa.String(120), SENSITIVE),
+    column("digest", HASH, INTERNAL),
+    column("media_type", CODE, INTERNAL),  # empty: the digest alone, the provider has the file
+    column("byte_count", sa.Integer, INTERNAL),
+    sa.ForeignKeyConstraint(
+        ["lead_id", "kind"], ["provider_statement.lead_id", "provider_statement.kind"]
+    ),
+    sa.CheckConstraint("position BETWEEN 1 AND 5", name="ck_provider_file_position"),
+    sa.UniqueConstraint("lead_id", "kind", "digest"),
 )

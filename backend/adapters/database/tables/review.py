@@ -216,3 +216,14 @@ review_look = sa.Table(
     column("what", sa.String(60), INTERNAL),  # case | file <n>
     column("looked_at", AT, INTERNAL),
 )
+
+# What a member of staff asked for once: an act that would be another one when sent again.
+staff_act = sa.Table(
+    "staff_act",
+    metadata,
+    column("person", _WHO, INTERNAL, primary_key=True),
+    column("request_key", sa.String(64), INTERNAL, primary_key=True),
+    column("digest", HASH, INTERNAL),  # of what was asked for under the key
+    column("result", sa.String(80), INTERNAL),  # what came of it, by its id
+    column("done_at", AT, INTERNAL),
+)

@@ -78,3 +78,42 @@ claim_event = sa.Table(
     column("by", sa.String(60), INTERNAL),
     column("at", AT, INTERNAL),
 )
+
+# A reopening takes two people: one proposes, another one confirms within the time.
+reopen_proposal = sa.Table(
+    "reopen_proposal",
+    metadata,
+    identifier(),
+    reference("claim_id", "claim.id"),
+    column("decision_version", sa.Integer, INTERNAL),  # what it was proposed on
+    column("code", CODE, INTERNAL),  # backend.domain.revision.REOPEN_REASONS
+    column("text", sa.Text, CORE),
+    column("source_reference", sa.String(80), SENSITIVE),
+    column("proposed_by", sa.String(60), INTERNAL),  # id of a staff login, or name:<name>
+    column("proposed_at", AT, INTERNAL),
+    column("expires_at", AT, INTERNAL, index=True),
+    sa.UniqueConstraint("id", "proposed_by", "expires_at"),
+)
+
+reopen_answer = sa.Table(
+    "reopen_answer",
+    metadata,
+    column("proposal_id", ID, INTERNAL, primary_key=True),
+    column("proposed_by", sa.String(60), INTERNAL),
+    column("expires_at", AT, INTERNAL),
+    column("answer", sa.String(10), INTERNAL),  # confirmed | withdrawn
+    column("answered_by", sa.String(60), INTERNAL),
+    column("reason", sa.Text, SENSITIVE),
+    column("answered_at", AT, INTERNAL),
+    reference("request_id", "revision_request.id", null=True, index=False),
+    sa.ForeignKeyConstraint(
+        ["proposal_id", "proposed_by", "expires_at"],
+        ["reopen_proposal.id", "reopen_proposal.proposed_by", "reopen_proposal.expires_at"],
+    ),
+    sa.CheckConstraint(
+        "(answer = 'withdrawn' AND request_id IS NULL) OR (answer = 'confirmed' "
+        "AND request_id IS NOT NULL AND lower(answered_by) <> lower(proposed_by) "
+        "AND answered_at <= expires_at)",
+        name="ck_reopen_answer_two_people",
+    ),
+)
