@@ -15,8 +15,9 @@ from hypothesis import settings
 
 from scripts.geth_binary import NO_GETH_NO_GO
 from tests.chromium import browser, shots
+from tests.postgresql import postgresql_server, postgresql_url
 
-__all__ = ["browser", "shots"]
+__all__ = ["browser", "postgresql_server", "postgresql_url", "shots"]
 
 _TESTS = Path(__file__).parent
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})

@@ -37,15 +37,22 @@ def postgresql_server() -> Iterator[str]:
             server.cleanup()
 
 
+def statement(server: str, text: str) -> None:
+    """Carry out a statement outside any transaction, such as CREATE DATABASE."""
+    engine = make_engine(server)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(text)
+    engine.dispose()
+
+
+def url_of(server: str, database: str) -> str:
+    return sa.make_url(server).set(database=database).render_as_string(hide_password=False)
+
+
 @pytest.fixture
 def postgresql_url(postgresql_server: str) -> Iterator[str]:
     """The URL of an empty database, dropped after the test."""
-    base = sa.make_url(postgresql_server)
     name = f"test_{secrets.token_hex(6)}"
-    engine = make_engine(postgresql_server)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    yield base.set(database=name).render_as_string(hide_password=False)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-    engine.dispose()
+    statement(postgresql_server, f"CREATE DATABASE {name}")
+    yield url_of(postgresql_server, name)
+    statement(postgresql_server, f"DROP DATABASE {name} WITH (FORCE)")
