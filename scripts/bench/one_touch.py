@@ -26,6 +26,7 @@ import statistics
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,9 +36,13 @@ import pytest
 import sqlalchemy as sa
 
 from backend.adapters.database import tables
+from backend.domain.catalogue import Catalogue, CatalogueItem
+from backend.domain.invoice import ExpenseLine
 from scripts.sample_data.bills import BillShape, SampleBill, bill_of
-from scripts.sample_data.expense_lines import Goods, charge
+from scripts.sample_data.draw import Draw
+from scripts.sample_data.expense_lines import line_of, price_list
 from scripts.sample_data.hospitals import last_day_of_one_year
+from scripts.sample_data.plausible import ChargedOnce, suits
 from scripts.sample_data.set_up import set_up
 from tests.e2e.fresh_bills import send
 from tests.e2e.processes import wait_for
@@ -46,6 +51,11 @@ from tests.e2e.system import System
 _CUSTODIAL: Final = 2
 _MEDIAN_BAR, _P99_BAR = 150.0, 500.0
 _SERIAL: Final = 7_000_000
+_E6_PER_FEN: Final = 10_000
+_KINDS: Final = 120
+_DIAGNOSIS: Final = ("J06.900", "急性上呼吸道感染")
+_STOCKED: Final = ("XA10B", "XC07", "XC08", "XC09", "XC10", "XB01AC", "XN05C")
+_STOCKED_WORDS: Final = ("奥司他韦", "白蛋白", "病历复印", "远程会诊")
 _RESTING: Final = ("paid", "refused", "pended")
 
 
@@ -58,23 +68,34 @@ class Touch:
     answered: float
 
 
-def _bill(system: System, citizen: int, place: int, lines: int) -> SampleBill:
-    """A bill of plain lines of some ten yuan each, on a day of its own.
+def _prices(catalogue: Catalogue, on: dt.date) -> tuple[CatalogueItem, ...]:
+    """What the bills are drawn from: the cheaper ordinary things of a visit, none of them bought
+    by the box for weeks, so that a person with many bills has no stock of it."""
+    items = {item.code: item for item in price_list(catalogue, on).outpatient}
+    usual = [item for item in items.values() if not _is_stocked(item)]
+    return tuple(sorted(usual, key=lambda item: (item.price_fen, item.code))[:_KINDS])
 
-    No two charge the same: a bill that repeats another one goes to a person.
-    """
-    own_e6 = (citizen * 100 + place) * 10_000
+
+def _is_stocked(item: CatalogueItem) -> bool:
+    return item.code.startswith(_STOCKED) or any(word in item.name for word in _STOCKED_WORDS)
+
+
+def _bill(system: System, citizen: int, place: int, lines: int) -> SampleBill:
+    """A visit on a day of its own that the machine can decide: each bill draws its own things,
+    and charges none of them twice a day, as :class:`ChargedOnce` has it."""
     population = system.population
     where, who = population.hospitals[_CUSTODIAL], population.citizens[citizen]
     day = last_day_of_one_year(population.as_of) - dt.timedelta(days=45 + 3 * place)
-    kinds = (("01", "09"), ("02", "09"))  # an examination of one day twice goes to a person
-    goods = (
-        Goods(*kinds[index % len(kinds)], 1, 10_000_000 + own_e6 + index * 100_000)
-        for index in range(lines)
-    )
-    charged = tuple(charge(population.catalogue, day, entry) for entry in goods)
-    shape = BillShape(day, _SERIAL + citizen * 1_000 + place)
-    return SampleBill(where, who, "json", bill_of(where, who, shape, charged))
+    prices = _prices(population.catalogue, day)
+    draw = Draw(_SERIAL, f"one-touch/{citizen}/{place}")
+    once, suitable = ChargedOnce(), suits(who.age_on(day))
+    charged: list[ExpenseLine] = []
+    while len(charged) < lines:
+        item = draw.one_of(prices)
+        if suitable(item) and once.is_free(item, ""):
+            charged.append(line_of(item, quantity_e4=10_000, price_e6=item.price_fen * _E6_PER_FEN))
+    shape = BillShape(day, _SERIAL + citizen * 1_000 + place, diagnosis=_DIAGNOSIS)
+    return SampleBill(where, who, "json", bill_of(where, who, shape, tuple(charged)))
 
 
 def _prepare(system: System, users: int, touches: int, lines: int) -> list[list[str]]:
@@ -187,9 +208,17 @@ def measure(users: int, touches: int, pause: float, lines: int) -> dict[str, lis
             done = [touch for person in people for touch in person.touches]
             assert len(done) == users * touches, "a user stopped early"
             _until_at_rest(system)
+            _print_reasons(system)
             return _times(system, done)
         finally:
             system.down()
+
+
+def _print_reasons(system: System) -> None:
+    """Why claims went to a person; a run whose bills are clean has nothing to say here."""
+    counted = Counter(row.code for row in system.rows(tables.pend_reason))
+    if counted:
+        print("asked of people:", ", ".join(f"{code} {n}" for code, n in counted.most_common()))
 
 
 def _until_at_rest(system: System) -> None:

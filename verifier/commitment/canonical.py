@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, cast
 
 from verifier.errors import MalformedError
 
@@ -27,6 +27,14 @@ _INTEGER: Final = re.compile(r"(?:0|-?[1-9][0-9]{0,15})")
 _STRING: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 _BRACKET: Final = re.compile(r"[\[\]{}]")
 _STRING_ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
+# Only for an object whose members are strings and whose names are ASCII: there the standard
+# encoder's order (code points) and escapes are those of RFC 8785.
+_FLAT_ENCODER: Final = json.JSONEncoder(
+    ensure_ascii=False, check_circular=False, separators=(",", ":"), sort_keys=True
+)
+_ONLY_STRINGS: Final = frozenset((str,))
+#: What a text must hold to say null, true or false, or a lone surrogate, anywhere in it.
+_SUSPECT: Final = re.compile(r"null|true|false|\\u[dD]")
 
 
 def canonical_bytes(value: CanonicalValue) -> bytes:
@@ -71,6 +79,9 @@ def _write(value: object, parts: list[str], depth: int) -> None:
 
 
 def _write_object(value: Mapping[object, object], parts: list[str], depth: int) -> None:
+    if _is_flat(value):
+        parts.append(_FLAT_ENCODER.encode(value))
+        return
     keys: list[str] = []
     for key in value:
         if not isinstance(key, str):
@@ -86,6 +97,16 @@ def _write_object(value: Mapping[object, object], parts: list[str], depth: int) 
         parts.append(":")
         _write(value[key], parts, depth)
     parts.append("}")
+
+
+def _is_flat(value: Mapping[object, object]) -> bool:
+    """Whether the members are plain strings with ASCII names, as those of expense lines are."""
+    return (
+        type(value) is dict
+        and {*map(type, value.values())} == _ONLY_STRINGS
+        and {*map(type, value)} == _ONLY_STRINGS
+        and "".join(cast("dict[str, str]", value)).isascii()
+    )
 
 
 def _utf16_units(key: str) -> bytes:
@@ -115,20 +136,15 @@ def parse_canonical(
     try:
         text = data.decode("utf-8")
         check_nesting(text, max_depth)
-        value: object = json.loads(
-            text,
-            object_pairs_hook=_unique_members,
-            parse_int=_exact_integer,
-            parse_float=_refuse_number,
-            parse_constant=_refuse_number,
-        )
+        value: object = _DECODER.decode(text)
     except UnicodeDecodeError as error:
         raise MalformedError("text is not UTF-8") from error
     except json.JSONDecodeError as error:
         raise MalformedError(
             f"text is not JSON: {error.msg} at line {error.lineno} column {error.colno}"
         ) from error
-    parsed = _checked(value)
+    # A text without these letters has nothing that the walk over its values could refuse.
+    parsed = cast("ParsedValue", value) if _SUSPECT.search(text) is None else _checked(value)
     if require_canonical and canonical_bytes(parsed) != data:
         raise MalformedError("text is JSON but not in canonical form")
     return parsed
@@ -140,6 +156,8 @@ def check_nesting(text: str, max_depth: int) -> None:
     It comes before the standard parser, which recurses in C: where another library has raised
     the interpreter's recursion limit, deep nesting would end the process instead of raising.
     """
+    if text.count("[") + text.count("{") <= max_depth:
+        return  # fewer brackets than levels, those within strings counted
     depth = 0
     for bracket in _BRACKET.finditer(_STRING.sub("", text)):
         if bracket[0] in "[{":
@@ -166,6 +184,14 @@ def _exact_integer(text: str) -> int:
 
 def _refuse_number(text: str) -> int:
     raise MalformedError("a number is not an integer: fractions, exponents and NaN are refused")
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_unique_members,
+    parse_int=_exact_integer,
+    parse_float=_refuse_number,
+    parse_constant=_refuse_number,
+)
 
 
 def _checked(value: object) -> ParsedValue:

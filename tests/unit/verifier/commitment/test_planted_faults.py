@@ -139,8 +139,13 @@ def text_escaped_to_ascii(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(canonical, "_STRING_ENCODER", json.JSONEncoder(ensure_ascii=True))
 
 
+def flat_object_with_any_names(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(canonical, "_is_flat", lambda value: type(value) is dict)
+
+
 def duplicate_keys_kept(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(canonical, "_unique_members", dict)
+    lenient = json.JSONDecoder(object_pairs_hook=dict, parse_int=canonical._exact_integer)
+    patch.setattr(canonical, "_DECODER", lenient)
 
 
 def surrogates_not_refused(patch: pytest.MonkeyPatch) -> None:
@@ -207,6 +212,7 @@ FAULTS: tuple[Patch, ...] = (
     pointer_not_escaped,
     keys_in_code_point_order,
     text_escaped_to_ascii,
+    flat_object_with_any_names,
     duplicate_keys_kept,
     surrogates_not_refused,
     shape_tag_dropped,

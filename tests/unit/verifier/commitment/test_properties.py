@@ -32,6 +32,43 @@ def test_canonical_bytes_agree_with_reference_and_foreign_library(value: Any) ->
     assert canonical.parse_canonical(data, require_canonical=True) == value
 
 
+@given(st.dictionaries(st.text(st.characters(max_codepoint=130), max_size=3), TEXTS | INTEGERS))
+def test_objects_of_plain_members_agree_with_a_foreign_library(value: dict[str, Any]) -> None:
+    """Names around the end of ASCII, where a shorter way of writing an object begins."""
+    data = canonical.canonical_bytes(value)
+    assert data == rfc8785.dumps(value) == canonical.canonical_bytes(dict(reversed(value.items())))
+    assert canonical.parse_canonical(data, require_canonical=True) == value
+
+
+class Word(str):
+    """A text of a type of its own, as enumerations have."""
+
+
+@pytest.mark.parametrize("value", [True, None, 1.5, b"x"], ids=repr)
+def test_one_member_without_a_form_refuses_an_object_of_texts(value: Any) -> None:
+    plain: dict[Any, Any] = {"a": "1", "b": Word("2")}
+    assert canonical.canonical_bytes(plain) == b'{"a":"1","b":"2"}'
+    with pytest.raises(MalformedError, match=f"type {type(value).__name__} has no canonical form"):
+        canonical.canonical_bytes({"a": "1", "b": value})
+    with pytest.raises(MalformedError, match="key is not a string"):
+        canonical.canonical_bytes({"a": "1", value: "2"})
+
+
+@pytest.mark.parametrize("word", ["null", "true", "false"])
+def test_a_word_in_a_text_is_read_and_the_bare_word_refused(word: str) -> None:
+    assert canonical.parse_canonical(f'{{"a":"{word}"}}'.encode()) == {"a": word}
+    with pytest.raises(MalformedError, match="null, true and false are refused"):
+        canonical.parse_canonical(f'{{"a":["1",{word}]}}'.encode())
+
+
+@pytest.mark.parametrize("escape", ["\\ud800", "\\uD800", "\\udfff", "\\uDBFF"])
+def test_an_escaped_lone_surrogate_is_refused_in_names_and_texts(escape: str) -> None:
+    for text in (f'{{"a":"{escape}"}}', f'{{"{escape}":"a"}}', f'["{escape}"]'):
+        with pytest.raises(MalformedError, match="lone surrogate"):
+            canonical.parse_canonical(text.encode())
+    assert canonical.parse_canonical(b'"\\ud83d\\ude00"') == "\U0001f600"
+
+
 @given(VALUES, VALUES)
 def test_canonical_bytes_are_equal_exactly_for_equal_values(left: Any, right: Any) -> None:
     equal = canonical.canonical_bytes(left) == canonical.canonical_bytes(right)
