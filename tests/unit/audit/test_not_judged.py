@@ -124,7 +124,7 @@ MISSING = [
     ("out-above", facts(group=None), "no-group"),
     ("out-below", facts(group=None), "no-group"),
     ("out-above", facts(group=group(size=29)), "small-group"),
-    ("out-below", facts(group=group(median_fen=0)), "small-group"),
+    ("out-below", facts(group=group(median_fen=0)), "no-median"),
     (
         "fund-rest-day-check-up",
         facts(outpatient(*(line(f"检验{n}", "04") for n in range(8))), is_rest_day=None),
@@ -171,6 +171,10 @@ WORDS = {
         "明细没有发生日期，无法判断",
         "the lines do not say on which day they arose",
     ),
+    "no-median": (
+        "同类票据的中位数不是正数，无法判断",
+        "the median of the bills alike is not above zero",
+    ),
     "no-medical-type": ("票据没有医疗类别，无法判断", "the bill has no medical category"),
     "no-name": ("登记信息没有姓名，无法核对", "the register has no name"),
     "no-other-bills": (
@@ -208,8 +212,21 @@ def test_a_missing_fact_is_said(code: str, known: AuditFacts, reason: str) -> No
     (said,) = result.not_judged
     assert (said.rule_code, said.reason) == (code, reason)
     assert said.state is RuleState.TRIAL
-    if reason != "small-group":
-        assert ((said.zh, said.en), said.evidence) == (WORDS[reason], {})
+    if reason == "small-group":
+        return
+    assert (said.zh, said.en) == WORDS[reason]
+    assert set(said.evidence) == ({"group"} if reason == "no-median" else set())
+
+
+def test_a_group_with_a_median_of_nothing_is_not_called_too_small() -> None:
+    """Forty bills are enough: what is missing is something to compare with."""
+    result = evaluate(RULES.only("out-above"), facts(group=group(size=40, median_fen=0)))
+    assert [one.reason for one in result.not_judged] == ["no-median"]
+    assert result.not_judged[0].evidence["group"]["size"] == 40
+    few = evaluate(RULES.only("out-above"), facts(group=group(size=29, median_fen=0)))
+    assert [one.reason for one in few.not_judged] == ["small-group"]
+    one_fen = evaluate(RULES.only("out-above"), facts(group=group(size=40, median_fen=1)))
+    assert len(one_fen.hits) == 1
 
 
 @pytest.mark.parametrize(
@@ -273,3 +290,24 @@ def test_a_line_on_the_day_of_service_is_dated() -> None:
     lines = (line("血常规", "04"), line("血常规", "04", on=DAY))
     result = evaluate(RULES.only("chg-repeated"), facts(outpatient(*lines)))
     assert [hit.line_index for hit in result.hits] == [1]
+
+
+def test_a_stay_without_dates_is_not_said_to_be_charged_twice() -> None:
+    """Two undated blood counts may be of two days: how many days the stay had is not known."""
+    twice = (line("血常规", "04"), line("血常规", "04"))
+    for missing in ("admitted_on", "discharged_on"):
+        result = evaluate(RULES.only("chg-repeated"), facts(inpatient(*twice, **{missing: None})))
+        assert not result.hits
+        assert [one.reason for one in result.not_judged] == ["no-stay-dates"]
+
+
+def test_one_undated_line_of_a_stay_without_dates_is_let_pass() -> None:
+    known = facts(inpatient(line("血常规", "04"), line("尿常规", "04"), admitted_on=None))
+    result = evaluate(RULES.only("chg-repeated"), known)
+    assert (result.hits, result.not_judged) == ((), ())
+
+
+def test_what_is_dated_is_judged_though_the_stay_has_no_dates() -> None:
+    lines = [line("血常规", "04", on=on) for on in (None, DAY, None, DAY)]
+    (hit,) = evaluate(RULES.only("chg-repeated"), facts(inpatient(*lines, admitted_on=None))).hits
+    assert (hit.line_index, hit.evidence) == (3, {"day": "2026-05-13", "times": 2})

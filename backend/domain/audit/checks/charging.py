@@ -34,18 +34,27 @@ from backend.domain.audit.items import ItemPair
 
 def _repeated_item(facts: AuditFacts, bill: BillIndex, params: Mapping[str, Any]) -> Answer:
     """The same once-a-day item a second time on one day. Stays whose lines carry no day are held
-    against the days of the stay instead: more lines than days."""
+    against the days of the stay instead: more lines than days. Where those are not known either,
+    a second line without a day says nothing."""
     seen: dict[tuple[object, ...], int] = defaultdict(int)
-    undated = max(1, (bill.stay_days or 0) + 1)
+    stay_days = bill.stay_days
     found: list[Finding] = []
+    is_unknown = False
     for index in bill.meant(params["items"]):
         line, day = bill.lines[index], bill.days[index]
         key = (line.catalogue_code or line.name, day)
         seen[key] += 1
-        if seen[key] > (1 if day is not None else undated):
+        if day is not None:
+            allowed = 1
+        elif stay_days is not None:
+            allowed = stay_days + 1
+        else:
+            is_unknown = is_unknown or seen[key] > 1
+            continue
+        if seen[key] > allowed:
             words = day.isoformat() if day else facts.service_on.isoformat()
             found.append(Finding({"day": words}, index, {"day": words, "times": seen[key]}))
-    return found
+    return NO_STAY_DATES if is_unknown and not found else found
 
 
 def _exclusive_items(facts: AuditFacts, bill: BillIndex, params: Mapping[str, Any]) -> Answer:

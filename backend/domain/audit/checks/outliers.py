@@ -55,7 +55,14 @@ def _usable(facts: AuditFacts, size_min: int) -> GroupStatistics | Unjudged:
             "没有可比的同类票据（等级、就诊类型和诊断），无法判断",
             "there are no bills alike (level, kind of visit, diagnosis) to compare with",
         )
-    if group.size < size_min or group.median_fen <= 0:
+    if group.size >= size_min and group.median_fen <= 0:
+        return Unjudged(
+            "no-median",
+            "同类票据的中位数不是正数，无法判断",
+            "the median of the bills alike is not above zero",
+            {"group": _group_record(group)},
+        )
+    if group.size < size_min:
         return Unjudged(
             "small-group",
             f"同类票据只有 {group.size} 张，少于 {size_min} 张，无法判断",

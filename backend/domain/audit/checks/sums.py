@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from backend.domain.audit.bill_index import BillIndex
+from backend.domain.audit.bill_index import BillIndex, round_e4
 from backend.domain.audit.check import (
     Answer,
     CheckSpec,
@@ -86,15 +86,22 @@ def _price_quantity(facts: AuditFacts, bill: BillIndex, params: Mapping[str, Any
     tolerance = params["tolerance_e4"]
     found: list[Finding] = []
     for index, line in enumerate(bill.lines):
-        product = (line.quantity_e4 * line.price_e6 + _UNIT // 2) // _UNIT
+        product = _product_e4(line.quantity_e4, line.price_e6)
         if abs(product - line.amount_e4) > tolerance:
             evidence = {"product_e4": product, "amount_e4": line.amount_e4}
             values: Values = {
-                "product": format_yuan(product // 100),
-                "amount": format_yuan(line.amount_e4 // 100),
+                "product": format_yuan(round_e4(product)),
+                "amount": format_yuan(round_e4(line.amount_e4)),
             }
             found.append(Finding(values, index, evidence))
     return found
+
+
+def _product_e4(quantity_e4: int, price_e6: int) -> int:
+    """Rounded half away from zero, so that a line and the line that reverses it are alike."""
+    product = quantity_e4 * price_e6
+    rounded = (abs(product) + _UNIT // 2) // _UNIT
+    return -rounded if product < 0 else rounded
 
 
 _BOTH: Final = ("sum", "total")
