@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from backend.adapters.clock import SystemClock
 from backend.adapters.database.tables import (
     audit_hit,
+    audit_hit_event,
     audit_outcome,
     audit_rule_answer,
     audit_rule_proposal,
@@ -29,6 +30,7 @@ from backend.service_layer.audit_rules.records import (
     REFUSED,
     UPHELD,
     Answer,
+    HitEvent,
     Proposal,
     RuleCount,
     RuleVersion,
@@ -179,6 +181,31 @@ class AuditRuleRepository:
             .limit(limit)
         )
         return [_hit(row) for row in rows]
+
+    def add_hit_event(self, entry: HitEvent) -> None:
+        """Add what a declaration did to a hit, after what is known of it."""
+        last = self._connection.execute(
+            sa.select(sa.func.max(audit_hit_event.c.sequence)).where(
+                audit_hit_event.c.hit_id == entry.hit_id
+            )
+        ).scalar()
+        self._connection.execute(
+            sa.insert(audit_hit_event).values(sequence=(last or 0) + 1, **_values(entry))
+        )
+
+    def hit_events_of(self, claim_id: str) -> dict[str, list[HitEvent]]:
+        """What declarations did to the claim's hits, by hit id, the oldest first."""
+        rows = self._connection.execute(
+            sa.select(audit_hit_event)
+            .join(audit_hit, audit_hit.c.id == audit_hit_event.c.hit_id)
+            .where(audit_hit.c.claim_id == claim_id)
+            .order_by(audit_hit_event.c.hit_id, audit_hit_event.c.sequence)
+        )
+        found: dict[str, list[HitEvent]] = {}
+        for row in rows:
+            values = {field.name: getattr(row, field.name) for field in fields(HitEvent)}
+            found.setdefault(row.hit_id, []).append(HitEvent(**values))
+        return found
 
     def outcomes_of(self, claim_id: str) -> dict[str, str]:
         """What people found of the claim's hits, by hit id; the newest finding counts."""

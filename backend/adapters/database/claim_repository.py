@@ -386,9 +386,9 @@ class ClaimRepository:
             )
         )
 
-    def add_pend(self, entry: PendReason) -> bool:
+    def add_pend(self, entry: PendReason, *, again: bool = False) -> bool:
         """Raise a reason once a claim, code, line and rule; False when it was raised before. What
-        a person resolved is raised again only when the reason says so (``reattach``)."""
+        was resolved is raised again only when the reason (``reattach``) or the caller says so."""
         known = self._connection.execute(
             sa.select(pend_reason.c.resolved_at, pend_reason.c.occurrence)
             .where(
@@ -401,7 +401,7 @@ class ClaimRepository:
             )
             .order_by(pend_reason.c.occurrence.desc())
         ).first()
-        if known is not None and (known.resolved_at is None or not entry.reattach):
+        if known is not None and (known.resolved_at is None or not (entry.reattach or again)):
             return False
         values = {name: getattr(entry, name) for name in PendReason.__dataclass_fields__}
         values["occurrence"] = 1 if known is None else known.occurrence + 1
@@ -423,6 +423,15 @@ class ClaimRepository:
             .values(resolved_at=at, resolved_by=by, resolution=resolution)
         )
         return int(result.rowcount)
+
+    def resolve_pend(self, pend_id: str, by: str, resolution: str, at: dt.datetime) -> bool:
+        """Resolve one open reason; False when it was resolved before."""
+        result = self._connection.execute(
+            pend_reason.update()
+            .where(pend_reason.c.id == pend_id, pend_reason.c.resolved_at.is_(None))
+            .values(resolved_at=at, resolved_by=by, resolution=resolution)
+        )
+        return bool(result.rowcount)
 
     def rulings_of(self, claim_id: str) -> tuple[LineRuling, ...]:
         """The line rulings in force: of each line those of the newest case that rules on it."""

@@ -64,6 +64,31 @@ def declare_command(number: str, by: str, *, signed: bool, **answers: str) -> No
     click.echo(f"{number} 已收下，第 {stored.version} 份 / stored, version {stored.version}")
 
 
+@command.command("excuse")
+@click.argument("number")
+@_BY
+@click.option("--code", required=True, help="理由的代码 / code of the excuse")
+@click.option("--text", default="", help="说明 / in words")
+def excuse_command(number: str, by: str, code: str, text: str) -> None:
+    """Enter why a claim was filed late, after it was sent; the rules are asked again."""
+    from backend.bootstrap import build_services
+    from backend.domain.accident import EXCUSES, read_excuse
+    from backend.service_layer.claims.accident_answers import UnknownCodeError, excuse_later
+    from backend.service_layer.review.decide import require_signed
+
+    services = build_services()
+    require_signed(by, "excused at the window")
+    excuse = read_excuse(code, text)
+    if excuse is None:
+        raise UnknownCodeError(
+            f"请选理由：{'、'.join(EXCUSES)}", f"name an excuse: {', '.join(EXCUSES)}"
+        )
+    with services.work(write=False) as work:
+        claim = work.claims.by_number(number)
+    stored = excuse_later(services, claim.person_id, claim.id, excuse, by=by.strip())
+    click.echo(f"{number} 已收下，第 {stored.version} 份 / stored, version {stored.version}")
+
+
 @command.command("kind")
 @click.argument("number")
 @click.argument("kind", type=click.Choice(["ordinary", "accident"]))

@@ -91,7 +91,7 @@ def audit_claim(
         ]
     )
     refusals = [_refusal(work, claim, rule, hit) for rule, hit, what in judged if what == REFUSED]
-    pends = [_pend(rule, hit) for rule, hit, what in judged if what == PENDED]
+    pends = [pend_of(rule, hit) for rule, hit, what in judged if what == PENDED]
     return AuditFindings(
         tuple(refusals[:REASONS_MAX]),
         tuple(pends[:REASONS_MAX]),
@@ -166,7 +166,8 @@ def evidence_of(rule: Rule, hit: Hit, gathered: GatheredFacts) -> str:
     return canonical_bytes(evidence).decode()
 
 
-def _pend(rule: Rule, hit: Hit) -> Reason:
+def pend_of(rule: Rule, hit: Hit) -> Reason:
+    """The reason for a person that a hit of a live rule is."""
     return Reason(
         code=rule.code,
         zh=hit.zh,

@@ -21,6 +21,11 @@ KNOWN: Final = "known"
 UPHELD: Final = "upheld"
 CLEARED: Final = "cleared"
 
+ANSWERED: Final = "answered"
+RESTATED: Final = "restated"
+"""What a later declaration did to a hit: the rule finds it no more, or finds it with other
+figures."""
+
 HitPlace = tuple[str, int | None]
 """Rule code and line index (None for the bill as a whole): what one pend reason is about."""
 
@@ -110,6 +115,20 @@ class StoredHit:
     en: str
     evidence: str
     found_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HitEvent:
+    """What a declaration that came after a hit did to it. ``zh``, ``en`` and ``evidence`` say why
+    it is answered, or how the rule words it now."""
+
+    hit_id: str
+    effect: str
+    declaration_id: str
+    zh: str
+    en: str
+    evidence: str
+    at: dt.datetime
 
 
 def place_of(hit: StoredHit) -> HitPlace:

@@ -48,7 +48,7 @@ DECLARATION: Final = "declaration"
 ACCIDENT_CHECK: Final = "accident-check"
 LATE_EXCUSE: Final = "late-excuse"
 _SHANGHAI: Final = dt.timezone(dt.timedelta(hours=8), "Asia/Shanghai")
-_MAY_ANSWER: Final = frozenset(
+MAY_ANSWER: Final = frozenset(
     {
         ClaimState.SUBMITTED,
         ClaimState.SCREENED,
@@ -58,6 +58,7 @@ _MAY_ANSWER: Final = frozenset(
         ClaimState.PENDED,
     }
 )
+"""States in which a declaration still counts: no decision was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,7 @@ def settle_kind(deps: ClaimServices, work: ClaimWork, claim: Claim, bill: Stored
 
 def may_declare(claim: Claim) -> bool:
     """Whether a declaration still counts: the accident claim is not decided yet."""
-    return claim.kind == ACCIDENT and claim.state in _MAY_ANSWER
+    return claim.kind == ACCIDENT and claim.state in MAY_ANSWER
 
 
 def lacks_declaration(work: ClaimWork, claim: Claim) -> bool:

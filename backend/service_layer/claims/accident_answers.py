@@ -5,21 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from backend.domain.accident import APPEAL_ZH, EXCLUSIONS, Accident
+from backend.domain.accident import APPEAL_ZH, EXCLUSIONS, Accident, Excuse
 from backend.domain.claim import ClaimState
 from backend.domain.errors import ConflictError, DomainError, NotFoundError
+from backend.domain.policy import PolicyError
+from backend.service_layer.audit_rules.audit_claim import claim_facts
 from backend.service_layer.claims.accident import (
     DECLARATION,
+    MAY_ANSWER,
     accident_of,
     add_declaration,
-    check_reason,
     may_declare,
     store_accident,
 )
+from backend.service_layer.claims.ask_again import ask_again
+from backend.service_layer.claims.benefits import pick_pack
 from backend.service_layer.claims.declaration_records import BY_CITIZEN, Declaration, Subject
-from backend.service_layer.claims.ports import ClaimServices
+from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import ACCIDENT, ORDINARY, Claim
-from backend.service_layer.claims.screen_step import raise_pends
+from backend.service_layer.claims.screen_step import too_late_reason
 from backend.service_layer.review.decide import require_signed
 
 if TYPE_CHECKING:
@@ -62,22 +66,79 @@ def declare(
         if claim.person_id != person_id:
             raise NotFoundError("没有这笔申请", "there is no such claim")
         if not may_declare(claim):
-            raise DeclarationClosedError(
-                "这笔申请现在不用说明受伤经过", "no declaration is asked for on this claim now"
-            )
+            raise _closed(claim, "受伤经过的说明", "declaration of the accident")
+        before, known = claim_facts(work, claim), accident_of(work, claim.id)
         stored = store_accident(deps, work, claim, accident, by)
         if claim.waiting_for == DECLARATION:
             what = REVIEWER_WAITS if claim.state is ClaimState.PENDED else None
             work.claims.update(claim.id, claim.state, deps.clock.now(), waiting_for=what)
+        if stored != known:
+            ask_again(deps, work, claim, before, stored)
         work.commit()
     return stored
+
+
+def excuse_later(
+    deps: ClaimServices, person_id: str, claim_id: str, excuse: Excuse, *, by: str = BY_CITIZEN
+) -> Declaration:
+    """Store why a claim was filed late, after it was sent, and ask the rules again.
+
+    The same excuse twice is one; another one is the next version. Raises NotFoundError for
+    somebody else's claim, :class:`DeclarationClosedError` for one that is decided or was in time.
+    """
+    with deps.work() as work:
+        work.people.lock(person_id)
+        claim = work.claims.get(claim_id, lock=True)
+        if claim.person_id != person_id:
+            raise NotFoundError("没有这笔申请", "there is no such claim")
+        if claim.state not in MAY_ANSWER:
+            raise _closed(claim, "逾期的理由", "excuse of a late filing")
+        if not _is_late(deps, work, claim):
+            raise DeclarationClosedError(
+                "这笔申请没有过报销期限，不用说明理由", "this claim was not filed late"
+            )
+        content = {"code": excuse.code, "text": excuse.text}
+        known = work.declarations.of_claim(claim.id, Subject.LATE)
+        if known and known[-1].content == content:
+            return known[-1]
+        before = claim_facts(work, claim)
+        stored = add_declaration(deps, work, claim, Subject.LATE, content, by=by)
+        ask_again(deps, work, claim, before, stored)
+        work.commit()
+    return stored
+
+
+def _is_late(deps: ClaimServices, work: ClaimWork, claim: Claim) -> bool:
+    """Past the limit of its pack, or found late by a rule."""
+    if any(hit.rule_code.startswith("late-") for hit in work.audit_rules.hits_of(claim.id)):
+        return True
+    try:
+        pack = pick_pack(deps.packs, deps.settings.region, claim.service_on)
+    except PolicyError:  # no policy, no limit
+        return False
+    return too_late_reason(pack, claim) is not None
+
+
+def _closed(claim: Claim, what_zh: str, what_en: str) -> DeclarationClosedError:
+    """What comes after the decision is a matter of an appeal: nothing decided changes silently."""
+    if claim.state in MAY_ANSWER:
+        return DeclarationClosedError(
+            f"这笔申请现在不用{what_zh}", f"no {what_en} is asked for on this claim now"
+        )
+    return DeclarationClosedError(
+        f"这笔申请已经有结果，不再收{what_zh}；有新的情况，请在这笔申请的页面申请复核，"
+        "理由选“我有新的材料”",
+        f"the claim is decided or over and takes no {what_en}: appeal on its page, with the reason "
+        "that there is new material",
+    )
 
 
 def correct_kind(deps: ClaimServices, number: str, kind: str, by: str, reason: str) -> Claim:
     """A person says that the claim is, or is not, an accident claim; who, when and why are kept.
 
     A claim that becomes one asks its person for the declaration and goes to a person for the check
-    of third parties. Of one that no longer is, open reasons stay for the reviewer to resolve.
+    of third parties. Of one that no longer is, this check stays for the reviewer to resolve. The
+    audit rules are asked again, as after a declaration.
     """
     require_signed(by, reason)
     if kind not in KINDS:
@@ -92,16 +153,16 @@ def correct_kind(deps: ClaimServices, number: str, kind: str, by: str, reason: s
                 f"{number} 已经核定或结束，不能再改类型", f"{number} is decided or over"
             )
         content = {"from": claim.kind, "to": kind, "reason": reason.strip()}
-        add_declaration(deps, work, claim, Subject.KIND, content, by=by.strip())
+        before = claim_facts(work, claim)
+        stored = add_declaration(deps, work, claim, Subject.KIND, content, by=by.strip())
         corrected = replace(claim, kind=kind)
-        if kind == ACCIDENT and claim.state is not ClaimState.SUBMITTED:
-            raise_pends(deps, work, corrected, (check_reason(work, corrected),))
         waits = claim.waiting_for
         if kind == ACCIDENT and claim.state is ClaimState.PENDED and waits == REVIEWER_WAITS:
             waits = DECLARATION if accident_of(work, claim.id) is None else waits
         elif kind == ORDINARY and waits == DECLARATION:
             waits = REVIEWER_WAITS if claim.state is ClaimState.PENDED else None
         work.claims.update(claim.id, claim.state, deps.clock.now(), kind=kind, waiting_for=waits)
+        ask_again(deps, work, replace(corrected, waiting_for=waits), before, stored)
         work.commit()
         return replace(corrected, waiting_for=waits)
 

@@ -17,7 +17,6 @@ from backend.domain.review import CaseKind, Outcome
 from backend.domain.revision import (
     APPEAL_REASONS,
     MAX_REOPENINGS,
-    NAME_MAX,
     REOPEN_REASONS,
     SOURCE_MAX,
     TEXT_MAX,
@@ -143,50 +142,50 @@ def file_appeal(
 
 @dataclass(frozen=True, slots=True)
 class Reopening:
-    """Why staff reopen a claim: coded reason, two named people, and what it is based on."""
+    """Why staff reopen a claim: coded reason, words, and what it is based on."""
 
     code: str
     text: str
-    asked_by: str
-    seconded_by: str
     source_reference: str
 
 
-def reopen(deps: ReviewServices, number: str, why: Reopening) -> RevisionRequest:
-    """Reopen a closed claim by staff; opens a case that neither of the two named may review.
-
-    At most ``MAX_REOPENINGS`` times a claim. Raises :class:`AppealRefusedError`.
-    """
+def checked(why: Reopening) -> Reopening:
+    """The reopening as it is stored. Raises :class:`AppealRefusedError` for another code, too few
+    or too many words, or nothing that it is based on."""
     words = _require_words(why.code, why.text, REOPEN_REASONS)
-    names = [why.asked_by.strip(), why.seconded_by.strip()]
-    if not all(0 < len(name) <= NAME_MAX for name in names) or names[0] == names[1]:
-        raise _refused("请写明两位不同的经办人", "two different people must be named")
     source = why.source_reference.strip()
-    if not 0 < len(source) <= SOURCE_MAX:
+    if not 0 < len(source) <= SOURCE_MAX or "\x00" in source:
         raise _refused(
             f"请写明依据的文号或来源（{SOURCE_MAX} 字内）",
             f"say what it is based on (up to {SOURCE_MAX} characters)",
         )
-    with deps.work() as work:
-        claim = work.claims.by_number(number)
-        work.people.lock(claim.person_id)
-        claim = work.claims.get(claim.id, lock=True)
-        _require_reopenable(work, claim)
-        asked = Asked(
-            kind=RequestKind.REOPEN,
-            code=why.code,
-            text=words,
-            named_by=names[0],
-            seconded_by=names[1],
-            source_reference=source,
-            amount_before_fen=_amount(work.decisions.latest(claim.id)),
-        )
-        request = _open(deps, work, claim, asked)
-        work.commit()
-    return request
+    return Reopening(why.code, words, source)
 
 
-def _require_reopenable(work: ClaimWork, claim: Claim) -> None:
+def open_reopening(
+    deps: ReviewServices, work: ReviewWork, claim: Claim, why: Reopening, names: tuple[str, str]
+) -> RevisionRequest:
+    """Reopen a closed and locked claim for two people; opens a case that neither of them may
+    review. The caller has seen that they are two (``reopening.confirm_reopening``) and commits.
+
+    At most ``MAX_REOPENINGS`` times a claim. Raises :class:`AppealRefusedError`.
+    """
+    require_reopenable(work, claim)
+    asked = Asked(
+        kind=RequestKind.REOPEN,
+        code=why.code,
+        text=why.text,
+        named_by=names[0],
+        seconded_by=names[1],
+        source_reference=why.source_reference,
+        amount_before_fen=_amount(work.decisions.latest(claim.id)),
+    )
+    return _open(deps, work, claim, asked)
+
+
+def require_reopenable(work: ClaimWork, claim: Claim) -> None:
+    """Raises :class:`AppealRefusedError` for a claim that is not closed, is under review, or was
+    reopened as often as it may be."""
     if claim.state not in _OPEN_TO_REVIEW:
         raise _refused(
             f"{claim.number} 还没有办结（状态 {claim.state}）",

@@ -11,6 +11,8 @@ from backend.domain.accident import Accident, Excuse
 from backend.domain.errors import ConflictError
 
 BY_CITIZEN: Final = "citizen"
+BY_DECLARATION: Final = "machine:declaration"
+"""Who has resolved a reason that a declaration answered: nobody, the rule finds it no more."""
 
 
 class Subject(StrEnum):

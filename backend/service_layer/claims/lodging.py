@@ -20,6 +20,7 @@ from backend.service_layer.claims.benefits import (
 from backend.service_layer.claims.claimable import DISPUTED
 from backend.service_layer.claims.closing import enqueue_release, release_reason
 from backend.service_layer.claims.decide import REFUSED_MARK, last_return, store_decision
+from backend.service_layer.claims.declaration_records import BY_DECLARATION
 from backend.service_layer.claims.no_rule import (
     adjudicated_without_rules,
     pend_for,
@@ -69,8 +70,8 @@ def enqueue_lodge(deps: ClaimServices, claim: Claim) -> bool:
     now = deps.clock.now()
     if claim.waiting_for == "ledger-refused" and now - claim.updated_at < RETRY_AFTER:
         return False
-    head = deps.ledger.head()
-    slot = deps.ledger.slot(bill.invoice_key)
+    found = deps.ledger.bill(bill.invoice_key)
+    head, slot = found.head, found.slot
     counter = slot.lodge_counter + 1
     with deps.work() as work:
         work.people.lock(claim.person_id)
@@ -309,7 +310,7 @@ def is_refused_by_person(work: ClaimWork, claim: Claim) -> bool:
 def _present_pends(work: ClaimWork, claim: Claim) -> list[PendReason]:
     """The reasons that bear on the next decision: what was resolved before an earlier decision
     of the claim is part of that one, which people have overturned since."""
-    pends = work.claims.pends_of(claim.id)
+    pends = [p for p in work.claims.pends_of(claim.id) if p.resolved_by != BY_DECLARATION]
     last = work.decisions.latest(claim.id)
     if last is None:
         return pends

@@ -75,13 +75,11 @@ def take_readings(deps: ClaimServices, claim: Claim) -> Readings:
     if flow.outcome is not StageOutcome.PASSED or stored is None:
         return Readings(flow, None)
     try:
-        reading = screening.LedgerReading(
-            batch_head=deps.ledger.batch_head(stored.institution_number, stored.sequence),
-            slot=deps.ledger.slot(bill.invoice_key),
-            block_number=deps.ledger.head().number,
-        )
+        found = deps.ledger.bill(bill.invoice_key, (stored.institution_number, stored.sequence))
     except LedgerUnavailableError:
         return Readings(flow, None, is_ledger_silent=True)
+    assert found.batch_head is not None, "a batch was asked about"
+    reading = screening.LedgerReading(found.batch_head, found.slot, found.head.number)
     return Readings(flow, reading)
 
 
@@ -251,7 +249,7 @@ def _match(deps: ClaimServices, work: ClaimWork, claim: Claim, bill: StoredBill)
         if catalogue.match(line.catalogue_code, day) is None
         and catalogue.find_negative(line.catalogue_code, day) is None
     ]
-    too_late = None if pack is None else _too_late(pack, claim)
+    too_late = None if pack is None else too_late_reason(pack, claim)
     excuse = None if too_late is None else excuse_of(work, claim.id)
     result = screening.matching(
         person,
@@ -269,7 +267,7 @@ def _match(deps: ClaimServices, work: ClaimWork, claim: Claim, bill: StoredBill)
     return replace(result, outcome=StageOutcome.PENDED, reasons=reasons)
 
 
-def _too_late(pack: PolicyPack, claim: Claim) -> Reason | None:
+def too_late_reason(pack: PolicyPack, claim: Claim) -> Reason | None:
     """Why the claim came too late, or None; people who sent a refused claim back have accepted
     that it did."""
     if claim.counted_from is not None:
@@ -281,6 +279,14 @@ def _too_late(pack: PolicyPack, claim: Claim) -> Reason | None:
 
 def _audit(deps: ClaimServices, work: ClaimWork, claim: Claim, bill: StoredBill) -> StageResult:
     """What adjudication cannot settle by itself, and what the audit rules find."""
+    result, asked = question_of(deps, work, claim, bill)
+    return joined(result, audit_claim(deps, work, claim, asked))
+
+
+def question_of(
+    deps: ClaimServices, work: ClaimWork, claim: Claim, bill: StoredBill
+) -> tuple[StageResult, BillInQuestion]:
+    """What adjudication leaves to people, and what the audit rules are asked about."""
     eob = pack = None
     try:
         eob, snapshot, _, pack = adjudicate_claim(deps, work, claim, bill)
@@ -299,7 +305,7 @@ def _audit(deps: ClaimServices, work: ClaimWork, claim: Claim, bill: StoredBill)
         submitted_on=filed_on(claim.created_at),
         claim=claim_facts(work, claim),
     )
-    return joined(result, audit_claim(deps, work, claim, asked))
+    return result, asked
 
 
 def no_rule_reason(error: PolicyError) -> Reason:
@@ -344,8 +350,14 @@ def store_stage(
 
 
 def raise_pends(
-    deps: ClaimServices, work: ClaimWork, claim: Claim, reasons: tuple[Reason, ...]
+    deps: ClaimServices,
+    work: ClaimWork,
+    claim: Claim,
+    reasons: tuple[Reason, ...],
+    *,
+    again: bool = False,
 ) -> None:
+    """Raise reasons; ``again``: also those that were resolved before."""
     for reason in reasons:
         work.claims.add_pend(
             PendReason(
@@ -362,7 +374,8 @@ def raise_pends(
                 rule_code=reason.rule_code,
                 severity=reason.severity,
                 reattach=reason.reattach,
-            )
+            ),
+            again=again,
         )
 
 

@@ -6,7 +6,6 @@ the patient and the hospital struck out: also in texts that people wrote.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -24,7 +23,6 @@ from backend.domain.review import (
     CaseState,
     covers,
 )
-from backend.service_layer.audit_rules.records import ON_TRIAL
 from backend.service_layer.claims.accident import excuse_of
 from backend.service_layer.claims.benefits import DAMAGE, read_invoice
 from backend.service_layer.claims.causes import cause_view
@@ -33,6 +31,7 @@ from backend.service_layer.claims.records import FROM_OUTSIDE, PendReason, Perso
 from backend.service_layer.review.cases import open_pends
 from backend.service_layer.review.clocks import is_late, today
 from backend.service_layer.review.decide import adjudicate_under, display_name, proposed_rulings
+from backend.service_layer.review.hits import hits_of_case
 from backend.service_layer.review.ports import ReviewServices, ReviewWork
 from backend.service_layer.review.records import Case, OpenStep, Staff, Step, StepFinding
 
@@ -118,7 +117,7 @@ def case_view(deps: ReviewServices, work: ReviewWork, case: Case, person: Staff)
         "claim_kind": claim.kind,
         "declared": _declared(work, claim.id),
         "reasons": [_reason(pend) for pend in pends],
-        "rule_hits": _hits(work, case),
+        "rule_hits": hits_of_case(work, case),
         "resolved_in_step": [
             one.pend_id for one in work.reviews.resolutions_of(case.id) if one.step is step.step
         ],
@@ -301,23 +300,6 @@ def _reason(pend: PendReason) -> dict[str, Any]:
         "role": pend.role,
         "is_raised_again": pend.occurrence > 1,
     }
-
-
-def _hits(work: ReviewWork, case: Case) -> list[dict[str, Any]]:
-    """What live audit rules found, with the figures that they rest on: of an outlier the group
-    that it was compared with."""
-    return [
-        {
-            "rule_code": hit.rule_code,
-            "line_index": None if hit.line_index < 0 else hit.line_index,
-            "effect": hit.effect,
-            "zh": hit.zh,
-            "en": hit.en,
-            "evidence": json.loads(hit.evidence),
-        }
-        for hit in work.audit_rules.hits_of(case.claim_id)
-        if hit.effect != ON_TRIAL
-    ]
 
 
 def _finding(work: ReviewWork, case: Case, one: StepFinding) -> dict[str, Any]:

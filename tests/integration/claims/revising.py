@@ -12,7 +12,10 @@ from backend.adapters.database import tables
 from backend.domain.invoice import ExpenseLine, Invoice
 from backend.domain.review import CaseKind, Outcome
 from backend.domain.ruling import LineRuling, RulingKind
+from backend.service_layer.claims.appeals import Reopening
 from backend.service_layer.claims.records import Claim, Decision, Person
+from backend.service_layer.claims.reopening import confirm_reopening, propose_reopening
+from backend.service_layer.claims.reopening_records import ReopenAnswer
 from backend.service_layer.claims.submit import submit
 from backend.service_layer.review.cases import Conclusion, conclude_case
 from tests.integration.claims.world import CLASS_A, HOSPITAL, OUTSIDE, World
@@ -78,6 +81,14 @@ def conclude(
         conclusion = Conclusion(outcome, tuple(rulings), by, "看过材料，同意申请人的意见")
         conclude_case(world.services, work, case, conclusion)
         work.commit()
+
+
+def reopen(
+    world: World, claim: Claim, why: Reopening, names: tuple[str, str] = ("经办甲", "经办乙")
+) -> ReopenAnswer:
+    """Reopen a claim as two people do it: one proposes, the other confirms."""
+    proposal = propose_reopening(world.services, claim.number, why, names[0])
+    return confirm_reopening(world.services, proposal.id, names[1], "已核对")
 
 
 def decisions(world: World, claim: Claim) -> list[Decision]:

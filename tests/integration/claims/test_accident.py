@@ -173,7 +173,7 @@ def test_nobody_declares_for_somebody_else_or_after_the_decision(world: World) -
     world.run()
     approve_pended(world.services, claim.number, "复核员甲", "无第三方责任")
     world.run()
-    with pytest.raises(DeclarationClosedError, match="现在不用"):
+    with pytest.raises(DeclarationClosedError, match=r"已经有结果.*申请复核"):
         declare(world.services, claim.person_id, claim.id, FALL)
 
 

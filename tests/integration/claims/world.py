@@ -28,7 +28,7 @@ from backend.domain.ledger import IntentKind, IntentState, LedgerIntent, SlotSta
 from backend.domain.register import FactKind, RegisterFact
 from backend.service_layer.claims.advance import advance_claims
 from backend.service_layer.claims.records import Claim, Login, Person
-from backend.service_layer.ports import BlockStamp, LedgerUnavailableError
+from backend.service_layer.ports import BillOnLedger, BlockStamp, LedgerUnavailableError
 from backend.settings import Settings
 from tests.migrated import migrate_fresh
 from verifier.commitment import merkle
@@ -73,6 +73,10 @@ class FakeLedger:
     def slot(self, invoice_key: bytes) -> SlotState:
         self._asked()
         return self.slots.get(invoice_key, SlotState.decode(0))
+
+    def bill(self, invoice_key: bytes, batch: tuple[int, int] | None = None) -> BillOnLedger:
+        batch_head = None if batch is None else self.batch_head(*batch)
+        return BillOnLedger(self.head(), self.slot(invoice_key), batch_head)
 
     def policy_published_at(self, policy_hash: bytes) -> int:
         self._asked()

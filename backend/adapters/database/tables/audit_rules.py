@@ -151,6 +151,21 @@ audit_outcome = sa.Table(
     sa.CheckConstraint("outcome IN ('upheld', 'cleared')", name="ck_audit_outcome_outcome"),
 )
 
+# What a later declaration of the claim's person did to a hit; the newest row of a hit counts.
+audit_hit_event = sa.Table(
+    "audit_hit_event",
+    metadata,
+    column("hit_id", ID, INTERNAL, sa.ForeignKey("audit_hit.id"), primary_key=True),
+    column("sequence", sa.Integer, INTERNAL, primary_key=True, autoincrement=False),
+    column("effect", sa.String(8), INTERNAL),  # answered | restated
+    reference("declaration_id", "claim_declaration.id", index=False),
+    column("zh", sa.Text, SENSITIVE),
+    column("en", sa.Text, SENSITIVE),
+    column("evidence", sa.Text, SENSITIVE),  # JSON
+    column("at", AT, INTERNAL),
+    sa.CheckConstraint("effect IN ('answered', 'restated')", name="ck_audit_hit_event_effect"),
+)
+
 # What bills are compared by, beside each version; it can be worked out again from the bill.
 bill_trait = sa.Table(
     "bill_trait",
