@@ -16,10 +16,12 @@ from verifier.errors import MalformedError
 from verifier.reading import ObjectReader, parse_hex
 
 FORMAT: Final = "yichu-evidence-1"
+FORMAT_OF_VERSIONS: Final = "yichu-evidence-2"
 MAX_BYTES: Final = 16 * 1024 * 1024
 MAX_DEPTH: Final = 16
 MAX_PROOF_NODES: Final = 64
 MAX_POLICY_BYTES: Final = 1024 * 1024
+MAX_FURTHER: Final = 64
 
 CUSTODY_MODES: Final = ("self-custody", "custodial")
 CLOSING_KINDS: Final = ("settle", "release")
@@ -108,18 +110,61 @@ class ClaimPlace:
 
 
 @dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision's leaves with the fingerprint and the policy pack that they are said to have."""
+
+    fingerprint: bytes
+    leaves: tuple[DisclosedLeaf, ...]
+    policy_hash: bytes
+    policy_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A refusal of the claim before it came back under another lodge counter."""
+
+    counter: int
+    decision_version: int
+    lodge: EventPlace
+    release: EventPlace
+    decided: Decided
+
+
+@dataclass(frozen=True, slots=True)
+class Supplement:
+    """A further payment of ``amount_fen`` after the settlement, by a later decision version."""
+
+    amount_fen: int
+    decision_version: int
+    place: EventPlace
+    decided: Decided
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Money that the payer took back, under a number of its own."""
+
+    number: bytes
+    amount_fen: int
+    place: EventPlace
+
+
+@dataclass(frozen=True, slots=True)
 class Bundle:
-    """One parsed evidence bundle."""
+    """One parsed evidence bundle. Format 1 has no earlier, later and recoveries."""
 
     invoice_leaves: tuple[DisclosedLeaf, ...]
     leaf_fields: LeafFields
     batch: BatchPlace
     anchor: Anchor
     claim: ClaimPlace
-    decision_fingerprint: bytes
-    decision_leaves: tuple[DisclosedLeaf, ...]
-    policy_hash: bytes
-    policy_text: str
+    decided: Decided
+    earlier: tuple[Refusal, ...] = ()
+    later: tuple[Supplement, ...] = ()
+    recoveries: tuple[Recovery, ...] = ()
+
+
+_FURTHER_NAMES: Final = ("earlier", "later", "recoveries")
 
 
 def parse_bundle(data: bytes) -> Bundle:
@@ -127,24 +172,80 @@ def parse_bundle(data: bytes) -> Bundle:
     names = (
         "format", "invoice", "batch_leaf", "batch", "anchor", "claim", "decision", "policy",
     )  # fmt: skip
-    top = ObjectReader(parse_canonical(data, MAX_BYTES, MAX_DEPTH), "bundle", names)
-    top.choice("format", (FORMAT,))
+    value = parse_canonical(data, MAX_BYTES, MAX_DEPTH)
+    has_versions = isinstance(value, dict) and value.get("format") == FORMAT_OF_VERSIONS
+    top = ObjectReader(value, "bundle", names, _FURTHER_NAMES if has_versions else ())
+    top.choice("format", (FORMAT, FORMAT_OF_VERSIONS))
+    if has_versions and not any(top.has(name) for name in _FURTHER_NAMES):
+        raise MalformedError(f"bundle of format {FORMAT_OF_VERSIONS} has no further versions")
     invoice = ObjectReader(top.value("invoice"), "invoice", ("leaves",))
-    decision = ObjectReader(top.value("decision"), "decision", ("fingerprint", "leaves"))
-    policy = ObjectReader(top.value("policy"), "policy", ("hash", "text"))
-    policy_text = policy.text("text")
-    if len(policy_text.encode("utf-8")) > MAX_POLICY_BYTES:
-        raise MalformedError(f"policy.text is longer than {MAX_POLICY_BYTES} bytes")
     return Bundle(
         invoice_leaves=_leaves(invoice),
         leaf_fields=_leaf_fields(top.value("batch_leaf")),
         batch=_batch(top.value("batch")),
         anchor=_anchor(top.value("anchor")),
         claim=_claim(top.value("claim")),
-        decision_fingerprint=decision.hexadecimal("fingerprint", 32),
-        decision_leaves=_leaves(decision),
+        decided=_decided(top, ""),
+        earlier=tuple(_refusal(entry, where) for entry, where in _further(top, "earlier")),
+        later=tuple(_supplement(entry, where) for entry, where in _further(top, "later")),
+        recoveries=tuple(_recovery(entry, where) for entry, where in _further(top, "recoveries")),
+    )
+
+
+def _further(top: ObjectReader, name: str) -> list[tuple[ParsedValue, str]]:
+    if not top.has(name):
+        return []
+    entries = top.array(name, MAX_FURTHER)
+    if not entries:
+        raise MalformedError(f"{name} is empty")
+    return [(entry, f"{name}[{index}]") for index, entry in enumerate(entries)]
+
+
+def _decided(reader: ObjectReader, prefix: str) -> Decided:
+    decision = ObjectReader(
+        reader.value("decision"), f"{prefix}decision", ("fingerprint", "leaves")
+    )
+    policy = ObjectReader(reader.value("policy"), f"{prefix}policy", ("hash", "text"))
+    policy_text = policy.text("text")
+    if len(policy_text.encode("utf-8")) > MAX_POLICY_BYTES:
+        raise MalformedError(f"{policy.place('text')} is longer than {MAX_POLICY_BYTES} bytes")
+    return Decided(
+        fingerprint=decision.hexadecimal("fingerprint", 32),
+        leaves=_leaves(decision),
         policy_hash=policy.hexadecimal("hash", 32),
         policy_text=policy_text,
+    )
+
+
+def _refusal(value: ParsedValue, where: str) -> Refusal:
+    names = ("counter", "decision_version", "lodge", "release", "decision", "policy")
+    reader = ObjectReader(value, where, names)
+    return Refusal(
+        counter=reader.integer("counter", 1, 65_535),
+        decision_version=reader.integer("decision_version", 1, 65_535),
+        lodge=_place(reader, "lodge"),
+        release=_place(reader, "release"),
+        decided=_decided(reader, f"{where}."),
+    )
+
+
+def _supplement(value: ParsedValue, where: str) -> Supplement:
+    names = ("amount_fen", "decision_version", "supplement", "decision", "policy")
+    reader = ObjectReader(value, where, names)
+    return Supplement(
+        amount_fen=reader.integer("amount_fen", 0, MAX_FEN),
+        decision_version=reader.integer("decision_version", 1, 65_535),
+        place=_place(reader, "supplement"),
+        decided=_decided(reader, f"{where}."),
+    )
+
+
+def _recovery(value: ParsedValue, where: str) -> Recovery:
+    reader = ObjectReader(value, where, ("number", "amount_fen", "event"))
+    return Recovery(
+        number=reader.hexadecimal("number", 32),
+        amount_fen=reader.integer("amount_fen", 0, MAX_FEN),
+        place=_place(reader, "event"),
     )
 
 
@@ -213,6 +314,10 @@ def _event(reader: ObjectReader) -> EventPlace:
     )
 
 
+def _place(reader: ObjectReader, name: str) -> EventPlace:
+    return _event(ObjectReader(reader.value(name), reader.place(name), _EVENT_NAMES))
+
+
 def _anchor(value: ParsedValue) -> Anchor:
     reader = ObjectReader(value, "anchor", (*_EVENT_NAMES, "account", "custody"))
     return Anchor(
@@ -229,7 +334,7 @@ def _claim(value: ParsedValue) -> ClaimPlace:
     return ClaimPlace(
         payer_number=reader.integer("payer_number", 1, 64),
         counter=reader.integer("counter", 1, 65_535),
-        lodge=_event(ObjectReader(reader.value("lodge"), "claim.lodge", _EVENT_NAMES)),
+        lodge=_place(reader, "lodge"),
         closing=Closing(
             kind=closing.choice("kind", CLOSING_KINDS),
             amount_fen=closing.integer("amount_fen", 0, MAX_FEN),

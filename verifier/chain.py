@@ -13,13 +13,15 @@ from typing import Final, Protocol
 from verifier.errors import UndecidedError
 from verifier.keccak import keccak256
 from verifier.rpc import RPCMethodError
-from verifier.trust import TrustedRoot
+from verifier.trust import TrustedContract, TrustedRoot
 
 ACCOUNT_KIND_INSTITUTION: Final = 1
 CUSTODY_NAMES: Final = {1: "self-custody", 2: "custodial"}
 CALL_LODGE: Final = 1
 CALL_SETTLE: Final = 2
 CALL_RELEASE: Final = 3
+CALL_SUPPLEMENT: Final = 10
+CALL_RECOVER: Final = 11
 OUTCOME_DONE: Final = 0
 RELEASE_REASON_REFUSED: Final = 1
 FLAG_VOID: Final = 2
@@ -54,6 +56,8 @@ ANCHORED: Final = "Anchored(uint16,uint32,address,bytes32,bytes32,bytes32,uint16
 LODGED: Final = "Lodged(bytes32,uint256)"
 SETTLED: Final = "Settled(bytes32,uint256,bytes32,bytes32)"
 RELEASED: Final = "Released(bytes32,uint256,bytes32,bytes32)"
+SUPPLEMENTED: Final = "Supplemented(bytes32,uint256,bytes32,bytes32)"
+RECOVERED: Final = "Recovered(bytes32,bytes32,uint256)"
 REGISTERED: Final = "InstitutionRegistered(uint16,bytes16,uint32,uint32,uint32,uint8)"
 TERMS_CHANGED: Final = "InstitutionTermsChanged(uint16,uint32,uint32,uint32,uint8)"
 
@@ -215,8 +219,11 @@ class LedgerReader:
         answer = self._call_ledger("head(uint16,uint32)", _word(institution) + _word(sequence))
         return answer[:32]
 
-    def slot(self, invoice_key: bytes) -> Slot:
-        answer = self._call_ledger("slot(bytes32)", invoice_key)
+    def slot(self, invoice_key: bytes, block_number: int | None = None) -> Slot:
+        """The slot now, or as it was at the end of a block."""
+        address = self._trust.invoice_ledger.address
+        tag = "latest" if block_number is None else hex(block_number)
+        answer = self._eth_call(address, "slot(bytes32)", invoice_key, tag=tag)
         return Slot.decode(int.from_bytes(answer[:32], "big"))
 
     def account(self, address: bytes) -> tuple[int, int]:
@@ -241,7 +248,8 @@ class LedgerReader:
         """The custody mode in force at the end of a block; None when never registered."""
         signatures = [topic(REGISTERED), topic(TERMS_CHANGED)]
         first = self._trust.registry.deployment_block
-        logs = self._registry_logs(signatures, institution, first, block_number)
+        subject = _word(institution)
+        logs = self._logs(self._trust.registry, signatures, subject, (first, block_number))
         newest = max(logs, key=lambda log: (log.block_number, log.log_index), default=None)
         if newest is None:
             return None
@@ -250,21 +258,36 @@ class LedgerReader:
             raise UndecidedError("a registration event has another layout")
         return CUSTODY_NAMES.get(words[3])
 
-    def _registry_logs(
-        self, signatures: list[bytes], institution: int, first: int, last: int
+    def claim_logs(self, signatures: tuple[str, ...], invoice_key: bytes) -> list[Log]:
+        """Every event of these signatures of one key, on the trusted ledger and on those that it
+        succeeds, up to the latest block."""
+        last = self.latest().number
+        topics = [topic(signature) for signature in signatures]
+        return [
+            log
+            for contract in (self._trust.invoice_ledger, *self._trust.predecessors)
+            for log in self._logs(contract, topics, invoice_key, (contract.deployment_block, last))
+        ]
+
+    def _logs(
+        self,
+        contract: TrustedContract,
+        signatures: list[bytes],
+        subject: bytes,
+        span: tuple[int, int],
     ) -> list[Log]:
-        """Events of one institution in a range of blocks; halves what the node finds too wide."""
+        """Events of one subject in a range of blocks; halves what the node finds too wide."""
         found: list[Log] = []
-        ranges = [(first, last)]
+        ranges = [span]
         for _ in range(MAX_LOG_QUESTIONS):
             if not ranges:
                 return found
             low, high = ranges.pop()
             question: dict[str, object] = {
-                "address": _hex(self._trust.registry.address),
+                "address": _hex(contract.address),
                 "fromBlock": hex(low),
                 "toBlock": hex(high),
-                "topics": [[_hex(value) for value in signatures], _hex(_word(institution))],
+                "topics": [[_hex(value) for value in signatures], _hex(subject)],
             }
             try:
                 answer = self._transport.call("eth_getLogs", [question])
@@ -278,9 +301,9 @@ class LedgerReader:
             found += [
                 log
                 for log in _logs(answer)
-                if log.address == self._trust.registry.address
+                if log.address == contract.address
                 and log.topics[:1] in [(value,) for value in signatures]
-                and log.topics[1:2] == (_word(institution),)
+                and log.topics[1:2] == (subject,)
                 and low <= log.block_number <= high
             ]
         raise UndecidedError("the node answers only very small ranges of events")
@@ -291,9 +314,11 @@ class LedgerReader:
     def _call_registry(self, signature: str, arguments: bytes, words: int = 1) -> bytes:
         return self._eth_call(self._trust.registry.address, signature, arguments, words)
 
-    def _eth_call(self, address: bytes, signature: str, arguments: bytes, words: int) -> bytes:
+    def _eth_call(
+        self, address: bytes, signature: str, arguments: bytes, words: int = 1, tag: str = "latest"
+    ) -> bytes:
         call = {"to": _hex(address), "data": _hex(selector(signature) + arguments)}
-        answer = self._transport.call("eth_call", [call, "latest"])
+        answer = self._transport.call("eth_call", [call, tag])
         return _data(answer, f"answer of {signature}", 32 * words)
 
 

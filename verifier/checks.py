@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from verifier.bundle import Bundle, DisclosedLeaf
+from verifier.bundle import Bundle, Decided, DisclosedLeaf
 from verifier.chain import LedgerReader
 from verifier.commitment import invoice_key, merkle
 from verifier.commitment.batch import MAX_FEN, BatchLeaf, RecordKind, batch_head
@@ -47,6 +47,30 @@ class Case:
     ledger: LedgerReader | None
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A decision version as the bundle states it.
+
+    ``number`` is the decision version, ``counter`` that of its lodge, ``paid_fen`` what the
+    decision comes to when its event and those before it paid what is stated.
+    """
+
+    decided: Decided
+    number: int
+    counter: int
+    paid_fen: int
+    is_refusal: bool
+
+
+def closing_version(bundle: Bundle) -> Version:
+    """The version with which the claim was closed."""
+    claim, closing = bundle.claim, bundle.claim.closing
+    is_refusal = closing.kind == "release"
+    return Version(
+        bundle.decided, closing.decision_version, claim.counter, closing.amount_fen, is_refusal
+    )
+
+
 def batch_leaf(case: Case) -> BatchLeaf:
     """The batch leaf of the bundle. Raises MalformedError when its fields are none."""
     fields = case.bundle.leaf_fields
@@ -78,8 +102,8 @@ def _invoice(case: Case) -> DisclosedRecord:
     return _readable(case.bundle.invoice_leaves, 2)
 
 
-def _decision(case: Case) -> DisclosedRecord:
-    return _readable(case.bundle.decision_leaves, 8)
+def _decision(decided: Decided) -> DisclosedRecord:
+    return _readable(decided.leaves, 8)
 
 
 def check_bundle(case: Case) -> None:
@@ -174,49 +198,69 @@ def check_batch_head(case: Case) -> None:
 
 def check_decision_fingerprint(case: Case) -> None:
     """8. The decision's leaves, all open, are those of a record and lead to its fingerprint."""
-    record = read_record(case.bundle.decision_leaves)
-    if any(leaf.is_hidden for leaf in case.bundle.decision_leaves):
+    verify_fingerprint(case.bundle.decided)
+
+
+def verify_fingerprint(decided: Decided) -> None:
+    record = read_record(decided.leaves)
+    if any(leaf.is_hidden for leaf in decided.leaves):
         raise RefutedError("a leaf of the decision is hidden", actual=record.size)
-    _compare_root(case.bundle.decision_leaves, case.bundle.decision_fingerprint)
+    _compare_root(decided.leaves, decided.fingerprint)
 
 
 def check_decision_and_bill(case: Case) -> None:
     """9. The decision speaks of this bill, this claim and this policy, and of what was paid."""
-    record, claim = _decision(case), case.bundle.claim
-    closing = claim.closing
+    version = closing_version(case.bundle)
+    verify_decision(case, version, "amount of the closing in fen")
+    outcome = _decision(version.decided).text("outcome")
+    if outcome == "refused" and version.paid_fen != 0:
+        raise RefutedError("a refusal pays nothing", expected=0, actual=version.paid_fen)
+
+
+def verify_decision(case: Case, version: Version, amount_name: str) -> None:
+    """Whether the decision is of this bill and claim, and comes to what its event says."""
+    record = _decision(version.decided)
     _equal("format of the decision", EXPLANATION_FORMAT, record.text("format"))
     fingerprint = case.bundle.leaf_fields.fingerprint.hex()
     _equal("bill of the decision", fingerprint, record.text("invoice_fingerprint"))
-    _equal("payer of the decision", claim.payer_number, record.integer("payer_number"))
-    _equal("lodge counter of the decision", claim.counter, record.integer("lodge_counter"))
-    _equal("decision version", closing.decision_version, record.integer("decision_version"))
-    _equal("policy of the decision", case.bundle.policy_hash.hex(), record.text("policy_hash"))
-    _equal("amount of the closing in fen", record.integer("paid_fen"), closing.amount_fen)
+    payer = case.bundle.claim.payer_number
+    _equal("payer of the decision", payer, record.integer("payer_number"))
+    _equal("lodge counter of the decision", version.counter, record.integer("lodge_counter"))
+    _equal("decision version", version.number, record.integer("decision_version"))
+    policy_hash = version.decided.policy_hash.hex()
+    _equal("policy of the decision", policy_hash, record.text("policy_hash"))
+    _equal(amount_name, record.integer("paid_fen"), version.paid_fen)
     outcome = record.text("outcome")
     if outcome not in ("approved", "partial", "refused"):
         raise RefutedError("the decision has an unknown outcome")
-    if (outcome == "refused") != (closing.kind == "release"):
+    if (outcome == "refused") != version.is_refusal:
         raise RefutedError("a refusal is released and everything else is settled")
-    if outcome == "refused" and closing.amount_fen != 0:
-        raise RefutedError("a refusal pays nothing", expected=0, actual=closing.amount_fen)
 
 
 def check_policy_pack(case: Case) -> None:
     """10. The policy pack is canonical and has the stated hash."""
-    data = case.bundle.policy_text.encode("utf-8")
+    verify_policy(case.bundle.decided)
+
+
+def verify_policy(decided: Decided) -> None:
+    data = decided.policy_text.encode("utf-8")
     parse_canonical(data, require_canonical=True)
     computed = hashlib.sha256(data).digest()
-    if computed != case.bundle.policy_hash:
+    if computed != decided.policy_hash:
         raise RefutedError(
             "the policy pack has another hash",
-            expected=case.bundle.policy_hash.hex(),
+            expected=decided.policy_hash.hex(),
             actual=computed.hex(),
         )
 
 
 def check_line_balance(case: Case) -> None:
     """11. Every fen of every line is paid or explained, and the lines are those of the bill."""
-    record, decision = _invoice(case), _decision(case)
+    verify_balance(case, case.bundle.decided)
+
+
+def verify_balance(case: Case, decided: Decided) -> None:
+    record, decision = _invoice(case), _decision(decided)
     bill_lines, lines = record.array("lines"), decision.array("lines")
     _equal("number of lines", len(bill_lines), len(lines))
     submitted = paid = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from verifier import chain
-from verifier.bundle import EventPlace
+from verifier.bundle import Decided, EventPlace
 from verifier.chain import Detail, LedgerReader, Log, Receipt
 from verifier.checks import Case, batch_leaf, computed_head
 from verifier.errors import RefutedError, UndecidedError
@@ -11,7 +11,8 @@ from verifier.errors import RefutedError, UndecidedError
 _ZERO_HASH = bytes(32)
 
 
-def _ledger(case: Case) -> LedgerReader:
+def believed_ledger(case: Case) -> LedgerReader:
+    """The node that is believed; UndecidedError when there is none."""
     if case.ledger is None:
         raise UndecidedError("no node was named and believed (--rpc URL --believe-node)")
     return case.ledger
@@ -25,7 +26,7 @@ def leaf_reference(case: Case) -> int:
 
 def check_chain_identity(case: Case) -> None:
     """12. The node speaks of the trusted chain and of the trusted code."""
-    ledger, trust = _ledger(case), case.trust
+    ledger, trust = believed_ledger(case), case.trust
     chain_id = ledger.chain_id()
     if chain_id != trust.chain_id:
         raise UndecidedError(
@@ -52,7 +53,7 @@ def check_chain_identity(case: Case) -> None:
 
 def check_anchor(case: Case) -> None:
     """13. The batch's head is on the ledger, and the named transaction put it there."""
-    ledger, batch, anchor = _ledger(case), case.bundle.batch, case.bundle.anchor
+    ledger, batch, anchor = believed_ledger(case), case.bundle.batch, case.bundle.anchor
     head = computed_head(case)
     stored = ledger.head(batch.institution_number, batch.sequence)
     if stored == _ZERO_HASH:
@@ -63,7 +64,7 @@ def check_anchor(case: Case) -> None:
             expected=stored.hex(),
             actual=head.hex(),
         )
-    receipt = _receipt(ledger, anchor.place, "anchor")
+    receipt = named_receipt(case, anchor.place, "anchor")
     topics = (
         chain.topic(chain.ANCHORED),
         batch.institution_number.to_bytes(32, "big"),
@@ -71,17 +72,17 @@ def check_anchor(case: Case) -> None:
         bytes(12) + anchor.account,
     )
     data = batch.root + batch.previous_head + head + batch.size.to_bytes(32, "big")
-    events = _events(case, receipt, chain.ANCHORED)
-    if not any(log.topics == topics and log.data == data for log in events):
+    anchored = events(case, receipt, chain.ANCHORED)
+    if not any(log.topics == topics and log.data == data for log in anchored):
         raise RefutedError("the named transaction did not anchor this batch from this account")
     if receipt.sender != anchor.account:
         raise RefutedError("another account sent the anchor")
-    _final(case, ledger, anchor.place)
+    require_final(case, anchor.place)
 
 
 def check_institution(case: Case) -> None:
     """14. The account is the institution's, the code is its code, and the custody is as stated."""
-    ledger, batch, anchor = _ledger(case), case.bundle.batch, case.bundle.anchor
+    ledger, batch, anchor = believed_ledger(case), case.bundle.batch, case.bundle.anchor
     number, code = batch.institution_number, batch_leaf(case).institution_code
     if ledger.account(anchor.account) != (chain.ACCOUNT_KIND_INSTITUTION, number):
         raise RefutedError("the anchoring account was never registered for this institution")
@@ -112,52 +113,86 @@ def check_institution(case: Case) -> None:
 
 def check_lodge(case: Case) -> None:
     """15. The named transaction lodged this claim on this leaf."""
-    ledger, claim = _ledger(case), case.bundle.claim
-    receipt = _receipt(ledger, claim.lodge, "lodge")
-    details = [detail for detail, _ in _claim_events(case, receipt, chain.LODGED)]
-    if not any(_concerns(case, detail, chain.CALL_LODGE) for detail in details):
-        raise RefutedError("the named transaction did not lodge this claim")
-    _final(case, ledger, claim.lodge)
+    lodge_event(case, case.bundle.claim.lodge, case.bundle.claim.counter)
+
+
+def lodge_event(case: Case, place: EventPlace, counter: int) -> Log:
+    """The event with which the named transaction lodged the claim under this counter."""
+    receipt = named_receipt(case, place, "lodge")
+    for detail, log in claim_events(case, receipt, chain.LODGED):
+        if concerns(case, detail, chain.CALL_LODGE, counter):
+            require_final(case, place)
+            return log
+    raise RefutedError("the named transaction did not lodge this claim")
 
 
 def check_closing(case: Case) -> None:
     """16. The named transaction settled, or refused, this claim with this decision."""
-    ledger, closing = _ledger(case), case.bundle.claim.closing
-    settles = closing.kind == "settle"
-    signature = chain.SETTLED if settles else chain.RELEASED
-    call = chain.CALL_SETTLE if settles else chain.CALL_RELEASE
-    value = closing.amount_fen if settles else chain.RELEASE_REASON_REFUSED
-    receipt = _receipt(ledger, closing.place, "closing")
-    decision = case.bundle.decision_fingerprint + case.bundle.policy_hash
-    for detail, log in _claim_events(case, receipt, signature):
+    closing_event(case)
+
+
+def closing_event(case: Case) -> tuple[Detail, Log]:
+    """The event that closed the claim, as check 16 asks for it."""
+    bundle, closing = case.bundle, case.bundle.claim.closing
+    place, version, decided = closing.place, closing.decision_version, bundle.decided
+    if closing.kind == "release":
+        return refusal_event(case, place, bundle.claim.counter, (version, decided))
+    receipt = named_receipt(case, place, "closing")
+    for detail, log in claim_events(case, receipt, chain.SETTLED):
         if (
-            _concerns(case, detail, call)
-            and detail.value == value
-            and detail.decision_version == closing.decision_version
-            and log.data[32:] == decision
+            concerns(case, detail, chain.CALL_SETTLE, bundle.claim.counter)
+            and detail.value == closing.amount_fen
+            and carries(detail, log, version, decided)
         ):
-            break
-    else:
-        raise RefutedError("the named transaction did not close this claim with this decision")
-    _final(case, ledger, closing.place)
+            require_final(case, place)
+            return detail, log
+    raise RefutedError("the named transaction did not close this claim with this decision")
+
+
+def refusal_event(
+    case: Case, place: EventPlace, counter: int, version: tuple[int, Decided]
+) -> tuple[Detail, Log]:
+    """The event with which the named transaction refused the claim under this counter."""
+    receipt = named_receipt(case, place, "closing")
+    for detail, log in claim_events(case, receipt, chain.RELEASED):
+        if (
+            concerns(case, detail, chain.CALL_RELEASE, counter)
+            and detail.value == chain.RELEASE_REASON_REFUSED
+            and carries(detail, log, *version)
+        ):
+            require_final(case, place)
+            return detail, log
+    raise RefutedError("the named transaction did not close this claim with this decision")
+
+
+def carries(detail: Detail, log: Log, version: int, decided: Decided) -> bool:
+    """Whether an event names this decision version with its fingerprint and policy."""
+    said = decided.fingerprint + decided.policy_hash
+    return detail.decision_version == version and log.data[32:] == said
 
 
 def check_policy_published(case: Case) -> None:
     """17. The policy pack was published before the claim was closed."""
-    ledger, place = _ledger(case), case.bundle.claim.closing.place
-    published_at = ledger.policy_published_at(case.bundle.policy_hash)
+    place = case.bundle.claim.closing.place
+    require_published(case, case.bundle.decided.policy_hash, place, "closing")
+
+
+def require_published(case: Case, policy_hash: bytes, place: EventPlace, name: str) -> None:
+    """Refuted unless the pack was published, not later than the block of the event."""
+    ledger = believed_ledger(case)
+    published_at = ledger.policy_published_at(policy_hash)
     if published_at == 0:
         raise RefutedError("the policy pack was never published on the ledger")
     block = ledger.block(place.block_number)
     if block is None:
-        raise RefutedError("the chain has no block of the closing's number")
+        raise RefutedError(f"the chain has no block of the {name}'s number")
     if published_at > block.timestamp:
         raise RefutedError("the policy pack was published after the claim was closed")
 
 
 def check_slot(case: Case) -> None:
     """18. The invoice key's slot agrees with the claim as it ended."""
-    ledger, claim, leaf = _ledger(case), case.bundle.claim, batch_leaf(case)
+    ledger, claim, leaf = believed_ledger(case), case.bundle.claim, batch_leaf(case)
     slot = ledger.slot(leaf.invoice_key)
     if slot.counter < claim.counter:
         raise RefutedError(
@@ -178,9 +213,9 @@ def check_slot(case: Case) -> None:
         )
 
 
-def _receipt(ledger: LedgerReader, place: EventPlace, name: str) -> Receipt:
+def named_receipt(case: Case, place: EventPlace, name: str) -> Receipt:
     """The receipt of a named transaction, in the very block that is stated."""
-    receipt = ledger.receipt(place.tx_hash)
+    receipt = believed_ledger(case).receipt(place.tx_hash)
     if receipt is None:
         raise RefutedError(f"the chain has no transaction of the {name}")
     if receipt.status != 1:
@@ -194,7 +229,9 @@ def _receipt(ledger: LedgerReader, place: EventPlace, name: str) -> Receipt:
     return receipt
 
 
-def _final(case: Case, ledger: LedgerReader, place: EventPlace) -> None:
+def require_final(case: Case, place: EventPlace) -> None:
+    """Refuted when the block is another one by now, undecided while too few stand on it."""
+    ledger = believed_ledger(case)
     block = ledger.block(place.block_number)
     if block is None or block.block_hash != place.block_hash:
         raise RefutedError("the chain has another block of this number")
@@ -207,31 +244,32 @@ def _final(case: Case, ledger: LedgerReader, place: EventPlace) -> None:
         )
 
 
-def _events(case: Case, receipt: Receipt, signature: str) -> list[Log]:
+def events(case: Case, receipt: Receipt, signature: str) -> list[Log]:
     """Events of the trusted ledger or, from before it took over, of one that it succeeds."""
     trusted = {case.trust.invoice_ledger.address, *(one.address for one in case.trust.predecessors)}
     first = (chain.topic(signature),)
     return [log for log in receipt.logs if log.address in trusted and log.topics[:1] == first]
 
 
-def _claim_events(case: Case, receipt: Receipt, signature: str) -> list[tuple[Detail, Log]]:
+def claim_events(case: Case, receipt: Receipt, signature: str) -> list[tuple[Detail, Log]]:
     """Events of this bill's key, with their detail word."""
     key = case.bundle.leaf_fields.invoice_key
     size = 32 if signature == chain.LODGED else 96
     return [
         (Detail.decode(log.words()[0]), log)
-        for log in _events(case, receipt, signature)
+        for log in events(case, receipt, signature)
         if log.topics[1:] == (key,) and len(log.data) == size
     ]
 
 
-def _concerns(case: Case, detail: Detail, call: int) -> bool:
+def concerns(case: Case, detail: Detail, call: int, counter: int) -> bool:
+    """Whether an event had its effect on this claim's leaf, by its payer, under this counter."""
     claim = case.bundle.claim
     return (
         detail.call == call
         and detail.outcome == chain.OUTCOME_DONE
         and detail.payer == claim.payer_number
-        and detail.counter == claim.counter
+        and detail.counter == counter
         and _leaf_agrees(case, detail, call)
     )
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Final
 
-from verifier import chain, checks, ledger_checks
+from verifier import chain, checks, ledger_checks, version_checks
 from verifier.bundle import Bundle
 from verifier.chain import LedgerReader
 from verifier.checks import Case, NotCheckedError
@@ -41,6 +41,7 @@ class Check:
     name_zh: str
     name_en: str
     run: Callable[[Case], None]
+    asks_ledger: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class Report:
         raise kind(f"check {first.check.number}: {first.reason}")
 
 
-LEDGER_CHECK_FROM: Final = 12
+IDENTITY_CHECK: Final = 12
 CUSTODY_CHECK: Final = 14
 
 CHECKS: Final = (
@@ -96,13 +97,17 @@ CHECKS: Final = (
     Check(9, "结论与本单一致", "decision is of this claim", checks.check_decision_and_bill),
     Check(10, "政策包", "policy pack", checks.check_policy_pack),
     Check(11, "逐行收支平衡", "line balance", checks.check_line_balance),
-    Check(12, "账本身份", "chain identity", ledger_checks.check_chain_identity),
-    Check(13, "上链盖戳", "anchored on the ledger", ledger_checks.check_anchor),
-    Check(14, "机构与密钥保管", "institution and custody", ledger_checks.check_institution),
-    Check(15, "报销登记", "claim lodged", ledger_checks.check_lodge),
-    Check(16, "结算或退回", "claim settled or refused", ledger_checks.check_closing),
-    Check(17, "政策已公布", "policy was published", ledger_checks.check_policy_published),
-    Check(18, "账本现状", "state on the ledger", ledger_checks.check_slot),
+    Check(12, "账本身份", "chain identity", ledger_checks.check_chain_identity, True),
+    Check(13, "上链盖戳", "anchored on the ledger", ledger_checks.check_anchor, True),
+    Check(14, "机构与密钥保管", "institution and custody", ledger_checks.check_institution, True),
+    Check(15, "报销登记", "claim lodged", ledger_checks.check_lodge, True),
+    Check(16, "结算或退回", "claim settled or refused", ledger_checks.check_closing, True),
+    Check(17, "政策已公布", "policy was published", ledger_checks.check_policy_published, True),
+    Check(18, "账本现状", "state on the ledger", ledger_checks.check_slot, True),
+    Check(19, "各版结论", "decision versions", version_checks.check_versions),
+    Check(20, "各版上链", "events of the versions", version_checks.check_version_events, True),
+    Check(21, "版本齐全", "no version is missing", version_checks.check_completeness, True),
+    Check(22, "追回", "recoveries", version_checks.check_recoveries, True),
 )
 
 
@@ -120,13 +125,13 @@ def verify_bundle(
     results: list[CheckResult] = []
     foreign_chain = False
     for check in CHECKS:
-        if foreign_chain:
+        if foreign_chain and check.asks_ledger:
             result = CheckResult(
                 check, Status.UNDECIDED, "not asked: check 12 did not show the trusted chain"
             )
         else:
             result = _make(check, case)
-        if check.number == LEDGER_CHECK_FROM and result.status is not Status.OK:
+        if check.number == IDENTITY_CHECK and result.status is not Status.OK:
             foreign_chain = True
         results.append(result)
     asked = ledger is not None and not foreign_chain
@@ -136,7 +141,8 @@ def verify_bundle(
         node_believed=ledger is not None,
         custody=bundle.anchor.custody,
         as_of_block=_as_of(ledger) if ledger is not None and asked else None,
-        notes=_notes(case, ledger) if ledger is not None and asked else (),
+        notes=_version_notes(bundle)
+        + (_notes(case, ledger) if ledger is not None and asked else ()),
     )
 
 
@@ -176,7 +182,7 @@ def _as_of(ledger: LedgerReader) -> chain.Block | None:
 
 
 def _notes(case: Case, ledger: LedgerReader) -> tuple[tuple[str, str], ...]:
-    """What the reader has to know beside the verdict."""
+    """What the ledger says of the bill that the reader has to know beside the verdict."""
     try:
         slot = ledger.slot(case.bundle.leaf_fields.invoice_key)
     except UndecidedError:
@@ -189,3 +195,17 @@ def _notes(case: Case, ledger: LedgerReader) -> tuple[tuple[str, str], ...]:
     if slot.flags & chain.FLAG_ON_PAPER:
         notes.append(("该票据现已换开纸质票据", "the bill is exchanged for a paper bill by now"))
     return tuple(notes)
+
+
+def _version_notes(bundle: Bundle) -> tuple[tuple[str, str], ...]:
+    """The newest version, where there is more than one."""
+    shown = version_checks.shown_versions(bundle)
+    if len(shown) == 1:
+        return ()
+    number, count = shown[-1].number, len(shown)
+    return (
+        (
+            f"证据包含 {count} 版结论，最新为第 {number} 版",
+            f"the bundle shows {count} decision versions; the newest is version {number}",
+        ),
+    )

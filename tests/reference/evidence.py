@@ -94,6 +94,14 @@ def refusal_record(fingerprint: bytes) -> dict[str, Any]:
     return record
 
 
+def later_record(fingerprint: bytes, version: int, more: int) -> dict[str, Any]:
+    """The decision of a later version: ``more`` fen more of the third line are paid."""
+    record = decision_record(fingerprint)
+    record.update(decision_version=version, paid_fen=200 + more)
+    record["lines"][2].update(paid_fen=50 + more, adjustments=[adjustment(99 - more)])
+    return record
+
+
 def open_leaves(record: dict[str, Any], secret: bytes) -> list[dict[str, Any]]:
     return [
         {
@@ -120,12 +128,19 @@ def hide(leaves: list[dict[str, Any]], path: str) -> None:
 
 @dataclass
 class Story:
-    """One claim from bill to closing. Change a field before calling the methods."""
+    """One claim from bill to closing, and what came before and after. Change a field before
+    calling the methods.
+
+    ``was_refused``: first refused under counter 1. ``supplements`` and ``recovered`` are amounts.
+    """
 
     invoice: dict[str, Any] = field(default_factory=invoice_record)
     kind: int = 1
     closing: str = "settle"
     decision: dict[str, Any] | None = None
+    was_refused: bool = False
+    supplements: tuple[int, ...] = ()
+    recovered: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         self.key = ref.invoice_key(
@@ -135,6 +150,7 @@ class Story:
         if self.decision is None:
             make = decision_record if self.closing == "settle" else refusal_record
             self.decision = make(self.fingerprint)
+            self.decision["decision_version"] = self.version
         self.decision_fingerprint = ref.fingerprint(self.decision, DECISION_SECRET)
         self.policy_hash = ref.policy_hash(POLICY)
         self.leaf = {
@@ -157,6 +173,11 @@ class Story:
         self.chain = self._chain()
 
     @property
+    def version(self) -> int:
+        """The decision version of the closing."""
+        return 2 if self.was_refused else 1
+
+    @property
     def reference(self) -> int:
         return INSTITUTION << 32 | SEQUENCE << 10 | LEAF_INDEX
 
@@ -167,32 +188,100 @@ class Story:
         self.anchored = node.anchor(
             ACCOUNT, INSTITUTION, SEQUENCE, self.root, self.previous, self.head, SIZE
         )
+        self.earlier = [self._refuse(node)] if self.was_refused else []
         self.lodged = node.claim_event(
             "Lodged(bytes32,uint256)", self.key, self.detail(1, value=node.now + 1000)
         )
+        paid = self.leaf["borne_fen"]
         if self.closing == "settle":
-            detail = self.detail(2, value=self.amount, version=1)
+            paid += self.amount
+            detail = self.detail(2, value=self.amount, version=self.version, paid=paid)
             signature = "Settled(bytes32,uint256,bytes32,bytes32)"
             bits = 1 << (PAYER - 1)
-            reference, paid = self.reference, self.leaf["borne_fen"] + self.amount
+            reference = self.reference
         else:
-            detail = self.detail(3, value=1, version=1, reference=0)
+            detail = self.detail(3, value=1, version=self.version, reference=0)
             signature = "Released(bytes32,uint256,bytes32,bytes32)"
             bits = reference = paid = 0
         self.closed = node.claim_event(
             signature, self.key, detail, self.decision_fingerprint + self.policy_hash
         )
+        self.later = [self._supplement(node, place) for place in range(len(self.supplements))]
+        self.recoveries = [self._recover(node, amount) for amount in self.recovered]
+        paid += sum(self.supplements)
         total = self.leaf["total_fen"]
         node.slots[self.key] = total | paid << 40 | reference << 80 | COUNTER << 168 | bits << 192
         return node
 
+    def decided(self, record: dict[str, Any]) -> dict[str, Any]:
+        """The members ``decision`` and ``policy`` of a bundle."""
+        return {
+            "decision": {
+                "fingerprint": ref.fingerprint(record, DECISION_SECRET).hex(),
+                "leaves": open_leaves(record, DECISION_SECRET),
+            },
+            "policy": {
+                "hash": self.policy_hash.hex(),
+                "text": ref.canonical(POLICY).decode("utf-8"),
+            },
+        }
+
+    def _refuse(self, node: SimulatedNode) -> dict[str, Any]:
+        record = refusal_record(self.fingerprint)
+        record["lodge_counter"] = 1
+        lodge = self.detail(1, value=node.now + 1000, counter=1)
+        release = self.detail(3, value=1, version=1, reference=0, counter=1)
+        said = ref.fingerprint(record, DECISION_SECRET) + self.policy_hash
+        return {
+            "counter": 1,
+            "decision_version": 1,
+            "lodge": node.claim_event("Lodged(bytes32,uint256)", self.key, lodge),
+            "release": node.claim_event(
+                "Released(bytes32,uint256,bytes32,bytes32)", self.key, release, said
+            ),
+            **self.decided(record),
+        }
+
+    def _supplement(self, node: SimulatedNode, place: int) -> dict[str, Any]:
+        amount, version = self.supplements[place], self.version + 1 + place
+        more = sum(self.supplements[: place + 1])
+        record = later_record(self.fingerprint, version, more)
+        paid = self.leaf["borne_fen"] + self.amount + more
+        detail = self.detail(10, value=amount, version=version, counter=0, paid=paid)
+        said = ref.fingerprint(record, DECISION_SECRET) + self.policy_hash
+        return {
+            "amount_fen": amount,
+            "decision_version": version,
+            "supplement": node.claim_event(
+                "Supplemented(bytes32,uint256,bytes32,bytes32)", self.key, detail, said
+            ),
+            **self.decided(record),
+        }
+
+    def _recover(self, node: SimulatedNode, amount: int) -> dict[str, Any]:
+        number = ref.sha256(b"recovery %d" % len(node.blocks))
+        detail = self.detail(11, value=amount, counter=0)
+        place = node.claim_event(
+            "Recovered(bytes32,bytes32,uint256)", self.key, detail, number=number
+        )
+        return {"number": number.hex(), "amount_fen": amount, "event": place}
+
     def detail(
-        self, call: int, *, value: int, version: int = 0, reference: int | None = None
+        self,
+        call: int,
+        *,
+        value: int,
+        version: int = 0,
+        reference: int | None = None,
+        payer: int = PAYER,
+        counter: int = COUNTER,
+        paid: int | None = None,
     ) -> int:
         reference = self.reference if reference is None else reference
-        borne, total = self.leaf["borne_fen"], self.leaf["total_fen"]
-        word = call << 8 | PAYER << 24 | COUNTER << 32 | reference << 72 | value << 120
-        return word | version << 160 | borne << 176 | total << 216
+        total = self.leaf["total_fen"]
+        paid = self.leaf["borne_fen"] if paid is None else paid
+        word = call << 8 | payer << 24 | counter << 32 | reference << 72 | value << 120
+        return word | version << 160 | paid << 176 | total << 216
 
     def node(self) -> SimulatedNode:
         return copy.deepcopy(self.chain)
@@ -203,8 +292,15 @@ class Story:
             name: value.hex() if isinstance(value, bytes) else value
             for name, value in self.leaf.items()
         }
+        further = {
+            name: copy.deepcopy(entries)
+            for name, entries in (
+                ("earlier", self.earlier), ("later", self.later), ("recoveries", self.recoveries)
+            )
+            if entries
+        }  # fmt: skip
         return {
-            "format": "yichu-evidence-1",
+            "format": "yichu-evidence-2" if further else "yichu-evidence-1",
             "invoice": {"leaves": open_leaves(self.invoice, SECRET)},
             "batch_leaf": fields,
             "batch": {
@@ -224,18 +320,12 @@ class Story:
                 "closing": {
                     "kind": self.closing,
                     "amount_fen": self.amount,
-                    "decision_version": 1,
+                    "decision_version": self.version,
                     **self.closed,
                 },
             },
-            "decision": {
-                "fingerprint": self.decision_fingerprint.hex(),
-                "leaves": open_leaves(self.decision, DECISION_SECRET),
-            },
-            "policy": {
-                "hash": self.policy_hash.hex(),
-                "text": ref.canonical(POLICY).decode("utf-8"),
-            },
+            **self.decided(self.decision),
+            **further,
         }
 
     def trust(self) -> dict[str, Any]:

@@ -43,6 +43,7 @@ class SimulatedNode:
         self.code = {self.registry: "0x6001", self.ledger: "0x6002"}
         self.heads: dict[tuple[int, int], bytes] = {}
         self.slots: dict[bytes, int] = {}
+        self.past_slots: dict[int, dict[bytes, int]] = {}
         self.accounts: dict[bytes, tuple[int, int, bool]] = {}
         self.codes: dict[int, bytes] = {}
         self.policies: dict[bytes, int] = {}
@@ -140,11 +141,17 @@ class SimulatedNode:
         return self.transact(account, [log])
 
     def claim_event(
-        self, signature: str, key: bytes, detail: int, more: bytes = b""
+        self,
+        signature: str,
+        key: bytes,
+        detail: int,
+        more: bytes = b"",
+        number: bytes | None = None,
     ) -> dict[str, Any]:
+        topics = [topic(signature), "0x" + key.hex()]
         log = {
             "address": self.ledger,
-            "topics": [topic(signature), "0x" + key.hex()],
+            "topics": topics if number is None else [*topics, "0x" + number.hex()],
             "data": word(detail) + more.hex(),
         }
         return self.transact(b"\x77" * 20, [log])
@@ -194,9 +201,13 @@ class SimulatedNode:
         low, high = int(question["fromBlock"], 16), int(question["toBlock"], 16)
         if high - low + 1 > self.log_range_limit:
             raise RPCMethodError("the node refused the question")
-        return [log for log in self.registry_logs if low <= int(log["blockNumber"], 16) <= high]
+        logs = self.registry_logs
+        if question["address"] != self.registry:
+            events = [log for receipt in self.receipts.values() for log in receipt["logs"]]
+            logs = [log for log in events if log["address"] == question["address"]]
+        return [log for log in logs if low <= int(log["blockNumber"], 16) <= high]
 
-    def eth_call(self, call: dict[str, Any], _tag: str) -> Answer:
+    def eth_call(self, call: dict[str, Any], tag: str) -> Answer:
         data = bytes.fromhex(call["data"][2:])
         name, arguments = data[:4].hex(), data[4:]
         words = [int.from_bytes(arguments[i : i + 32], "big") for i in range(0, len(arguments), 32)]
@@ -205,7 +216,8 @@ class SimulatedNode:
                 head = self.heads.get((words[0], words[1]), bytes(32))
                 return "0x" + head.hex()
             if name == selector("slot(bytes32)"):
-                return word(self.slots.get(arguments, 0))
+                past = None if tag == "latest" else self.past_slots.get(int(tag, 16))
+                return word((self.slots if past is None else past).get(arguments, 0))
         if call["to"] == self.registry:
             if name == selector("accountOf(address)"):
                 found = self.accounts.get(arguments[12:], (0, 0, False))

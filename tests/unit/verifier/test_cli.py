@@ -48,9 +48,9 @@ def test_verified_is_0_and_says_that_the_node_was_believed(
 ) -> None:
     assert run(files, *BELIEVE) == 0
     out = capsys.readouterr().out
-    numbers = [line.split()[0] for line in out.splitlines()[:18]]
-    assert numbers == [str(number) for number in range(1, 19)]
-    assert out.count(" OK ") == 18
+    numbers = [line.split()[0] for line in out.splitlines()[:22]]
+    assert numbers == [str(number) for number in range(1, 23)]
+    assert out.count(" OK ") == 22
     assert "核验通过 / VERIFIED" in out
     assert "the node was believed" in out
     assert "anchored with a key held by the institution" in out
@@ -145,7 +145,7 @@ def test_json_report_holds_every_check(
     assert report["node_believed"] is True
     assert report["custody"] == "self-custody"
     assert report["as_of_block"]["number"] == len(node.blocks) - 1
-    assert [check["number"] for check in report["checks"]] == list(range(1, 19))
+    assert [check["number"] for check in report["checks"]] == list(range(1, 23))
     assert {check["status"] for check in report["checks"]} == {"OK"}
 
 
@@ -261,7 +261,7 @@ def test_verifier_alone_needs_nothing_but_the_standard_library(
         check=False,
     )
     assert (result.returncode, result.stderr) == (3, "")
-    assert result.stdout.count(" OK ") == 11
+    assert result.stdout.count(" OK ") == 12
     bundle = STORY.bundle()
     bundle["policy"]["text"] = "{}"
     files[0].write_bytes(evidence.text(bundle))

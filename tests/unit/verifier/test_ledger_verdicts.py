@@ -115,7 +115,7 @@ def test_another_chain_or_no_node_is_undecided_and_nothing_more_is_asked(
     change(node)
     report = verify(node)
     assert report.verdict is Verdict.UNDECIDED
-    assert ended(report, Status.UNDECIDED) == [12, 13, 14, 15, 16, 17, 18]
+    assert ended(report, Status.UNDECIDED) == [12, 13, 14, 15, 16, 17, 18, 20, 21, 22]
     assert message in reason(report, 12)
     assert report.as_of_block is None
     assert not {"eth_call", "eth_getTransactionReceipt"} & set(node.calls)
@@ -126,7 +126,7 @@ def test_another_chain_or_no_node_is_undecided_and_nothing_more_is_asked(
 def test_without_a_node_the_ledger_is_undecided_and_custody_is_hearsay() -> None:
     report = verify(None)
     assert report.verdict is Verdict.UNDECIDED
-    assert ended(report, Status.UNDECIDED) == [12, 13, 14, 15, 16, 17, 18]
+    assert ended(report, Status.UNDECIDED) == [12, 13, 14, 15, 16, 17, 18, 20, 21, 22]
     assert not report.node_believed
     assert not report.is_custody_shown
 
@@ -148,7 +148,7 @@ def test_node_that_knows_no_syncing_is_taken_as_in_step() -> None:
     [
         ("eth_getTransactionReceipt", [13, 15, 16]),
         ("eth_getLogs", [14]),
-        ("eth_call", [13, 14, 17, 18]),
+        ("eth_call", [13, 14, 17, 18, 21]),
     ],
 )
 def test_unanswered_question_leaves_its_checks_undecided(method: str, checks: list[int]) -> None:
@@ -516,6 +516,8 @@ def test_refusal_stays_verified_when_another_payer_has_lodged_since() -> None:
     story = Story(closing="release")
     node = story.node()
     node.slots[story.key] = 350 | 50 << 40 | (story.reference + 1) << 80 | 3 << 168
+    others = story.detail(1, value=node.now, payer=9, counter=3)
+    node.claim_event("Lodged(bytes32,uint256)", story.key, others)
     assert verify(node, story=story).verdict is Verdict.VERIFIED
 
 

@@ -40,7 +40,7 @@ def drop(*steps: Any) -> Change:
 
 
 BUNDLES: list[tuple[Change, str]] = [
-    (put("format", "yichu-evidence-2"), "bundle.format is not one of"),
+    (put("format", "yichu-evidence-3"), "bundle.format is not one of"),
     (put("format", 1), "bundle.format is not a text"),
     (put("extra", 1), "bundle has an unknown member"),
     (drop("policy"), "bundle lacks the member policy"),
