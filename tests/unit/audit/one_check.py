@@ -8,7 +8,7 @@ from backend.domain.audit.check import LINE_VALUES
 from backend.domain.audit.checks import CHECKS
 from backend.domain.audit.engine import AuditResult, evaluate
 from backend.domain.audit.facts import AuditFacts
-from backend.domain.audit.rule import RuleSet
+from backend.domain.audit.rule import Level, RuleSet
 from backend.domain.audit.rule_reader import parse_rules
 
 Found = list[tuple[int | None, str]]
@@ -20,7 +20,8 @@ TESTS: Final = {"categories": ["03", "04"]}
 def rules_of(check: str, **parameters: Any) -> RuleSet:
     """A set of one live rule that says every value of its check, and the line where it is one."""
     spec = CHECKS[check]
-    said = "; ".join(f"{name} {{{name}}}" for name in sorted(spec.values - LINE_VALUES)) or "hit"
+    own = spec.values - LINE_VALUES if spec.level is Level.LINE else spec.values
+    said = "; ".join(f"{name} {{{name}}}" for name in sorted(own)) or "hit"
     rule = {
         "code": "asked",
         "class": "format",
