@@ -59,6 +59,16 @@ class BlockStamp:
     at: dt.datetime
 
 
+@dataclass(frozen=True, slots=True)
+class BillOnLedger:
+    """What the ledger says of a bill, read in one question to one node: its newest block, the
+    bill's slot, and the head of the bill's batch (None where no batch was asked about)."""
+
+    head: BlockStamp
+    slot: SlotState
+    batch_head: bytes | None
+
+
 class LedgerReader(Protocol):
     """Reads of the ledger. Every method raises :class:`LedgerUnavailableError` when no node
     answers or the node is on another network than the deployment names."""
@@ -74,6 +84,10 @@ class LedgerReader(Protocol):
         ...
 
     def slot(self, invoice_key: bytes) -> SlotState: ...
+
+    def bill(self, invoice_key: bytes, batch: tuple[int, int] | None = None) -> BillOnLedger:
+        """Slot and newest block, with the head of a batch (institution's number, sequence)."""
+        ...
 
     def policy_published_at(self, policy_hash: bytes) -> int:
         """Unix time of publication, 0 if the hash was never published."""

@@ -29,7 +29,7 @@ from backend.service_layer.anchoring.model import (
     MinedTransaction,
     Receipt,
 )
-from backend.service_layer.ports import BlockStamp, LedgerUnavailableError
+from backend.service_layer.ports import BillOnLedger, BlockStamp, LedgerUnavailableError
 from verifier.errors import MalformedError
 
 #: Nodes answer 1,000 calls a batch (Besu's default); receipts of full calls are large.
@@ -137,6 +137,24 @@ class LedgerClient:
 
     def slot(self, invoice_key: bytes) -> SlotState:
         return SlotState.decode(self._read("InvoiceLedger", "slot", invoice_key)[0])
+
+    def bill(self, invoice_key: bytes, batch: tuple[int, int] | None = None) -> BillOnLedger:
+        """Slot, newest block and the head of a batch, in one exchange with one node."""
+        views: list[tuple[str, tuple[Any, ...]]] = [("slot", (invoice_key,))]
+        if batch is not None:
+            views.append(("head", batch))
+        latest = ("eth_getBlockByNumber", ["latest", False])
+        calls = [self._view("InvoiceLedger", name, *given) for name, given in views]
+        block, *answers = self._asked([latest, *calls])
+        with _reading():
+            stamp = _stamp(block)
+        if stamp is None:
+            raise LedgerUnavailableError("账本没有最新区块", "the node has no latest block")
+        slot, *heads = (
+            _result("InvoiceLedger", name, answer)[0]
+            for (name, _), answer in zip(views, answers, strict=True)
+        )
+        return BillOnLedger(stamp, SlotState.decode(slot), bytes(heads[0]) if heads else None)
 
     def policy_published_at(self, policy_hash: bytes) -> int:
         return int(self._read("Registry", "policy", policy_hash)[0])
@@ -327,21 +345,33 @@ class LedgerClient:
         return self._read(contract, name, *arguments)
 
     def _read(self, contract: ContractName, name: str, *arguments: Any) -> tuple[Any, ...]:
+        (answer,) = self._asked([self._view(contract, name, *arguments)])
+        return _result(contract, name, answer)
+
+    def _view(self, contract: ContractName, name: str, *arguments: Any) -> tuple[str, list[Any]]:
+        """A view call at the latest block, as the node is asked."""
         deployment = self.deployment()
         to = deployment.registry if contract == "Registry" else deployment.invoice_ledger
-        fields = {"to": to, "data": "0x" + encode_call(contract, name, *arguments).hex()}
+        data = "0x" + encode_call(contract, name, *arguments).hex()
+        return "eth_call", [{"to": to, "data": data}, "latest"]
+
+    def _asked(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        """The answers of one node; a contract's refusal is raised as CallRefusedError."""
         try:
-            answer = self.rpc.call("eth_call", fields, "latest")
+            return self.rpc.batch(calls)
         except RPCError as error:
             if not error.is_revert:
                 raise LedgerUnavailableError(
                     "账本节点无法读取", f"the node cannot read the ledger: {error.message}"
                 ) from error
             raise CallRefusedError(describe_revert(_unhex(error.data)), error.data) from error
-        if answer in ("0x", None):  # a node without the state: that proves nothing (T21)
-            raise LedgerUnavailableError("账本节点没有该状态", "the node has no state to read")
-        with _reading():
-            return decode_result(contract, name, _unhex(answer))
+
+
+def _result(contract: ContractName, name: str, answer: Any) -> tuple[Any, ...]:
+    if answer in ("0x", None):  # a node without the state: that proves nothing (T21)
+        raise LedgerUnavailableError("账本节点没有该状态", "the node has no state to read")
+    with _reading():
+        return decode_result(contract, name, _unhex(answer))
 
 
 @contextmanager
