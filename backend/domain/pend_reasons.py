@@ -45,6 +45,8 @@ that a reviewer needs for it; one that is not here shows under its own name."""
 
 REVIEWER: Final = "reviewer"
 SUPERVISOR: Final = "supervisor"
+INSPECTOR: Final = "inspector"
+"""Works on leads of supervision; sees names, so a reviewer of blind steps is none."""
 
 
 @dataclass(frozen=True, slots=True)

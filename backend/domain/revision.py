@@ -74,6 +74,9 @@ MAX_REOPENINGS: Final = 3
 """How often one claim may be reopened by staff; after that only a decision of others helps, and
 that is a new matter for the agency's management."""
 
+REOPEN_PROPOSAL_DAYS: Final = 7
+"""Calendar days within which a second person confirms a proposed reopening. Ours."""
+
 
 def last_appeal_day(decided_on: dt.date, days: int) -> dt.date:
     """The last day on which a decision of that day can be appealed: ``days`` calendar days."""

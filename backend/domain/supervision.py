@@ -321,7 +321,7 @@ def check_hands(parts: dict[str, str], person: str, part: Part) -> None:
 def check_reason(reason: str) -> str:
     """The reason without outer blanks. Raises :class:`BadStepError` for an empty or long one."""
     text = reason.strip()
-    if not text or len(text) > REASON_MAX:
+    if not text or len(text) > REASON_MAX or "\x00" in text:
         raise BadStepError(
             f"请写明理由，不超过 {REASON_MAX} 字",
             f"give a reason of up to {REASON_MAX} characters",

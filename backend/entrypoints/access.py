@@ -22,6 +22,7 @@ class AccessRule(StrEnum):
     CITIZEN = "citizen"  # a logged-in citizen; sees own bills and claims only
     STAFF = "staff"  # any signed-in member of staff
     REVIEWER = "reviewer"  # staff who review, and their supervisors
+    INSPECTOR = "inspector"  # staff who work on leads, and supervisors
     SUPERVISOR = "supervisor"  # staff who see every case and draw
 
 

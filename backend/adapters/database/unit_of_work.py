@@ -40,10 +40,13 @@ if TYPE_CHECKING:
     from backend.adapters.database.person_repository import PersonRepository
     from backend.adapters.database.reconciliation_repository import ReconciliationRepository
     from backend.adapters.database.register_repository import RegisterRepository
+    from backend.adapters.database.reopening_repository import ReopeningRepository
     from backend.adapters.database.review_repository import ReviewRepository
     from backend.adapters.database.revision_repository import RevisionRepository
     from backend.adapters.database.sample_repository import SampleRepository
+    from backend.adapters.database.staff_act_repository import StaffActRepository
     from backend.adapters.database.staff_repository import StaffRepository
+    from backend.adapters.database.statement_repository import StatementRepository
     from backend.adapters.database.transaction_repository import TransactionRepository
 
 
@@ -229,6 +232,12 @@ class SqlUnitOfWork:
         return RevisionRepository(self.connection, self._clock)
 
     @cached_property
+    def reopenings(self) -> ReopeningRepository:
+        from backend.adapters.database.reopening_repository import ReopeningRepository
+
+        return ReopeningRepository(self.connection, self._clock)
+
+    @cached_property
     def reviews(self) -> ReviewRepository:
         from backend.adapters.database.review_repository import ReviewRepository
 
@@ -253,7 +262,19 @@ class SqlUnitOfWork:
         return SampleRepository(self.connection, self._clock)
 
     @cached_property
+    def staff_acts(self) -> StaffActRepository:
+        from backend.adapters.database.staff_act_repository import StaffActRepository
+
+        return StaffActRepository(self.connection, self._clock)
+
+    @cached_property
     def staff(self) -> StaffRepository:
         from backend.adapters.database.staff_repository import StaffRepository
 
         return StaffRepository(self.connection, self._clock)
+
+    @cached_property
+    def statements(self) -> StatementRepository:
+        from backend.adapters.database.statement_repository import StatementRepository
+
+        return StatementRepository(self.connection, self._clock)

@@ -6,7 +6,9 @@ from functools import cache
 from typing import Any, Final
 
 from backend.adapters.einvoice.fields import ATTACHMENT, HEADER, ITEM, LINE, Field, Form
+from backend.domain.supervision import REASON_MAX, State
 from backend.entrypoints.api.problem_codes import PROBLEMS
+from backend.service_layer.supervision.provider import FILE_NAME_MAX, FILES_MAX
 
 _PATTERNS: Final = {
     Form.FEN: r"^-?[0-9]{1,14}(\.[0-9]{1,2}0*)?$",
@@ -111,6 +113,86 @@ def _body(**members: dict[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
+def _finding_paths() -> dict[str, Any]:
+    one = "/v1/findings/{finding_id}"
+    finding_id = _id("finding_id")
+    body = {
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": _reference("Statement")}},
+        }
+    }
+    found = {"content": {"application/json": {"schema": _reference("Finding")}}}
+    answers: dict[str, Any] = {
+        code: {"description": text, **found}
+        for code, text in (("200", "The same one was here before"), ("201", "Taken"))
+    }
+    answers["default"] = _answers(200)["default"]
+    return {
+        "/v1/findings": {
+            "get": _operation(
+                "listFindings", "稽核问询和认定", "Findings that concern the institution", 200,
+                parameters=_query("after", "limit"))
+        },
+        one: {
+            "get": _operation(
+                "getFinding", "一条问询或认定", "One of them", 200, parameters=finding_id)
+        },
+        f"{one}/answer": {
+            "post": _operation(
+                "answerFinding", "答复（期限内，一次）", "Answer, once and in time",
+                parameters=finding_id, **body) | {"responses": answers}
+        },
+        f"{one}/appeal": {
+            "post": _operation(
+                "appealFinding", "申诉（期限内，一次）", "Appeal, once and in time",
+                parameters=finding_id, **body) | {"responses": answers}
+        },
+    }  # fmt: skip
+
+
+def _finding_schemas() -> dict[str, Any]:
+    text, day = {"type": "string"}, {"type": ["string", "null"], "format": "date"}
+    fen = {"type": ["integer", "null"]}
+    attachment = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "name": text | {"minLength": 1, "maxLength": FILE_NAME_MAX},
+            "sha256": text | {"pattern": _PATTERNS[Form.DIGEST]},
+            "content": text | {"contentEncoding": "base64"},
+        },
+        "required": ["name", "sha256"],
+    }
+    step = {"step": text, "on": day, "outcome": text, "amount_fen": fen, "due_on": day,
+            "text": text}  # fmt: skip
+    finding = {
+        "id": text,
+        "state": {"type": "string", "examples": [str(state) for state in State]},
+        "is_final": {"type": "boolean"},
+        "amount_fen": fen,
+        "due_on": day,
+        "due_is_provisional": {"type": "boolean"},
+        "bill": {"type": ["object", "null"]},
+        "steps": {"type": "array", "items": {"type": "object", "properties": step}},
+        "sent": {"type": "object"},
+        "links": {"type": "object"},
+    }
+    return {
+        "Finding": {"type": "object", "properties": finding},
+        "Attached": attachment,
+        "Statement": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "text": text | {"minLength": 1, "maxLength": REASON_MAX},
+                "attachments": _array("Attached", FILES_MAX),
+            },
+            "required": ["text"],
+        },
+    }
+
+
 def _paths() -> dict[str, Any]:
     one = "/v1/invoices/{invoice_id}"
     invoice_id = _id("invoice_id")
@@ -161,6 +243,7 @@ def _paths() -> dict[str, Any]:
                 "handInTransaction", "提交已签交易", "Hand in the signed transaction", 202,
                 parameters=_id("offer_id"), **_body(raw={"type": "string"}))
         },
+        **_finding_paths(),
     }  # fmt: skip
 
 
@@ -188,6 +271,7 @@ def document() -> dict[str, Any]:
                 "Item": _object(ITEM),
                 "AuxItem": _object(LINE),
                 "Attachment": _object(ATTACHMENT),
+                **_finding_schemas(),
                 "Problem": {
                     "type": "object",
                     "properties": {

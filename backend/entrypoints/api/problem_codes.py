@@ -30,6 +30,11 @@ PROBLEMS: Final[dict[str, tuple[int, str, str]]] = {
     "wrong-value": (422, "转账金额不符", "The value differs from the offer"),
     "wrong-data": (422, "调用内容不符", "The call data differ from the offer"),
     "wrong-gas": (422, "燃料上限不符", "The gas limit differs from the offer"),
+    "lead-wrong-step": (409, "现在不能做这一步", "This step is not possible now"),
+    "lead-too-late": (409, "期限已过，没有收下", "The time for this has passed"),
+    "lead-bad-step": (422, "内容不合要求，没有收下", "What was sent is not as it must be"),
+    "finding-answered": (409, "已经收到过另一份", "Another statement is here already"),
+    "material-refused": (422, "补充材料不能接受", "The material cannot be accepted"),
     "wrong-fee": (422, "费用不符", "The fee differs from the offer"),
 }
 

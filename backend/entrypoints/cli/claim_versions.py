@@ -1,4 +1,4 @@
-"""``yichu claim history`` and ``withdraw``, ``yichu review reopen``: the versions of decisions."""
+"""``yichu claim history`` and ``withdraw``: the versions of decisions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from backend.domain.money import format_yuan
-from backend.domain.revision import CAUSE_ZH, REOPEN_REASONS, Cause
+from backend.domain.revision import CAUSE_ZH, Cause
 
 
 @click.command("history")
@@ -64,31 +64,3 @@ def echo_history(work: Any, claim_id: str) -> None:
             )
     for event in work.revisions.events_of(claim_id):
         click.echo(f"  {event.at.isoformat()} {event.kind} {event.by} {event.text}")
-
-
-@click.command("reopen")
-@click.argument("number")
-@click.option(
-    "--code",
-    required=True,
-    type=click.Choice(sorted(REOPEN_REASONS)),
-    help="理由代码 / coded reason",
-)
-@click.option("--reason", required=True, help="说明，4 到 500 字 / in words")
-@click.option(
-    "--by", "names", required=True, nargs=2, help="两位经办人 / two different people who ask"
-)
-@click.option("--source", required=True, help="依据的文号或来源 / what it is based on")
-def reopen_command(
-    number: str, code: str, reason: str, names: tuple[str, str], source: str
-) -> None:
-    """Reopen a closed claim: a case for people who are neither of the two named."""
-    from backend.bootstrap import build_services
-    from backend.service_layer.claims.appeals import Reopening, reopen
-
-    why = Reopening(code, reason, *names, source)
-    request = reopen(build_services(), number.replace(" ", ""), why)
-    click.echo(
-        f"已开复核，{request.promised_on.isoformat()} 前办结 / "
-        f"a case is open, due {request.promised_on.isoformat()}"
-    )

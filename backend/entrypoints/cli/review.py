@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from backend.domain.money import format_yuan
-from backend.entrypoints.cli.claim_versions import echo_history, reopen_command
+from backend.entrypoints.cli.claim_versions import echo_history
+from backend.entrypoints.cli.review_reopen import reopen_command
 from backend.entrypoints.cli.review_rulings import (
     RULINGS_FILE,
     preview_command,
@@ -313,7 +314,11 @@ def staff_command() -> None:
 @command.command("add-staff")
 @click.argument("username")
 @click.option("--name", required=True, help="姓名 / name")
-@click.option("--role", type=click.Choice(["reviewer", "supervisor", "clerk"]), default="reviewer")
+@click.option(
+    "--role",
+    type=click.Choice(["reviewer", "supervisor", "inspector", "clerk"]),
+    default="reviewer",
+)
 @click.option("--queue", "queues", multiple=True, help="技能（队列），可多次 / skill, repeatable")
 @click.option(
     "--hospital", help="所在医院代码，其票据回避 / own hospital, whose bills are kept away"

@@ -25,7 +25,7 @@ from backend.domain.supervision import (
 from backend.domain.working_days import compute_due_date
 from backend.service_layer.review.clocks import local_day
 from backend.service_layer.supervision.lead_reading import overdue
-from backend.service_layer.supervision.lead_records import SupervisionServices
+from backend.service_layer.supervision.lead_records import SupervisionServices, SupervisionWork
 from backend.service_layer.supervision.leads import open_revision_leads, person_of
 from backend.service_layer.supervision.points import set_points_aside
 
@@ -46,40 +46,62 @@ class Act:
 
 
 def take_step(deps: SupervisionServices, lead_id: str, act: Act) -> Step:
-    """Take one step of a case and return it.
+    """Take one step of a case and return it. The newest step asked for again, in the same words
+    by the same person, is the step that is there.
 
     Raises NotFoundError, WrongStepError, TooEarlyError, TooLateError, SameHandsError,
     ForbiddenError (own institution) and BadStepError.
     """
     with deps.work() as work:
         lead = work.leads.get(lead_id, lock=True)
-        steps = work.leads.steps_of(lead_id)
-        now = deps.clock.now()
-        today = local_day(now)
         person = person_of(work, act.by, lead.institution_code)
-        reason = check_reason(act.reason)
-        check_step(steps, act.kind, today, deps.calendar)
-        part = PART_OF.get(act.kind)
-        if part is not None:
-            check_hands(work.leads.parts_of(lead_id), person, part)
-            work.leads.add_part(lead_id, person, part, now)
-        step = Step(
-            ordinal=len(steps) + 1,
-            kind=act.kind,
-            by=person,
-            part=part,
-            reason=reason,
-            at=now,
-            on=today,
-            outcome=_outcome(act),
-            amount_fen=_amount(act, steps),
-            due_on=_due_on(deps, act, today),
-        )
-        work.leads.add_step(lead_id, step)
-        if act.kind is StepKind.SET_ASIDE:
-            set_points_aside(work, lead_id, reason, person, now)
-        work.alarms.clear(LEAD_LATE, lead_id)
+        last = work.leads.steps_of(lead_id)[-1]
+        if _is_same(last, act, person):
+            return last
+        step = add_step(deps, work, lead_id, act, person)
         work.commit()
+    return step
+
+
+def _is_same(step: Step, act: Act, person: str) -> bool:
+    said = (act.kind, person, act.reason.strip(), act.outcome)
+    is_same = (step.kind, step.by, step.reason, step.outcome) == said
+    # An order carries what the finding stands at, which nobody states.
+    return is_same and (act.kind is StepKind.ORDERED or step.amount_fen == act.amount_fen)
+
+
+def add_step(
+    deps: SupervisionServices, work: SupervisionWork, lead_id: str, act: Act, person: str
+) -> Step:
+    """One more step of a locked lead by a person who may act on it; the caller commits.
+
+    Raises what :func:`take_step` does, but for who the person is.
+    """
+    steps = work.leads.steps_of(lead_id)
+    now = deps.clock.now()
+    today = local_day(now)
+    reason = check_reason(act.reason)
+    check_step(steps, act.kind, today, deps.calendar)
+    part = PART_OF.get(act.kind)
+    if part is not None:
+        check_hands(work.leads.parts_of(lead_id), person, part)
+        work.leads.add_part(lead_id, person, part, now)
+    step = Step(
+        ordinal=len(steps) + 1,
+        kind=act.kind,
+        by=person,
+        part=part,
+        reason=reason,
+        at=now,
+        on=today,
+        outcome=_outcome(act),
+        amount_fen=_amount(act, steps),
+        due_on=_due_on(deps, act, today),
+    )
+    work.leads.add_step(lead_id, step)
+    if act.kind is StepKind.SET_ASIDE:
+        set_points_aside(work, lead_id, reason, person, now)
+    work.alarms.clear(LEAD_LATE, lead_id)
     return step
 
 
