@@ -83,6 +83,14 @@ from backend.adapters.database.tables.parties import (
     payer_account,
     person,
 )
+from backend.adapters.database.tables.payouts import (
+    bank_message,
+    payment_answer,
+    payment_attempt,
+    payout_file,
+    payout_hold,
+    payout_lane,
+)
 from backend.adapters.database.tables.register import (
     catalogue_document,
     register_fact,
@@ -176,6 +184,10 @@ INSERT_ONLY: Final = (
     "reopen_proposal",
     "reopen_answer",
     "staff_act",
+    "payment_attempt",
+    "bank_message",
+    "payment_answer",
+    "payout_hold",
 )
 
 __all__ = [
@@ -191,6 +203,7 @@ __all__ = [
     "audit_rule_set",
     "audit_rule_version",
     "audit_trial_run",
+    "bank_message",
     "batch",
     "batch_leaf",
     "bill_trait",
@@ -231,8 +244,13 @@ __all__ = [
     "outside_step",
     "payer",
     "payer_account",
+    "payment_answer",
+    "payment_attempt",
     "payout",
     "payout_answer",
+    "payout_file",
+    "payout_hold",
+    "payout_lane",
     "pend_reason",
     "person",
     "point_booking",

@@ -1,0 +1,127 @@
+"""Rules of payouts: identifiers, lanes and their limits, the daily run's hour, bank reasons.
+
+Identifiers derive from claim number, decision version and attempt alone, so that an instruction
+that is written again after a crash or a restored backup is the one that the bank knows.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from backend.domain.errors import DomainError
+
+SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
+END_TO_END_MAX: Final = 35
+ATTEMPTS_MAX: Final = 3
+"""So often is one payable tried without a person: a bank's own fault ends, or is looked into."""
+
+_END_TO_END = re.compile(r"[A-Za-z0-9]+(?:-[A-Za-z0-9]+)*")
+
+BANK_SIDE: Final = frozenset({"AB05", "AB06", "AB08", "AM04", "DT01", "ED05", "MS03", "TM01"})
+"""ISO 20022 external status reasons that say nothing about the payee's account: time-out or
+failure on the way (AB05, AB06, AB08, ED05), not enough on our account (AM04), the wrong day or too
+late (DT01, TM01), not said (MS03). Such an instruction is tried again on the same account."""
+
+
+class PayoutError(DomainError):
+    """Something of a payout that cannot be."""
+
+    code = "bad-payout"
+
+
+@dataclass(frozen=True, slots=True)
+class InstantLimits:
+    """秒到账: at most so much at once, in fen. 0 switches the lane off."""
+
+    bill_fen: int = 0
+    person_day_fen: int = 0
+    pool_day_fen: int = 0
+
+    @property
+    def is_on(self) -> bool:
+        return min(self.bill_fen, self.person_day_fen, self.pool_day_fen) > 0
+
+    def allow_bill(self, amount_fen: int) -> bool:
+        return self.is_on and 0 < amount_fen <= self.bill_fen
+
+    def allow_day(self, amount_fen: int, person_fen: int, pool_fen: int) -> bool:
+        """Whether the amount fits on top of what the person and the pool got at once that day."""
+        return (
+            person_fen + amount_fen <= self.person_day_fen
+            and pool_fen + amount_fen <= self.pool_day_fen
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FundAccount:
+    """The account that is debited: the agency's expenditure account at its bank."""
+
+    holder: str = "衢州市医疗保障基金支出户（示例）"
+    number: str = "TEST-FUND-330800"
+    bank_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutRules:
+    """Settings of payouts. ``every_seconds``: a run so often instead of once a working day."""
+
+    instant: InstantLimits = InstantLimits()
+    run_at: dt.time = dt.time(16, 0)  # Asia/Shanghai
+    every_seconds: int | None = None
+    answer_hours: int = 24  # a bank that is silent for longer is an alarm
+    account: FundAccount = FundAccount()
+
+
+def is_run_due(
+    rules: PayoutRules, now: dt.datetime, last: dt.datetime | None, *, is_working_day: bool
+) -> bool:
+    """Whether the daily run is to begin, ``last`` being when one was last finished (or None).
+
+    ``is_working_day`` is asked of the local day of ``now``.
+    """
+    if rules.every_seconds is not None:
+        return last is None or now - last >= dt.timedelta(seconds=rules.every_seconds)
+    local = now.astimezone(SHANGHAI)
+    begins = dt.datetime.combine(local.date(), rules.run_at, SHANGHAI)
+    return is_working_day and local >= begins and (last is None or last < begins)
+
+
+def end_to_end_id(claim_number: str, decision_version: int, attempt: int) -> str:
+    """The instruction's name at the bank, at most 35 characters of letters, digits and "-".
+
+    Raises :class:`PayoutError` for a claim number that does not fit.
+    """
+    found = f"{claim_number}-V{decision_version}-A{attempt}"
+    if len(found) > END_TO_END_MAX or _END_TO_END.fullmatch(found) is None:
+        raise PayoutError("付款编号过长或含有不能用的字符", f"{found!r} is no payment identifier")
+    return found
+
+
+def message_id(day: dt.date, lane: str, end_to_end_ids: Iterable[str]) -> str:
+    """The name of a payment file, derived from what is in it: ``YC20261120D-`` and 20 hex digits
+    of the SHA-256 of its instructions' names, one a line."""
+    digest = hashlib.sha256("\n".join(end_to_end_ids).encode()).hexdigest()[:20].upper()
+    return f"YC{day:%Y%m%d}{lane[0].upper()}-{digest}"
+
+
+def may_try_again(
+    attempt: int,
+    reason_code: str,
+    *,
+    is_other_account: bool,
+    is_released: bool,
+) -> bool:
+    """Whether an attempt that was rejected or returned may be followed by another one.
+
+    To another account always; to the same one for a bank-side reason, a few times, or when a
+    person has released it since the answer.
+    """
+    if is_other_account or is_released:
+        return True
+    return reason_code in BANK_SIDE and attempt < ATTEMPTS_MAX
