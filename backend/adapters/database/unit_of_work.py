@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from backend.adapters.database.outbox_repository import OutboxRepository
     from backend.adapters.database.outside_repository import OutsideRepository
     from backend.adapters.database.payer_repository import PayerRepository
+    from backend.adapters.database.payment_repository import PaymentRepository
     from backend.adapters.database.payout_repository import PayoutRepository
     from backend.adapters.database.person_repository import PersonRepository
     from backend.adapters.database.reconciliation_repository import ReconciliationRepository
@@ -200,6 +201,12 @@ class SqlUnitOfWork:
         from backend.adapters.database.payer_repository import PayerRepository
 
         return PayerRepository(self.connection, self._clock)
+
+    @cached_property
+    def payments(self) -> PaymentRepository:
+        from backend.adapters.database.payment_repository import PaymentRepository
+
+        return PaymentRepository(self.connection, self._clock)
 
     @cached_property
     def payouts(self) -> PayoutRepository:

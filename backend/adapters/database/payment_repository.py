@@ -1,0 +1,290 @@
+"""Payment instructions, their files, the bank's messages and answers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from backend.adapters.database.tables import (
+    bank_message,
+    claim,
+    payment_answer,
+    payment_attempt,
+    payout,
+    payout_answer,
+    payout_file,
+    payout_hold,
+    payout_lane,
+)
+from backend.domain.claim import ClaimState
+from backend.service_layer.claims.records import Payout
+from backend.service_layer.payout.records import AnswerStatus, Lane, Verdict
+from backend.service_layer.payout.stored import (
+    Attempt,
+    BankMessage,
+    Hold,
+    PaymentAnswer,
+    StoredFile,
+    Tried,
+)
+
+_MAY_OWE = (ClaimState.SETTLED, ClaimState.PAYING, ClaimState.SUPPLEMENTING)
+_FAILED = ("rejected", "returned")
+
+
+class PaymentRepository:
+    def __init__(self, connection: sa.Connection, clock: Any = None) -> None:
+        self._connection = connection
+
+    # --- what is to be paid -------------------------------------------------------------------
+
+    def payables(self, *, after: tuple[dt.datetime, str] | None, limit: int) -> list[Payout]:
+        """Payables without an instruction that is open or carried out, oldest first.
+
+        ``after`` is (instant, id) of the last one that was seen.
+        """
+        failed = sa.exists().where(
+            payment_answer.c.attempt_id == payment_attempt.c.id,
+            payment_answer.c.status.in_(_FAILED),
+        )
+        under_way = sa.exists().where(payment_attempt.c.payout_id == payout.c.id, ~failed)
+        query = (
+            sa.select(payout)
+            .join(claim, claim.c.id == payout.c.claim_id)
+            .where(
+                claim.c.state.in_([str(state) for state in _MAY_OWE]),
+                ~sa.exists().where(payout_answer.c.payout_id == payout.c.id),
+                ~under_way,
+            )
+        )
+        if after is not None:
+            at, last_id = after
+            query = query.where(
+                sa.or_(
+                    payout.c.instructed_at > at,
+                    sa.and_(payout.c.instructed_at == at, payout.c.id > last_id),
+                )
+            )
+        query = query.order_by(payout.c.instructed_at, payout.c.id).limit(limit)
+        return [Payout(**row._mapping) for row in self._connection.execute(query)]
+
+    def tried(self, payout_id: str) -> list[Tried]:
+        """The attempts of a payable with their endings, first to last."""
+        rows = self._connection.execute(
+            sa.select(payment_attempt)
+            .where(payment_attempt.c.payout_id == payout_id)
+            .order_by(payment_attempt.c.attempt)
+        )
+        attempts = [_attempt(row) for row in rows]
+        endings = self._endings([attempt.id for attempt in attempts])
+        return [Tried(attempt, endings.get(attempt.id)) for attempt in attempts]
+
+    def _endings(self, attempt_ids: Sequence[str]) -> dict[str, PaymentAnswer]:
+        """The ending that counts of each attempt: what was returned is paid no longer."""
+        if not attempt_ids:
+            return {}
+        rows = self._connection.execute(
+            sa.select(payment_answer)
+            .where(payment_answer.c.attempt_id.in_(attempt_ids))
+            .order_by(payment_answer.c.status == "returned")
+        )
+        return {row.attempt_id: _answer(row) for row in rows}
+
+    # --- files --------------------------------------------------------------------------------
+
+    def take_turn(self, lane: Lane) -> dt.datetime | None:
+        """Serialise the forming of files of a lane until the transaction ends; returns when its
+        last run was finished."""
+        insert = (
+            postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
+        )
+        self._connection.execute(
+            insert(payout_lane).values(lane=str(lane), turn=0).on_conflict_do_nothing()
+        )
+        self._connection.execute(
+            sa.update(payout_lane)
+            .where(payout_lane.c.lane == str(lane))
+            .values(turn=payout_lane.c.turn + 1)
+        )
+        return self.last_run(lane)
+
+    def last_run(self, lane: Lane) -> dt.datetime | None:
+        found: dt.datetime | None = self._connection.execute(
+            sa.select(payout_lane.c.last_run_at).where(payout_lane.c.lane == str(lane))
+        ).scalar()
+        return found
+
+    def finish_run(self, lane: Lane, at: dt.datetime) -> None:
+        self._connection.execute(
+            sa.update(payout_lane).where(payout_lane.c.lane == str(lane)).values(last_run_at=at)
+        )
+
+    def instructed_fen(
+        self, lane: Lane, day: dt.date, *, person_id: str | None = None, region: str | None = None
+    ) -> int:
+        """What was instructed in a lane on a local day, failed attempts included."""
+        query = sa.select(sa.func.coalesce(sa.func.sum(payment_attempt.c.amount_fen), 0)).where(
+            payment_attempt.c.lane == str(lane), payment_attempt.c.instructed_on == day
+        )
+        if person_id is not None:
+            query = query.where(payment_attempt.c.person_id == person_id)
+        if region is not None:
+            query = query.where(payment_attempt.c.region == region)
+        return int(self._connection.execute(query).scalar_one())
+
+    def add_file(self, entry: StoredFile, attempts: Sequence[Attempt]) -> None:
+        """Store a file with its instructions; the database refuses a second payment."""
+        self._connection.execute(payout_file.insert().values(_values(entry)))
+        self._connection.execute(
+            payment_attempt.insert(), [_values(attempt) for attempt in attempts]
+        )
+
+    def files_to_hand_over(self, limit: int = 100) -> list[StoredFile]:
+        rows = self._connection.execute(
+            sa.select(payout_file)
+            .where(payout_file.c.handed_over_at.is_(None))
+            .order_by(payout_file.c.created_at, payout_file.c.id)
+            .limit(limit)
+        )
+        return [_file(row) for row in rows]
+
+    def mark_handed_over(self, file_id: str, at: dt.datetime) -> bool:
+        """False when somebody else has marked it."""
+        done = self._connection.execute(
+            sa.update(payout_file)
+            .where(payout_file.c.id == file_id, payout_file.c.handed_over_at.is_(None))
+            .values(handed_over_at=at)
+        )
+        return done.rowcount == 1
+
+    def file_by_message(self, message_id: str) -> StoredFile | None:
+        row = self._connection.execute(
+            sa.select(payout_file).where(payout_file.c.message_id == message_id)
+        ).first()
+        return None if row is None else _file(row)
+
+    def files(self, limit: int = 50) -> list[StoredFile]:
+        """Newest first."""
+        rows = self._connection.execute(
+            sa.select(payout_file)
+            .order_by(payout_file.c.created_at.desc(), payout_file.c.id.desc())
+            .limit(limit)
+        )
+        return [_file(row) for row in rows]
+
+    def of_file(self, file_id: str) -> list[Tried]:
+        rows = self._connection.execute(
+            sa.select(payment_attempt)
+            .where(payment_attempt.c.file_id == file_id)
+            .order_by(payment_attempt.c.end_to_end_id)
+        )
+        attempts = [_attempt(row) for row in rows]
+        endings = self._endings([attempt.id for attempt in attempts])
+        return [Tried(attempt, endings.get(attempt.id)) for attempt in attempts]
+
+    def unanswered_files(self, before: dt.datetime, limit: int = 100) -> list[str]:
+        """Message ids of files handed over before an instant with an instruction still open."""
+        answered = sa.exists().where(payment_answer.c.attempt_id == payment_attempt.c.id)
+        rows = self._connection.execute(
+            sa.select(payout_file.c.message_id)
+            .where(
+                payout_file.c.handed_over_at < before,
+                sa.exists().where(
+                    payment_attempt.c.file_id == payout_file.c.id,
+                    ~answered,
+                    payment_attempt.c.claim_id == claim.c.id,
+                    claim.c.state.in_([str(state) for state in _MAY_OWE]),
+                ),
+            )
+            .order_by(payout_file.c.message_id)
+            .limit(limit)
+        )
+        return list(rows.scalars())
+
+    # --- what the bank says -------------------------------------------------------------------
+
+    def message(self, name: str, digest: bytes) -> BankMessage | None:
+        return self._message(bank_message.c.name == name, bank_message.c.digest == digest)
+
+    def message_by_id(self, message_id: str) -> BankMessage | None:
+        return self._message(bank_message.c.id == message_id)
+
+    def message_of_report(self, report_id: str) -> BankMessage | None:
+        """The message of a report that was booked."""
+        return self._message(
+            bank_message.c.report_id == report_id, bank_message.c.verdict == str(Verdict.BOOKED)
+        )
+
+    def _message(self, *conditions: sa.ColumnElement[bool]) -> BankMessage | None:
+        row = self._connection.execute(sa.select(bank_message).where(*conditions)).first()
+        return None if row is None else _bank_message(row)
+
+    def messages(self, limit: int = 50) -> list[BankMessage]:
+        """Newest first."""
+        rows = self._connection.execute(
+            sa.select(bank_message)
+            .order_by(bank_message.c.received_at.desc(), bank_message.c.id.desc())
+            .limit(limit)
+        )
+        return [_bank_message(row) for row in rows]
+
+    def add_message(self, entry: BankMessage) -> None:
+        self._connection.execute(bank_message.insert().values(_values(entry)))
+
+    def add_answer(self, entry: PaymentAnswer) -> None:
+        """The database refuses a second outcome of one attempt."""
+        self._connection.execute(payment_answer.insert().values(_values(entry)))
+
+    def reported_at(self, attempt_ids: Sequence[str]) -> dt.datetime | None:
+        """When the newest report was made that an answer of these attempts was booked from."""
+        if not attempt_ids:
+            return None
+        found: dt.datetime | None = self._connection.execute(
+            sa.select(
+                sa.func.max(bank_message.c.reported_at, type_=bank_message.c.reported_at.type)
+            )
+            .join(payment_answer, payment_answer.c.message_id == bank_message.c.id)
+            .where(payment_answer.c.attempt_id.in_(attempt_ids))
+        ).scalar()
+        return found
+
+    # --- holds --------------------------------------------------------------------------------
+
+    def add_hold(self, entry: Hold) -> None:
+        self._connection.execute(payout_hold.insert().values(_values(entry)))
+
+    def last_hold(self, claim_id: str) -> Hold | None:
+        row = self._connection.execute(
+            sa.select(payout_hold)
+            .where(payout_hold.c.claim_id == claim_id)
+            .order_by(payout_hold.c.ordinal.desc())
+        ).first()
+        return None if row is None else Hold(**row._mapping)
+
+
+def _values(entry: Any) -> dict[str, Any]:
+    found = {name: getattr(entry, name) for name in entry.__dataclass_fields__}
+    return {
+        name: str(value) if isinstance(value, Lane | AnswerStatus | Verdict) else value
+        for name, value in found.items()
+    }
+
+
+def _attempt(row: Any) -> Attempt:
+    return Attempt(**{**row._mapping, "lane": Lane(row.lane)})
+
+
+def _file(row: Any) -> StoredFile:
+    return StoredFile(**{**row._mapping, "lane": Lane(row.lane)})
+
+
+def _bank_message(row: Any) -> BankMessage:
+    return BankMessage(**{**row._mapping, "verdict": Verdict(row.verdict)})
+
+
+def _answer(row: Any) -> PaymentAnswer:
+    return PaymentAnswer(**{**row._mapping, "status": AnswerStatus(row.status)})

@@ -1,0 +1,115 @@
+"""Payout rows as they are stored."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from backend.service_layer.payout.records import AnswerStatus, Lane, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One instruction for a payable; holder and account number are wrapped with its id."""
+
+    id: str
+    payout_id: str
+    claim_id: str
+    person_id: str
+    attempt: int
+    end_to_end_id: str
+    account_version: int
+    wrapped_holder: bytes
+    wrapped_account: bytes
+    account_tail: str
+    bank_name: str
+    amount_fen: int
+    lane: Lane
+    region: str
+    instructed_on: dt.date
+    file_id: str
+    created_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A payment file. Its bytes are committed before the first one leaves."""
+
+    id: str
+    message_id: str
+    lane: Lane
+    region: str
+    created_at: dt.datetime
+    item_count: int
+    control_sum_fen: int
+    digest: bytes
+    wrapped_content: bytes
+    handed_over_at: dt.datetime | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.message_id}.xml"
+
+
+@dataclass(frozen=True, slots=True)
+class BankMessage:
+    """A file of the bank, kept whatever became of it."""
+
+    id: str
+    name: str
+    digest: bytes
+    wrapped_content: bytes
+    received_at: dt.datetime
+    report_id: str | None
+    original_id: str | None
+    reported_at: dt.datetime | None
+    simulated: bool | None
+    verdict: Verdict
+    difference: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentAnswer:
+    """One ending that the bank has reported; an attempt that was paid may still be returned."""
+
+    attempt_id: str
+    status: AnswerStatus
+    reason_code: str
+    reason_text: str
+    bank_reference: str
+    simulated: bool
+    answered_at: dt.datetime
+    booked_at: dt.datetime
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """An attempt with how it stands: the ending that counts, or None while it is open."""
+
+    attempt: Attempt
+    answer: PaymentAnswer | None
+
+    @property
+    def is_open(self) -> bool:
+        return self.answer is None
+
+    @property
+    def is_paid(self) -> bool:
+        return self.answer is not None and self.answer.status is AnswerStatus.PAID
+
+    @property
+    def has_failed(self) -> bool:
+        return not self.is_open and not self.is_paid
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A person stops the payments of a claim (hold), or lets them go on (release)."""
+
+    claim_id: str
+    ordinal: int
+    action: str
+    by: str
+    reason: str
+    at: dt.datetime
