@@ -209,7 +209,7 @@ class Story:
         self.later = [self._supplement(node, place) for place in range(len(self.supplements))]
         self.recoveries = [self._recover(node, amount) for amount in self.recovered]
         paid += sum(self.supplements)
-        total = self.leaf["total_fen"]
+        total: int = self.leaf["total_fen"]
         node.slots[self.key] = total | paid << 40 | reference << 80 | COUNTER << 168 | bits << 192
         return node
 
@@ -278,10 +278,10 @@ class Story:
         paid: int | None = None,
     ) -> int:
         reference = self.reference if reference is None else reference
-        total = self.leaf["total_fen"]
-        paid = self.leaf["borne_fen"] if paid is None else paid
+        total: int = self.leaf["total_fen"]
+        after: int = self.leaf["borne_fen"] if paid is None else paid
         word = call << 8 | payer << 24 | counter << 32 | reference << 72 | value << 120
-        return word | version << 160 | paid << 176 | total << 216
+        return word | version << 160 | after << 176 | total << 216
 
     def node(self) -> SimulatedNode:
         return copy.deepcopy(self.chain)
