@@ -9,8 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from backend.domain.audit.rule import NEXT_STATES, RuleState
 from backend.domain.errors import ConflictError, DomainError, NotFoundError
@@ -26,6 +26,9 @@ from backend.service_layer.audit_rules.records import (
 )
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from verifier.commitment.canonical import canonical_bytes, parse_canonical
+
+if TYPE_CHECKING:
+    from backend.service_layer.review.ports import ReviewWork
 
 NAME_MAX: Final = 60
 REASON_MAX: Final = 500
@@ -51,7 +54,8 @@ class Change:
 
 
 def propose(deps: ClaimServices, change: Change, by: str, reason: str) -> Proposal:
-    """Write down a proposal; it has no effect until another person confirms it.
+    """Write down a proposal; it has no effect until another person confirms it. The same one again
+    by the same person is the open one that is there.
 
     Raises :class:`RuleError` for an unknown rule, :class:`MalformedDataError` with every fault of
     the parameters, :class:`SwitchRefusedError` for a state that the rule cannot take.
@@ -60,6 +64,7 @@ def propose(deps: ClaimServices, change: Change, by: str, reason: str) -> Propos
     if change.parameters is not None:
         deps.rule_book.with_parameters(change.rule_code, change.parameters)
     with deps.work() as work:
+        name = _username(work, name)
         versions = versions_of(deps, work, change.rule_code)
         _require_possible(change, versions)
         proposal = Proposal(
@@ -73,6 +78,10 @@ def propose(deps: ClaimServices, change: Change, by: str, reason: str) -> Propos
             proposed_by=name,
             proposed_at=deps.clock.now(),
         )
+        for one, answer in work.audit_rules.proposals(change.rule_code):
+            same = replace(one, id=proposal.id, proposed_at=proposal.proposed_at)
+            if answer is None and same == proposal:
+                return one
         work.audit_rules.add_proposal(proposal)
         work.commit()
     return proposal
@@ -86,6 +95,10 @@ def confirm(deps: ClaimServices, proposal_id: str, by: str, reason: str) -> Rule
     """
     name, why = require_signed(by, reason)
     with deps.work() as work:
+        name = _username(work, name)
+        given = work.audit_rules.answer_of(proposal_id)
+        if given is not None and _said(given) == (CONFIRMED, name, why):
+            return next(v for v in work.audit_rules.versions() if v.proposal_id == proposal_id)
         proposal = _open_proposal(work, proposal_id)
         if is_same_person(name, proposal.proposed_by):
             raise SwitchRefusedError(
@@ -127,6 +140,10 @@ def withdraw(deps: ClaimServices, proposal_id: str, by: str, reason: str) -> Ans
     """Close a proposal without effect; anybody may, with a name and a reason."""
     name, why = require_signed(by, reason)
     with deps.work() as work:
+        name = _username(work, name)
+        given = work.audit_rules.answer_of(proposal_id)
+        if given is not None and _said(given) == (WITHDRAWN, name, why):
+            return given
         proposal = _open_proposal(work, proposal_id)
         answer = Answer(
             proposal_id=proposal.id,
@@ -178,6 +195,14 @@ def normal_name(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", name).split())
 
 
+def _username(work: ClaimWork, name: str) -> str:
+    """The username of the one member of staff who is meant, so that nobody is two people by name
+    and username; another name stays as it was given."""
+    # The unit of work has every repository; the port of claims does not know staff.
+    known = cast("ReviewWork", work).staff.find(name)
+    return known[0].username if len(known) == 1 else name
+
+
 def require_signed(by: str, reason: str) -> tuple[str, str]:
     """Name and reason as they are stored. Raises :class:`SwitchRefusedError` when one is missing
     or too long."""
@@ -188,6 +213,10 @@ def require_signed(by: str, reason: str) -> tuple[str, str]:
             f"give a name (up to {NAME_MAX}) and a reason (up to {REASON_MAX} characters)",
         )
     return name, why
+
+
+def _said(answer: Answer) -> tuple[str, str, str]:
+    return answer.answer, answer.answered_by, answer.reason
 
 
 def _open_proposal(work: ClaimWork, proposal_id: str) -> Proposal:

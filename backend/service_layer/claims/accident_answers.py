@@ -141,30 +141,39 @@ def correct_kind(deps: ClaimServices, number: str, kind: str, by: str, reason: s
     audit rules are asked again, as after a declaration.
     """
     require_signed(by, reason)
-    if kind not in KINDS:
-        raise UnknownCodeError(f"没有“{kind}”这种申请", f"there is no kind of claim {kind}")
     with deps.work() as work:
         work.people.lock(work.claims.by_number(number).person_id)
         claim = work.claims.get(work.claims.by_number(number).id, lock=True)
-        if claim.kind == kind:
-            return claim
-        if not may_declare(replace(claim, kind=ACCIDENT)):
-            raise DeclarationClosedError(
-                f"{number} 已经核定或结束，不能再改类型", f"{number} is decided or over"
-            )
-        content = {"from": claim.kind, "to": kind, "reason": reason.strip()}
-        before = claim_facts(work, claim)
-        stored = add_declaration(deps, work, claim, Subject.KIND, content, by=by.strip())
-        corrected = replace(claim, kind=kind)
-        waits = claim.waiting_for
-        if kind == ACCIDENT and claim.state is ClaimState.PENDED and waits == REVIEWER_WAITS:
-            waits = DECLARATION if accident_of(work, claim.id) is None else waits
-        elif kind == ORDINARY and waits == DECLARATION:
-            waits = REVIEWER_WAITS if claim.state is ClaimState.PENDED else None
-        work.claims.update(claim.id, claim.state, deps.clock.now(), kind=kind, waiting_for=waits)
-        ask_again(deps, work, replace(corrected, waiting_for=waits), before, stored)
+        corrected = correct_locked(deps, work, claim, (kind, reason), by=by)
         work.commit()
-        return replace(corrected, waiting_for=waits)
+    return corrected
+
+
+def correct_locked(
+    deps: ClaimServices, work: ClaimWork, claim: Claim, kind_and_reason: tuple[str, str], *, by: str
+) -> Claim:
+    """:func:`correct_kind` of a locked claim; the caller commits."""
+    kind, reason = kind_and_reason
+    if kind not in KINDS:
+        raise UnknownCodeError(f"没有“{kind}”这种申请", f"there is no kind of claim {kind}")
+    if claim.kind == kind:
+        return claim
+    if not may_declare(replace(claim, kind=ACCIDENT)):
+        raise DeclarationClosedError(
+            f"{claim.number} 已经核定或结束，不能再改类型", f"{claim.number} is decided or over"
+        )
+    content = {"from": claim.kind, "to": kind, "reason": reason.strip()}
+    before = claim_facts(work, claim)
+    stored = add_declaration(deps, work, claim, Subject.KIND, content, by=by.strip())
+    corrected = replace(claim, kind=kind)
+    waits = claim.waiting_for
+    if kind == ACCIDENT and claim.state is ClaimState.PENDED and waits == REVIEWER_WAITS:
+        waits = DECLARATION if accident_of(work, claim.id) is None else waits
+    elif kind == ORDINARY and waits == DECLARATION:
+        waits = REVIEWER_WAITS if claim.state is ClaimState.PENDED else None
+    work.claims.update(claim.id, claim.state, deps.clock.now(), kind=kind, waiting_for=waits)
+    ask_again(deps, work, replace(corrected, waiting_for=waits), before, stored)
+    return replace(corrected, waiting_for=waits)
 
 
 def exclude(deps: ReviewServices, number: str, code: str, by: str, reason: str) -> Case:
@@ -174,11 +183,19 @@ def exclude(deps: ReviewServices, number: str, code: str, by: str, reason: str) 
     """
     from backend.service_layer.claims.review import refuse_pended
 
+    words = exclusion_words(code, by, reason)
+    return refuse_pended(deps, number, by, words)
+
+
+def exclusion_words(code: str, by: str, reason: str) -> str:
+    """The reason that the citizen reads: code, its words, the reviewer's, the way to appeal.
+
+    Raises :class:`UnknownCodeError` and :class:`ReviewRefusedError`.
+    """
     if code not in EXCLUSIONS:
         raise UnknownCodeError(
             f"没有不予支付的理由“{code}”，可用：{'、'.join(EXCLUSIONS)}",
             f"no exclusion {code}; one of {', '.join(EXCLUSIONS)}",
         )
     require_signed(by, reason)
-    zh, _ = EXCLUSIONS[code]
-    return refuse_pended(deps, number, by, f"{code} {zh}：{reason.strip()}。{APPEAL_ZH}")
+    return f"{code} {EXCLUSIONS[code][0]}：{reason.strip()}。{APPEAL_ZH}"
