@@ -40,6 +40,7 @@ class FactKind(StrEnum):
     CIVIL_SERVANT = "civil-servant"  # code: one of CIVIL_SERVANT_RANKS
     CHRONIC = "chronic"  # code: disease code
     FILING = "filing"  # code: remote status of the policy; detail: area prefix
+    AREA = "area"  # 参保地; code: six digits of the county; detail: its agency's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,12 @@ def cover_on(facts: Sequence[RegisterFact], day: dt.date) -> RegisterFact | None
     if before:
         return max(before, key=lambda one: (one.ends_on, one.recorded_at))
     return min(covers, key=lambda one: (one.valid_from, one.recorded_at), default=None)
+
+
+def area_on(facts: Sequence[RegisterFact], day: dt.date) -> RegisterFact | None:
+    """The insured area (参保地) of that day, None where none is recorded for it."""
+    areas = [one for one in facts if one.kind is FactKind.AREA and one.meets(day, day)]
+    return max(areas, key=lambda one: (one.valid_from, one.recorded_at), default=None)
 
 
 def snapshot_from(

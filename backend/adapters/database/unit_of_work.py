@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from backend.adapters.database.dispute_repository import DisputeRepository
     from backend.adapters.database.institution_repository import InstitutionRepository
     from backend.adapters.database.invoice_repository import InvoiceRepository
+    from backend.adapters.database.journal_repository import JournalRepository
     from backend.adapters.database.lead_repository import LeadRepository
     from backend.adapters.database.material_repository import MaterialRepository
     from backend.adapters.database.outbox_repository import OutboxRepository
@@ -249,6 +250,12 @@ class SqlUnitOfWork:
         from backend.adapters.database.review_repository import ReviewRepository
 
         return ReviewRepository(self.connection, self._clock)
+
+    @cached_property
+    def journal(self) -> JournalRepository:
+        from backend.adapters.database.journal_repository import JournalRepository
+
+        return JournalRepository(self.connection, self._clock)
 
     @cached_property
     def leads(self) -> LeadRepository:

@@ -24,6 +24,8 @@ from backend.domain.remote_care import UNFILED, is_in_area
 
 FIRST_DAY: Final = dt.date(1900, 1, 1)
 _CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,39}")
+_AREA: Final = re.compile(r"[0-9]{6}")
+_OVERLAPPING: Final = {FactKind.COVER: "参保时段", FactKind.AREA: "参保地时段"}
 _EMPLOYEE_TYPES: Final = (IN_SERVICE, RETIRED)
 
 
@@ -67,14 +69,14 @@ def check_entry(
         )
     if corrected and corrected[0].kind is not entry.kind:
         faults.append(("更正不能改变信息的种类", "a correction keeps the kind of the fact"))
-    if entry.kind is FactKind.COVER and not entry.is_withdrawn:
+    if entry.kind in (FactKind.COVER, FactKind.AREA) and not entry.is_withdrawn:
         end = entry.valid_to or OPEN_END
         for other in others:
-            if other.kind is FactKind.COVER and other.meets(entry.valid_from, end):
+            if other.kind is entry.kind and other.meets(entry.valid_from, end):
                 faults.append(
                     (
-                        f"与参保时段 {other.id} 重叠，请先更正那一条",
-                        f"overlaps the cover {other.id}; correct that one first",
+                        f"与{_OVERLAPPING[entry.kind]} {other.id} 重叠，请先更正那一条",
+                        f"overlaps the {entry.kind} {other.id}; correct that one first",
                     )
                 )
     if faults:
@@ -110,6 +112,8 @@ def _codes(entry: Entry, region: str) -> list[tuple[str, str]]:
         return _cover(entry)
     if entry.kind is FactKind.FILING:
         return _filing(entry, region)
+    if entry.kind is FactKind.AREA:
+        return _insured_area(entry)
     choices = {
         FactKind.HARDSHIP: HARDSHIP_CODES,
         FactKind.CIVIL_SERVANT: CIVIL_SERVANT_RANKS,
@@ -128,6 +132,17 @@ def _cover(entry: Entry) -> list[tuple[str, str]]:
     if entry.detail not in types:
         return [(f"人员类别应为 {types} 之一", f"person type: one of {types}")]
     return []
+
+
+def _insured_area(entry: Entry) -> list[tuple[str, str]]:
+    faults = []
+    if not _AREA.fullmatch(entry.code):
+        faults.append(("参保地应为六位区划代码", "the insured area has six digits"))
+    if not 1 <= len(entry.detail.strip()) <= 16:
+        faults.append(
+            ("请写明经办机构名称（16 字内）", "name the area's agency (up to 16 characters)")
+        )
+    return faults
 
 
 def _filing(entry: Entry, region: str) -> list[tuple[str, str]]:

@@ -42,6 +42,13 @@ from backend.adapters.database.tables.invoices import (
     invoice_version,
     unbatched_version,
 )
+from backend.adapters.database.tables.journal import (
+    claim_fund,
+    journal_account,
+    journal_close,
+    journal_entry,
+    journal_transfer,
+)
 from backend.adapters.database.tables.leads import (
     lead,
     lead_evidence,
@@ -188,6 +195,11 @@ INSERT_ONLY: Final = (
     "bank_message",
     "payment_answer",
     "payout_hold",
+    "claim_fund",
+    "journal_account",
+    "journal_entry",
+    "journal_transfer",
+    "journal_close",
 )
 
 __all__ = [
@@ -213,6 +225,7 @@ __all__ = [
     "claim",
     "claim_declaration",
     "claim_event",
+    "claim_fund",
     "claim_stage",
     "decision",
     "decision_cause",
@@ -224,6 +237,10 @@ __all__ = [
     "institution",
     "invoice",
     "invoice_version",
+    "journal_account",
+    "journal_close",
+    "journal_entry",
+    "journal_transfer",
     "lead",
     "lead_evidence",
     "lead_part",
