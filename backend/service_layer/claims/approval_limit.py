@@ -9,7 +9,16 @@ from __future__ import annotations
 from typing import Any, Final
 
 from backend.domain.pend_reasons import POLICY, Routing
-from backend.domain.review import CaseKind, Outcome, Risk, classify, next_step
+from backend.domain.review import (
+    CaseKind,
+    Finding,
+    Outcome,
+    ReviewLimits,
+    Risk,
+    StepName,
+    classify,
+    next_step,
+)
 from backend.service_layer.claims.records import Claim, Reason
 
 CODE: Final = "amount-above-approval"
@@ -40,3 +49,10 @@ def beyond_approval(deps: Any, work: Any, claim: Claim, paid_fen: int) -> Reason
         "the amount rose after the approval, above what so few people may approve: others look",
         routing=_ROUTING,
     )
+
+
+def needs_second_approver(paid_fen: int, limits: ReviewLimits) -> bool:
+    """Whether an approval of this amount takes more than one person. Then the machine alone does
+    not raise a decision to it either (``claims.versions``)."""
+    alone = (Finding(StepName.SINGLE, Outcome.APPROVE, paid_fen),)
+    return next_step(classify((), paid_fen, limits), alone, paid_fen, limits) is not None

@@ -304,8 +304,9 @@ def recalculate_year(
     """Work out the later claims of the year again, now that ``changed`` counts no longer, or
     counts for another amount.
 
-    A decision that would give more gets a new version by itself; one that would give less stays,
-    and a revision and an alarm say by how much (docs/adr/0005). The caller holds the person's
+    A decision that would give more gets a new version by itself, or a case for people above the
+    second approver's amount; one that would give less stays, and a revision and an alarm say by
+    how much (docs/adr/0005). The caller holds the person's
     lock.
     """
     for other in work.claims.live_of_year(changed.person_id, changed.benefit_year):
@@ -332,7 +333,7 @@ def recalculate_year(
         work.alarms.clear(YEAR_CHANGED, other.id)
         amount = adjudicated[0].paid_fen
         difference = decision.paid_fen - amount
-        if new is None and difference:
+        if new is None and difference > 0:
             work.alarms.raise_alarm(
                 YEAR_CHANGED,
                 other.id,

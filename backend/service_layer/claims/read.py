@@ -23,7 +23,7 @@ from backend.service_layer.claims.records import (
     StoredBill,
     Submission,
 )
-from backend.service_layer.claims.revision_records import Revision
+from backend.service_layer.claims.revision_records import Revision, RevisionRequest
 from backend.service_layer.claims.steps import Step, steps_of
 from backend.service_layer.claims.versions import MACHINE
 from backend.service_layer.claims.withdraw import can_withdraw
@@ -84,6 +84,17 @@ class ClaimView:
     def asked(self) -> tuple[Revision, ...]:
         """Appeals and reopenings; what the system found by itself is for the staff first."""
         return tuple(one for one in self.revisions if one.request.kind is not RequestKind.REVISION)
+
+    @property
+    def rising(self) -> tuple[RevisionRequest, ...]:
+        """What the system found to be too little, while people still have to approve it."""
+        return tuple(
+            one.request
+            for one in self.revisions
+            if one.is_open
+            and one.request.kind is RequestKind.REVISION
+            and (one.request.amount_after_fen or 0) > one.request.amount_before_fen
+        )[-1:]
 
     @property
     def open_pends(self) -> tuple[PendReason, ...]:

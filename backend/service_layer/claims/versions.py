@@ -1,7 +1,8 @@
 """Decisions as versions: a decision is never changed, only followed by another one.
 
 ``revise`` is told what a claim comes to now and does what the claim's state allows. By itself
-money moves in one direction only: more is paid as a supplement, less is a case for a person.
+money moves in one direction only, and not beyond what one person may approve: more is paid as a
+supplement, more above the second approver's amount and anything less is a case for people.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from backend.domain.claim import IN_EFFECT_STATES, ClaimState
 from backend.domain.errors import ConflictError, DomainError
 from backend.domain.explanation import ExplanationOfBenefits, Outcome
 from backend.domain.person import History, parse_history
-from backend.domain.review import CaseKind
+from backend.domain.review import CaseKind, Risk, classify
 from backend.domain.revision import Cause, RequestKind, RequestOutcome
+from backend.service_layer.claims.approval_limit import needs_second_approver
 from backend.service_layer.claims.benefits import (
     adjudicate_claim,
     read_record,
@@ -30,8 +32,10 @@ from backend.service_layer.claims.revision_records import (
     RETURNED,
     ClaimEvent,
     Revision,
+    RevisionRequest,
 )
 from backend.service_layer.review.cases import Opening, open_case
+from backend.service_layer.review.records import Case
 from verifier.commitment.canonical import canonical_bytes, parse_canonical
 from verifier.commitment.fingerprint import compute_fingerprint
 from verifier.errors import VerificationError
@@ -70,6 +74,8 @@ def revise(
     - decided, nothing on the ledger yet: the next version replaces what would have been sent;
     - settling to paid: more is a new version, which becomes a supplement on the ledger and a
       payment of the difference; less, or a refusal, is kept as a revision for a person;
+    - decided or later, more by the machine than one person may approve: kept as a revision, which
+      becomes a version when its people uphold it;
     - refused: the claim comes back under its number, if its bill is free. What a person refused
       comes back only by an appeal or a reopening;
     - withdrawn, or a lock on its way back: nothing.
@@ -124,10 +130,20 @@ def _follow(
         what = f"claim {now_held.number}: the bill was changed, no further version is made"
         work.alarms.raise_alarm(MISMATCH, now_held.version_id, what)
         return None
-    if now_held.state in IN_EFFECT_STATES and eob.paid_fen <= latest.paid_fen:
-        _keep_lower(deps, work, now_held, adjudicated, grounds)
+    is_in_effect = now_held.state in IN_EFFECT_STATES
+    if is_in_effect and eob.paid_fen <= latest.paid_fen:
+        _keep_for_people(deps, work, now_held, adjudicated, grounds)
+        return None
+    if grounds.by == MACHINE and _is_beyond_one_person(deps, latest, eob):
+        _keep_for_people(deps, work, now_held, adjudicated, grounds)
         return None
     return _add_version(deps, work, now_held, adjudicated, grounds)
+
+
+def _is_beyond_one_person(deps: Any, latest: Decision, eob: ExplanationOfBenefits) -> bool:
+    """Whether the machine would raise a decision to what two people have to approve."""
+    is_more = eob.paid_fen > latest.paid_fen
+    return is_more and needs_second_approver(eob.paid_fen, deps.settings.review)
 
 
 def _is_as_committed(deps: ClaimServices, work: ClaimWork, claim: Claim) -> bool:
@@ -206,17 +222,18 @@ def history_in_effect(work: ClaimWork, claim: Claim) -> History | None:
     return parse_history(parse_canonical(decision.history_snapshot.encode()))
 
 
-def _keep_lower(
+def _keep_for_people(
     deps: ClaimServices,
     work: ClaimWork,
     claim: Claim,
     adjudicated: Adjudicated,
     grounds: Grounds,
 ) -> None:
-    """Keep that less would be right: for a person; no money is taken back."""
+    """Keep what would be right, with a case: of less, since no money is taken back, and of more
+    than the machine may add by itself. Each amount is asked about once a decision."""
     eob = adjudicated[0]
     latest = work.decisions.latest(claim.id)
-    assert latest is not None, "a claim in effect has a decision"
+    assert latest is not None, "only a decision is revised"
     known = [
         one.request
         for one in work.revisions.of_claim(claim.id)
@@ -241,18 +258,27 @@ def _keep_lower(
     )
     services: Any = deps
     reviewing: Any = work
-    open_case(
+    is_more = eob.paid_fen > latest.paid_fen
+    at_stake = eob.paid_fen if is_more else latest.paid_fen - eob.paid_fen
+    case = open_case(
         services,
         reviewing,
         claim,
         Opening(
             kind=CaseKind.REVISION,
             subject_id=request.id,
-            amount_fen=latest.paid_fen - eob.paid_fen,
+            amount_fen=at_stake,
             due_on=request.promised_on,
             legal_limit_on=request.legal_limit_on,
         ),
     )
+    if case.amount_fen < at_stake:  # one that was open already: its people decide on this too
+        risk = classify((), at_stake, services.settings.review)
+        reviewing.reviews.update_case(
+            case.id,
+            amount_fen=at_stake,
+            risk=risk if risk is Risk.HIGH else case.risk,
+        )
 
 
 def return_claim(deps: ClaimServices, work: ClaimWork, claim: Claim, grounds: Grounds) -> bool:
@@ -330,9 +356,9 @@ def conclude_revision(
     """People have decided an appeal, a reopening or a difference. Their rulings are stored.
 
     Upheld: a refused claim comes back; one in effect is worked out again and gets a version when
-    that gives more. An upheld difference stays on record: taking money back is not part of this
-    version. Rejected: recorded, with the reason. The caller commits. Raises ConflictError when
-    nothing of that kind is open on the claim.
+    that gives more. An upheld difference that lowers the amount stays on record: taking money back
+    is not part of this version. Rejected: recorded, with the reason. The caller commits. Raises
+    ConflictError when nothing of that kind is open on the claim.
     """
     work.people.lock(work.claims.get(claim_id).person_id)
     claim = work.claims.get(claim_id, lock=True)
@@ -345,7 +371,11 @@ def conclude_revision(
         )
     effect, version = "none", None
     if ending.outcome is RequestOutcome.UPHELD:
-        effect, version = _carry_out(deps, work, claim, kind, ending)
+        asked = found[-1].request
+        if kind is RequestKind.REVISION:
+            effect, version = _carry_out_revision(deps, work, claim, asked, ending)
+        else:
+            effect, version = _carry_out(deps, work, claim, kind, ending)
     for one in found:
         conclude_request(deps, work, one.request, ending, effect, version=version)
     concluded = work.revisions.get(found[-1].request.id)
@@ -356,9 +386,7 @@ def conclude_revision(
 def _carry_out(
     deps: ClaimServices, work: ClaimWork, claim: Claim, kind: RequestKind, ending: Ending
 ) -> tuple[str, int | None]:
-    """(effect, new version) of what people have upheld."""
-    if kind is RequestKind.REVISION:
-        return "lower", None
+    """(effect, new version) of an appeal or a reopening that people have upheld."""
     cause = Cause.APPEAL if kind is RequestKind.APPEAL else Cause.REOPENED
     if claim.state is ClaimState.REFUSED:
         came_back = return_claim(deps, work, claim, Grounds(cause, ending.by, ending.reason))
@@ -378,3 +406,45 @@ def _carry_out(
         return "version", decision.version
     is_lower = before is not None and adjudicated[0].paid_fen < before.paid_fen
     return ("lower" if is_lower else "unchanged"), None
+
+
+def _carry_out_revision(
+    deps: ClaimServices, work: ClaimWork, claim: Claim, asked: RevisionRequest, ending: Ending
+) -> tuple[str, int | None]:
+    """(effect, new version) of a difference that people have upheld: more, up to what they were
+    asked about, is a version in their name. What it has risen to since is asked about anew."""
+    if asked.amount_after_fen is None or asked.amount_after_fen <= asked.amount_before_fen:
+        return "lower", None
+    cause = Cause(asked.code)
+    if claim.state is ClaimState.REFUSED:
+        came_back = return_claim(deps, work, claim, Grounds(cause, ending.by, ending.reason))
+        return ("returned" if came_back else "bill-held"), None
+    bill = work.claims.bill_of_version(claim.version_id)
+    history = history_of_cause(work, claim, cause)
+    adjudicated = adjudicate_claim(deps, work, claim, bill, history)
+    is_as_asked = adjudicated[0].paid_fen <= asked.amount_after_fen
+    decision = revise(
+        deps,
+        work,
+        claim,
+        adjudicated,
+        cause=cause,
+        decided_by=ending.by if is_as_asked else MACHINE,
+        reason=ending.reason,
+    )
+    return ("unchanged", None) if decision is None else ("version", decision.version)
+
+
+def history_of_cause(work: ClaimWork, claim: Claim, cause: str) -> History | None:
+    """The year's totals on which a difference of this cause is worked out: where they are the
+    cause themselves the present ones (None), else those of the decision."""
+    return None if cause == Cause.YEAR_TOTALS else history_in_effect(work, claim)
+
+
+def history_of_case(work: Any, claim: Claim, case: Case) -> History | None:
+    """The year's totals on which the people of a case decide."""
+    if case.kind is CaseKind.REVISION and case.subject_id is not None:
+        found = work.revisions.get(case.subject_id)
+        if found is not None:
+            return history_of_cause(work, claim, found.request.code)
+    return history_in_effect(work, claim)

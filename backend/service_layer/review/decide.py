@@ -21,7 +21,7 @@ from backend.domain.ruling import LineRuling, RulingKind, in_order
 from backend.service_layer.claims.benefits import adjudicate_claim
 from backend.service_layer.claims.no_rule import adjudicated_without_rules
 from backend.service_layer.claims.records import Claim, PendReason
-from backend.service_layer.claims.versions import history_in_effect
+from backend.service_layer.claims.versions import history_of_case
 from backend.service_layer.review.assignment import require_holder, take_named
 from backend.service_layer.review.cases import (
     Conclusion,
@@ -96,14 +96,16 @@ def lock_case(work: ReviewWork, case_id: str) -> tuple[Case, Claim]:
 
 
 def adjudicate_under(
-    deps: ReviewServices, work: ReviewWork, claim: Claim, rulings: Sequence[LineRuling]
+    deps: ReviewServices, work: ReviewWork, case: Case, rulings: Sequence[LineRuling]
 ) -> ExplanationOfBenefits:
-    """The claim's benefit under these rulings, together with those in force on other lines: on
-    the year's totals on which it will be decided, so that what is previewed is what is done.
+    """The benefit of the case's claim under these rulings, together with those in force on other
+    lines: on the year's totals on which it will be decided, so that what is previewed is what is
+    done.
 
     Raises :class:`ReviewRefusedError` for a code that the catalogue did not have on the day of
     service, :class:`RulingError` for rulings that contradict each other.
     """
+    claim = work.claims.get(case.claim_id)
     bill = work.claims.bill_of_version(claim.version_id)
     for ruling in rulings:
         if ruling.kind is RulingKind.MATCH and (
@@ -117,7 +119,7 @@ def adjudicate_under(
     kept = [one for one in work.claims.rulings_of(claim.id) if one.line_index not in ruled]
     in_order([*kept, *rulings], bill.line_count)
     try:
-        history = history_in_effect(work, claim)
+        history = history_of_case(work, claim, case)
         return adjudicate_claim(deps, work, claim, bill, history, rulings=(*kept, *rulings))[0]
     except PolicyError:  # an approval waits for a rule; a refusal is written on the bill as it is
         return adjudicated_without_rules(deps, work, claim, bill)[0]
@@ -132,8 +134,7 @@ def preview(
         require_holder(work, case, staff_id)
         drafted = {ruling.line_index for ruling in rulings}
         before = [one for one in proposed_rulings(work, case) if one.line_index not in drafted]
-        claim = work.claims.get(case.claim_id)
-        return adjudicate_under(deps, work, claim, [*before, *rulings])
+        return adjudicate_under(deps, work, case, [*before, *rulings])
 
 
 def proposed_rulings(work: ReviewWork, case: Case) -> tuple[LineRuling, ...]:
@@ -192,7 +193,7 @@ def resolve(
                 "所选事项不在待核对的事项里", "not one of the open reasons of this case"
             )
         _require_rights(work, staff_id, [known[pend_id] for pend_id in pend_ids])
-        adjudicate_under(deps, work, claim, rulings)
+        adjudicate_under(deps, work, case, rulings)
         done = {
             one.pend_id: one
             for one in work.reviews.resolutions_of(case.id)
@@ -260,7 +261,7 @@ def _finish_step(
     settled = verdict.rulings
     if settled is None:
         settled = proposed_rulings(work, case)
-    eob = adjudicate_under(deps, work, claim, settled)
+    eob = adjudicate_under(deps, work, case, settled)
     if verdict.outcome is Outcome.APPROVE:
         ruled = {one.line_index for one in (*work.claims.rulings_of(claim.id), *settled)}
         _require_ruled(eob, [p for p in open_pends(work, claim.id) if p.line_index not in ruled])

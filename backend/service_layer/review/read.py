@@ -351,9 +351,8 @@ def _material(work: ReviewWork, case: Case) -> list[dict[str, Any]]:
 
 def _explanation(deps: ReviewServices, work: ReviewWork, case: Case) -> dict[str, Any]:
     """The benefit under what is proposed so far; why not, when it cannot be worked out."""
-    claim = work.claims.get(case.claim_id)
     try:
-        return explained(adjudicate_under(deps, work, claim, proposed_rulings(work, case)))
+        return explained(adjudicate_under(deps, work, case, proposed_rulings(work, case)))
     except DomainError as error:
         return {"problem": error.code, "zh": error.zh, "en": error.en}
     except DAMAGE:
