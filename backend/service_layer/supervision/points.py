@@ -24,6 +24,7 @@ from backend.domain.supervision import WrongStepError, check_reason, is_final
 from backend.service_layer.review.clocks import local_day
 from backend.service_layer.supervision.lead_records import SupervisionServices, SupervisionWork
 from backend.service_layer.supervision.leads import person_of
+from backend.service_layer.supervision.once import Once, keep_result, result_of
 
 _PERSON_CODE: Final = re.compile(r"[A-Z0-9-]{4,40}")
 _PROVIDERS: Final = ("hospital", "pharmacy")
@@ -60,6 +61,9 @@ def book_points(
         now = deps.clock.now()
         person = person_of(work, by, lead.institution_code)
         _check_bookable(work, lead.institution_code, entry)
+        for one in work.leads.bookings_of(lead_id):
+            if (one.booked_by, _said(one)) == (person, entry):
+                return one  # the same request again
         if not is_final(work.leads.steps_of(lead_id), local_day(now), deps.calendar):
             raise WrongStepError(
                 "只有生效的认定才能记分：申诉期满无申诉，或复核维持",
@@ -92,6 +96,17 @@ def book_points(
     return booking
 
 
+def _said(booking: Booking) -> NewPoints:
+    return NewPoints(
+        booking.person_code,
+        booking.act,
+        booking.band,
+        booking.responsibility,
+        booking.points,
+        booking.reason,
+    )
+
+
 def _check_bookable(work: SupervisionWork, institution_code: str, entry: NewPoints) -> None:
     if not _PERSON_CODE.fullmatch(entry.person_code):
         raise BadPointsError(
@@ -111,17 +126,27 @@ def _check_bookable(work: SupervisionWork, institution_code: str, entry: NewPoin
 
 
 def repair_points(
-    deps: SupervisionServices, booking_id: str, points: int, reason: str, *, by: str
+    deps: SupervisionServices,
+    booking_id: str,
+    points: int,
+    reason: str,
+    *,
+    by: str,
+    once: Once | None = None,
 ) -> Counter:
     """Take points off for repair (training, taking part in management, reporting abuse).
 
-    Another person than the one who booked them does it.
+    Another person than the one who booked them does it. The request ``once`` made again by the
+    same person takes nothing more off.
     """
     with deps.work() as work:
         booking = _booking(work, booking_id)
         work.leads.get(booking.lead_id, lock=True)
         booking = _booking(work, booking_id)  # as it is under the lock
         person = person_of(work, by, booking.institution_code)
+        made = None if once is None else result_of(work, person, once)
+        if made is not None:
+            return booking.counters[int(made) - 1]
         if person == booking.booked_by:
             raise ForbiddenError(
                 "修复减分须由记分人以外的人办理",
@@ -138,6 +163,8 @@ def repair_points(
             deps.clock.now(),
         )
         work.leads.add_counter(counter)
+        if once is not None:
+            keep_result(work, person, once, str(counter.ordinal), counter.at)
         work.commit()
     return counter
 

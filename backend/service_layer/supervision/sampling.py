@@ -27,6 +27,7 @@ from backend.domain.sampling import (
 )
 from backend.service_layer.ports import BlockStamp, LedgerUnavailableError
 from backend.service_layer.review.clocks import SHANGHAI
+from backend.service_layer.supervision.once import Once, keep_result, result_of
 from backend.service_layer.supervision.sampling_records import (
     Approval,
     DrawnAlreadyError,
@@ -49,11 +50,16 @@ class NotFinalError(ConflictError):
 
 
 def announce(
-    deps: SampleServices, *, until: dt.datetime | None = None, by: str = BY_MACHINE
+    deps: SampleServices,
+    *,
+    until: dt.datetime | None = None,
+    by: str = BY_MACHINE,
+    once: Once | None = None,
 ) -> StoredAnnouncement | None:
     """Close the population of machine approvals decided before ``until`` (now) and name the block.
 
-    None when there is nothing to sample. Raises :class:`DrawnAlreadyError` when somebody else
+    None when there is nothing to sample. The request ``once`` made again by the same person is
+    the announcement that it made. Raises :class:`DrawnAlreadyError` when somebody else
     announced at the same moment, :class:`SamplingError` for a time that has not come.
     """
     now = deps.clock.now()
@@ -65,6 +71,9 @@ def announce(
         )
     head, final = deps.ledger.head(), _final_block(deps)
     with deps.work() as work:
+        made = None if once is None else result_of(work, by.strip(), once)
+        if made is not None:
+            return next(one for one, _ in work.samples.all() if one.id == made)
         approvals = work.samples.waiting(closing, POPULATION_MAX)
         if not approvals:
             return None
@@ -79,6 +88,8 @@ def announce(
             announced_by=by.strip(),
         )
         work.samples.add(stored, population)
+        if once is not None:
+            keep_result(work, by.strip(), once, stored.id, now)
         work.commit()
     return stored
 
