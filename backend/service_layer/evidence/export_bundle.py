@@ -16,6 +16,7 @@ from verifier.commitment.canonical import parse_canonical
 from verifier.commitment.leaves import leaf_salt, record_leaves
 
 BUNDLE_FORMAT: Final = "yichu-evidence-1"
+FORMAT_OF_VERSIONS: Final = "yichu-evidence-2"
 CUSTODY: Final = {"self": "self-custody", "custodial": "custodial"}
 
 
@@ -23,6 +24,12 @@ class NotClosedError(ConflictError):
     """A claim has evidence only when its settlement or its refusal is final on the ledger."""
 
     code = "claim-not-closed"
+
+
+class EvidenceLostError(ConflictError):
+    """The ledger holds a decision version whose record or secret is not here any more."""
+
+    code = "evidence-lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +41,35 @@ class Committed:
 
 
 @dataclass(frozen=True, slots=True)
+class DecidedVersion:
+    """A decision version with the event that put it on the ledger: settle, release, supplement.
+
+    ``lodge`` is the lodge that a settlement or a refusal ended, None for a supplement.
+    """
+
+    event: LedgerIntent
+    lodge: LedgerIntent | None
+    number: int
+    decision: Committed
+    fingerprint: bytes
+    policy_hash: bytes
+    policy_text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything that a bundle is built of."""
+    """Everything that a bundle is built of. ``closing`` has the lodge that it ended, ``earlier``
+    are refusals before it, ``later`` supplements after it, each by rising version."""
 
     invoice: Committed
     position: LeafPosition
     anchor: LedgerIntent
     custody: str
     payer_number: int
-    counter: int
-    lodge: LedgerIntent
-    closing: LedgerIntent
-    decision: Committed
-    decision_fingerprint: bytes
-    decision_version: int
-    policy_hash: bytes
-    policy_text: str
+    closing: DecidedVersion
+    earlier: tuple[DecidedVersion, ...] = ()
+    later: tuple[DecidedVersion, ...] = ()
+    recoveries: tuple[LedgerIntent, ...] = ()
 
 
 def build_bundle(evidence: Evidence) -> dict[str, Any]:
@@ -57,9 +77,11 @@ def build_bundle(evidence: Evidence) -> dict[str, Any]:
     position = evidence.position
     leaf = BatchLeaf.decode(position.leaf)
     closing = evidence.closing
-    is_settled = str(closing.kind) == "settle"
+    event = closing.event
+    is_settled = str(event.kind) == "settle"
+    further = _further(evidence)
     return {
-        "format": BUNDLE_FORMAT,
+        "format": FORMAT_OF_VERSIONS if further else BUNDLE_FORMAT,
         "invoice": {"leaves": open_leaves(evidence.invoice)},
         "batch_leaf": {
             "institution_code": leaf.institution_code,
@@ -87,20 +109,61 @@ def build_bundle(evidence: Evidence) -> dict[str, Any]:
         },
         "claim": {
             "payer_number": evidence.payer_number,
-            "counter": evidence.counter,
-            "lodge": _event(evidence.lodge),
+            "counter": event.payload["counter"],
+            "lodge": _event(closing.lodge),
             "closing": {
                 "kind": "settle" if is_settled else "release",
-                "amount_fen": closing.payload["amount"] if is_settled else 0,
-                "decision_version": evidence.decision_version,
-                **_event(closing),
+                "amount_fen": event.payload["amount"] if is_settled else 0,
+                "decision_version": closing.number,
+                **_event(event),
             },
         },
+        **_decided(closing),
+        **further,
+    }
+
+
+def _further(evidence: Evidence) -> dict[str, Any]:
+    """The members of format 2 that have an entry; none for a claim with one version."""
+    found: dict[str, list[dict[str, Any]]] = {
+        "earlier": [
+            {
+                "counter": one.event.payload["counter"],
+                "decision_version": one.number,
+                "lodge": _event(one.lodge),
+                "release": _event(one.event),
+                **_decided(one),
+            }
+            for one in evidence.earlier
+        ],
+        "later": [
+            {
+                "amount_fen": one.event.payload["amount"],
+                "decision_version": one.number,
+                "supplement": _event(one.event),
+                **_decided(one),
+            }
+            for one in evidence.later
+        ],
+        "recoveries": [
+            {
+                "number": one.payload["recovery_number"],
+                "amount_fen": one.payload["amount"],
+                "event": _event(one),
+            }
+            for one in evidence.recoveries
+        ],
+    }
+    return {name: entries for name, entries in found.items() if entries}
+
+
+def _decided(version: DecidedVersion) -> dict[str, Any]:
+    return {
         "decision": {
-            "fingerprint": evidence.decision_fingerprint.hex(),
-            "leaves": open_leaves(evidence.decision),
+            "fingerprint": version.fingerprint.hex(),
+            "leaves": open_leaves(version.decision),
         },
-        "policy": {"hash": evidence.policy_hash.hex(), "text": evidence.policy_text},
+        "policy": {"hash": version.policy_hash.hex(), "text": version.policy_text},
     }
 
 
@@ -117,8 +180,13 @@ def open_leaves(committed: Committed) -> list[dict[str, Any]]:
     ]
 
 
-def _event(intent: LedgerIntent) -> dict[str, Any]:
-    if intent.tx_hash is None or intent.block_number is None or intent.block_hash is None:
+def _event(intent: LedgerIntent | None) -> dict[str, Any]:
+    if (
+        intent is None
+        or intent.tx_hash is None
+        or intent.block_number is None
+        or intent.block_hash is None
+    ):
         raise NotClosedError(
             "账本上的记录还不是最终的，请稍后再导出",
             "an event of this claim is not final on the ledger yet; export it later",

@@ -71,7 +71,7 @@ def _catalogue_digest(pack: Any) -> bytes:
 
 
 def replay_bundle(bundle: Any, inputs: Any) -> Replay:
-    """Work the bundle's decision out again from the bundle and ``inputs``.
+    """Work a decision version of the bundle, the one that ``inputs`` is of, out again.
 
     Raises :class:`MalformedDataError` when either is not such a file; everything else that is
     wrong is a difference.
@@ -79,12 +79,13 @@ def replay_bundle(bundle: Any, inputs: Any) -> Replay:
     if not isinstance(inputs, dict) or inputs.get("format") != INPUTS_FORMAT:
         raise _malformed("REPLAY INPUTS", "format")
     try:
-        record = record_of(bundle["decision"]["leaves"])
+        shown = _version_of(bundle, inputs["decision_version"])
+        record = record_of(shown["decision"]["leaves"])
         invoice_record = record_of(bundle["invoice"]["leaves"])
         key = bytes.fromhex(bundle["batch_leaf"]["invoice_key"])
         fingerprint = bundle["batch_leaf"]["fingerprint"]
-        policy_hash = bytes.fromhex(bundle["policy"]["hash"])
-        policy_text = bundle["policy"]["text"]
+        policy_hash = bytes.fromhex(shown["policy"]["hash"])
+        policy_text = shown["policy"]["text"]
         number, version = record["claim_number"], record["decision_version"]
         paid_fen = int(record["paid_fen"])
     except (LookupError, TypeError, ValueError) as error:
@@ -114,6 +115,17 @@ def replay_bundle(bundle: Any, inputs: Any) -> Replay:
     except UNREADABLE as error:
         findings.add("replay", "bundle and inputs", told(error))
     return Replay(number, version, paid_fen, tuple(findings.found))
+
+
+def _version_of(bundle: Any, version: int) -> Any:
+    """The object that holds decision and policy of a version: the bundle itself for the closing,
+    an entry of format 2 for another. LookupError when the bundle does not show it."""
+    if bundle["claim"]["closing"]["decision_version"] == version:
+        return bundle
+    for entry in (*bundle.get("earlier", ()), *bundle.get("later", ())):
+        if entry["decision_version"] == version:
+            return entry
+    raise LookupError(version)
 
 
 def _refusal(record: dict[str, Any]) -> tuple[str, str]:

@@ -10,11 +10,15 @@ from typing import Any
 
 import pytest
 
+from backend.adapters.database import tables
+from backend.domain.review import Outcome
 from backend.entrypoints.cli.export import policy_text
+from backend.service_layer.claims.appeals import file_appeal
 from backend.service_layer.claims.review import refuse_pended
 from backend.service_layer.claims.submit import submit
 from backend.service_layer.evidence.collect import export_claim
-from backend.service_layer.evidence.export_bundle import NotClosedError
+from backend.service_layer.evidence.export_bundle import EvidenceLostError, NotClosedError
+from tests.integration.claims.revising import WORDS, claim_on, conclude, matched, mixed_bill
 from tests.integration.claims.world import OUTSIDE, World
 from verifier.bundle import parse_bundle
 from verifier.trust import parse_trust
@@ -83,3 +87,47 @@ def test_a_claim_that_is_not_closed_has_no_bundle(world: World) -> None:
     result = submit(world.services, person.id, [bill], secrets.token_urlsafe(32), has_consent=True)
     with pytest.raises(NotClosedError, match="还没有在账本上办结"):
         export_claim(world.services, result.claims[0].number, policy_text)
+
+
+def supplemented(world: World) -> str:
+    """A paid claim whose appeal was upheld: two versions on the ledger. Returns its number."""
+    person = world.person()
+    bill = mixed_bill(world, person, 500, 100, DAY)
+    world.anchor()
+    (claim,) = claim_on(world, person, bill)
+    world.run()
+    file_appeal(world.services, person.id, claim.id, "item", WORDS)
+    conclude(world, claim, "appeal", Outcome.APPROVE, matched(1))
+    world.run()
+    return claim.number
+
+
+def test_a_supplemented_claim_shows_every_version(world: World) -> None:
+    number = supplemented(world)
+    bundle = export_claim(world.services, number, policy_text)
+    assert bundle["format"] == "yichu-evidence-2"
+    # At level 2: (500.00 - 300.00) x 60 %, then (600.00 - 300.00) x 60 %.
+    assert bundle["claim"]["closing"]["amount_fen"] == 12_000
+    assert [(one["decision_version"], one["amount_fen"]) for one in bundle["later"]] == [(2, 6_000)]
+    assert offline(world, bundle)[19] == "OK"
+    assert {"earlier", "recoveries"}.isdisjoint(bundle)
+
+
+def test_a_version_that_cannot_be_opened_any_more_is_not_left_out(world: World) -> None:
+    number = supplemented(world)
+    with world.services.engine.begin() as connection:
+        for trigger in (
+            connection.exec_driver_sql(
+                "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'decision'"
+            )
+            .scalars()
+            .all()
+        ):
+            connection.exec_driver_sql(f"DROP TRIGGER {trigger}")
+        connection.execute(
+            tables.decision.update()
+            .where(tables.decision.c.version == 2)
+            .values(wrapped_secret=None)
+        )
+    with pytest.raises(EvidenceLostError, match="第 2 版决定的数据已不在本系统"):
+        export_claim(world.services, number, policy_text)

@@ -5,14 +5,19 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from eth_utils import keccak
 
 from backend.adapters.database import tables
 from backend.domain.invoice import ExpenseLine
+from backend.domain.ledger import IntentKind, LedgerIntent
+from backend.domain.record_reader import MalformedDataError
 from backend.domain.review import CaseKind, Outcome
 from backend.entrypoints.cli.export import policy_text
 from backend.entrypoints.devchain.engine import Engine
@@ -22,6 +27,7 @@ from backend.service_layer.claims.appeals import file_appeal
 from backend.service_layer.claims.records import Claim, Person
 from backend.service_layer.claims.withdraw import WithdrawRefusedError, withdraw
 from backend.service_layer.evidence.collect import export_claim
+from backend.service_layer.evidence.replay_bundle import replay_bundle, replay_inputs
 from backend.service_layer.review.cases import Conclusion, conclude_case
 from tests.integration.anchoring.test_restored_backup import (
     finish,
@@ -33,6 +39,11 @@ from tests.integration.anchoring.test_restored_backup import (
 from tests.integration.claims.revising import WORDS, matched
 from tests.integration.claims.world import OUTSIDE
 from tests.kill.town import ITEM, Town, back_up, build_town
+from tests.reference.versions import judge
+from verifier.bundle import parse_bundle
+from verifier.rpc import HTTPTransport
+from verifier.trust import parse_trust
+from verifier.verifier import Verdict, verify_bundle
 
 pytestmark = pytest.mark.slow
 
@@ -84,6 +95,42 @@ def uphold(town: Town, person: Person, claim: Claim, line_index: int) -> None:
         work.commit()
 
 
+def judged(town: Town, bundle: dict[str, Any]) -> tuple[Verdict, list[int]]:
+    """The verdict of an auditor who believes the node, and the checks that fail. The second
+    implementation must end alike on the versions."""
+    rpc = town.services.ledger.rpc
+    deployment = town.services.ledger.deployment()
+    transport = HTTPTransport(town.url)
+    contracts = {
+        name: {
+            "address": address[2:].lower(),
+            "code_hash": keccak(hexstr=rpc.call("eth_getCode", address, "latest")).hex(),
+            "deployment_block": 0,
+        }
+        for name, address in (
+            ("registry", deployment.registry),
+            ("invoice_ledger", deployment.invoice_ledger),
+        )
+    }
+    trust = {
+        "format": "yichu-trust-1",
+        "chain_id": deployment.chain_id,
+        "genesis_hash": deployment.genesis_hash.hex(),
+        "contracts": contracts,
+        "finality": {"kind": "node", "confirmations": 1},
+        "network_key": town.services.network_key.hex(),
+    }
+    report = verify_bundle(
+        parse_bundle(json.dumps(bundle).encode()),
+        parse_trust(json.dumps(trust).encode()),
+        transport,
+    )
+    statuses = {one.check.number: str(one.status) for one in report.results}
+    again = judge(bundle, trust, transport)
+    assert again == {number: statuses[number] for number in again}
+    return report.verdict, [number for number, status in statuses.items() if status == "FAIL"]
+
+
 def paid(town: Town) -> list[tuple[str, int]]:
     return sorted((row.id, row.amount_fen) for row in town.rows(tables.payout))
 
@@ -105,14 +152,73 @@ def test_a_supplement_is_carried_out_by_the_contract_and_paid(town: Town) -> Non
     assert slot_paid(town, claim) == 15_000
     assert len(town.event_keys("Supplemented")) == len(town.event_keys("Settled")) == 1
     assert town.alarms() == set()
-    # The bundle shows the settlement that closed the claim; the slot holds at least that.
-    bundle = export_claim(town.services, number, policy_text)
-    closing = bundle["claim"]["closing"]
+
+
+def test_the_bundle_of_a_supplemented_claim_shows_every_payment(town: Town) -> None:
+    person, claim = claimed(town, 500, 100)
+    finish(town)
+    before = export_claim(town.services, claim.number, policy_text)
+    assert before["format"] == "yichu-evidence-1"
+    assert judged(town, before) == (Verdict.VERIFIED, [])
+    uphold(town, person, claim, 1)
+    finish(town)
+    bundle = export_claim(town.services, claim.number, policy_text)
+    closing, (more,) = bundle["claim"]["closing"], bundle["later"]
     assert (closing["kind"], closing["decision_version"], closing["amount_fen"]) == (
         "settle",
         1,
         10_000,
     )
+    assert (more["decision_version"], more["amount_fen"]) == (2, 5_000)
+    assert judged(town, bundle) == (Verdict.VERIFIED, [])
+    # What was exported before the supplement is true, and no longer all that there is.
+    assert judged(town, before) == (Verdict.REFUTED, [21])
+    more["amount_fen"] += 1
+    assert judged(town, bundle) == (Verdict.REFUTED, [19, 20, 21])
+    for version in (1, 2):
+        inputs = replay_inputs(town.services, claim.number, version)
+        again = export_claim(town.services, claim.number, policy_text)
+        assert replay_bundle(again, inputs).differences == ()
+    with pytest.raises(MalformedDataError, match="BUNDLE"):
+        replay_bundle(before, inputs)
+
+
+def test_the_bundle_lists_what_was_taken_back(town: Town) -> None:
+    _, claim = claimed(town, 500, 100)
+    finish(town)
+    number, key = "5a" * 32, town.key_of(claim.invoice_id)
+    with town.services.work() as work:
+        account = work.claims.payer_account(claim.payer_number)
+        assert account is not None
+        work.outbox.add(
+            LedgerIntent(
+                id=town.services.ids.new_id("int"),
+                kind=IntentKind.RECOVER,
+                account=account,
+                held=True,
+                dedupe_key=f"recover:{number}",
+                subject_id=claim.id,
+                payload={
+                    "invoice_key": key.hex(),
+                    "payer": claim.payer_number,
+                    "amount": 2_500,
+                    "recovery_number": number,
+                },
+            )
+        )
+        work.commit()
+    finish(town)
+    assert len(town.event_keys("Recovered")) == 1
+    bundle = export_claim(town.services, claim.number, policy_text)
+    (taken,) = bundle["recoveries"]
+    assert (bundle["format"], taken["number"], taken["amount_fen"]) == (
+        "yichu-evidence-2",
+        number,
+        2_500,
+    )
+    assert judged(town, bundle) == (Verdict.VERIFIED, [])
+    taken["amount_fen"] -= 1
+    assert judged(town, bundle) == (Verdict.REFUTED, [22])
 
 
 def test_a_refused_claim_comes_back_with_the_next_counter(town: Town) -> None:
@@ -128,6 +234,12 @@ def test_a_refused_claim_comes_back_with_the_next_counter(town: Town) -> None:
     bundle = export_claim(town.services, claim.number, policy_text)
     assert bundle["claim"]["counter"] == 2
     assert bundle["claim"]["closing"]["decision_version"] == 2
+    (refusal,) = bundle["earlier"]
+    assert (refusal["counter"], refusal["decision_version"]) == (1, 1)
+    assert judged(town, bundle) == (Verdict.VERIFIED, [])
+    bundle["format"] = "yichu-evidence-1"
+    del bundle["earlier"]
+    assert judged(town, bundle) == (Verdict.UNDECIDED, [])
 
 
 def test_a_withdrawn_claim_gives_its_lock_back_and_its_bill_is_claimed_again(town: Town) -> None:
