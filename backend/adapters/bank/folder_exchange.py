@@ -1,0 +1,151 @@
+"""Files to and from the bank in a folder that a file desk or an SFTP mount serves.
+
+``out/`` holds what the bank fetches, ``handed/`` our copy of each file that was handed over,
+``in/`` what the bank leaves, ``read/`` what was dealt with. Nothing is ever deleted here. Copies
+outlive the database's backups: after a restore they say what the bank was told.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from backend.service_layer.payout.ports import BankConflictError, BankUnavailableError
+from backend.service_layer.payout.records import INCOMING_BYTES_MAX, IncomingFile
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+_UNFINISHED: Final = (".tmp", ".part", ".filepart")
+FILES_A_PASS: Final = 200
+
+
+class FolderExchange:
+    """``folder`` is made with its four parts, readable by its owner alone."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @property
+    def is_simulated(self) -> bool:
+        return False
+
+    def _part(self, name: str) -> Path:
+        path = self._folder / name
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path
+
+    def hand_over(self, name: str, content: bytes) -> None:
+        """Write to ``out/``, then keep our copy. Killed between the two, the same bytes are
+        written again: the bank refuses a message id that it knows."""
+        self._require_name(name)
+        try:
+            kept = self._part("handed") / name
+            if kept.exists():
+                if kept.read_bytes() != content:
+                    raise BankConflictError(
+                        f"文件 {name} 已用其他内容交给银行。没有再交。",
+                        f"file {name} was handed over with other bytes. It was not handed over.",
+                    )
+                return
+            write_durably(self._part("out") / name, content)
+            write_durably(kept, content)
+        except OSError as error:
+            raise self._unavailable(error) from error
+
+    def incoming(self) -> Sequence[IncomingFile]:
+        """At most ``FILES_A_PASS`` files of ``in/``, oldest first. Files still being written by
+        name (``.tmp``, ``.part``, hidden) and anything but plain files are left alone."""
+        try:
+            found = sorted(
+                self._plain("in"), key=lambda entry: (entry.stat().st_mtime_ns, entry.name)
+            )
+            return [
+                IncomingFile(entry.name, _read_bounded(Path(entry.path)))
+                for entry in found[:FILES_A_PASS]
+            ]
+        except OSError as error:
+            raise self._unavailable(error) from error
+
+    def put_away(self, name: str) -> None:
+        """Move a file from ``in/`` to ``read/``; a name that is there already gets a number."""
+        self._require_name(name)
+        try:
+            source = self._part("in") / name
+            target = self._part("read") / name
+            number = 1
+            while target.exists():
+                number += 1
+                target = self._part("read") / f"{number}-{name}"
+            source.rename(target)
+            _sync_folder(target.parent)
+            _sync_folder(source.parent)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise self._unavailable(error) from error
+
+    def handed_over(self) -> Iterator[IncomingFile]:
+        """Every file that was ever handed over, by name."""
+        for entry in sorted(self._plain("handed"), key=lambda found: found.name):
+            yield IncomingFile(entry.name, _read_bounded(Path(entry.path)))
+
+    def received(self) -> Iterator[IncomingFile]:
+        """Every file that the bank ever left, those dealt with too, oldest first."""
+        entries = [*self._plain("read"), *self._plain("in")]
+        for entry in sorted(entries, key=lambda found: (found.stat().st_mtime_ns, found.name)):
+            yield IncomingFile(entry.name, _read_bounded(Path(entry.path)))
+
+    def _plain(self, part: str) -> list[os.DirEntry[str]]:
+        with os.scandir(self._part(part)) as entries:
+            return [
+                entry
+                for entry in entries
+                if entry.is_file(follow_symlinks=False)
+                and _NAME.fullmatch(entry.name)
+                and not entry.name.endswith(_UNFINISHED)
+            ]
+
+    def _require_name(self, name: str) -> None:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name[:120]!r} is no file name of the bank exchange")
+
+    def _unavailable(self, error: OSError) -> BankUnavailableError:
+        what = os.strerror(error.errno) if error.errno else type(error).__name__
+        return BankUnavailableError(
+            f"银行文件目录 {self._folder} 用不了：{what}。没有丢失，稍后自动再试。",
+            f"the bank folder {self._folder} cannot be used: {what}. Nothing is lost; tried again.",
+        )
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file so that under its name it is whole or absent, also after a power cut."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    unfinished.replace(path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read_bounded(path: Path) -> bytes:
+    """One byte more than the limit shows that the file is too large. No link is followed."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise OSError(0, "not a plain file")
+        return stream.read(INCOMING_BYTES_MAX + 1)

@@ -1,0 +1,161 @@
+"""Border of ISO 20022 messages: bytes to a schema-valid tree, a tree to schema-valid bytes.
+
+Schemas: ``schemas/`` as published. Amounts are decimal strings on the wire and whole fen inside;
+no float is ever made. Instants are written in UTC with ``Z``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import threading
+from pathlib import Path
+from typing import Final, cast
+
+from lxml import etree
+
+PAIN001: Final = "pain.001.001.11"
+PAIN002: Final = "pain.002.001.12"
+CURRENCY: Final = "CNY"
+BYTES_MAX: Final = 16 * 2**20
+FEN_MAX: Final = 10**14
+_SCHEMAS: Final = Path(__file__).parent / "schemas"
+_AMOUNT: Final = re.compile(r"([0-9]{1,13})(?:\.([0-9]{1,2})0{0,3})?", re.ASCII)
+_ILLEGAL: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_OWN: Final = threading.local()
+
+
+class MessageError(ValueError):
+    """A message that is malformed, too large, or not valid by its schema; says what and where."""
+
+
+def namespace_of(message: str) -> str:
+    """The XML namespace of a message such as ``pain.001.001.11``."""
+    return f"urn:iso:std:iso:20022:tech:xsd:{message}"
+
+
+def _schema(message: str) -> etree.XMLSchema:
+    """One compiled schema a thread: its error log is not shared between threads."""
+    kept: dict[str, etree.XMLSchema] = _OWN.__dict__.setdefault("schemas", {})
+    if message not in kept:
+        kept[message] = etree.XMLSchema(etree.parse(str(_SCHEMAS / f"{message}.xsd")))
+    return kept[message]
+
+
+def parse_message(content: bytes, message: str) -> etree._Element:
+    """The root of ``content``, valid by the schema of ``message``.
+
+    Raises :class:`MessageError` for anything else: too large, not UTF-8, with a document type
+    declaration or entities, cut off, of another message or version, not valid.
+    """
+    if len(content) > BYTES_MAX:
+        raise MessageError(f"larger than {BYTES_MAX} bytes")
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+        encoding="utf-8",
+    )
+    try:
+        root = etree.fromstring(content, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise MessageError(f"not well-formed XML: {error}") from error
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise MessageError("has a document type declaration")
+    expected = f"{{{namespace_of(message)}}}Document"
+    if root.tag != expected:
+        raise MessageError(f"is {str(root.tag)[:120]}, not {expected}")
+    _require_valid(root, message)
+    return root
+
+
+def _require_valid(root: etree._Element, message: str) -> None:
+    try:
+        _schema(message).assertValid(root)
+    except etree.DocumentInvalid as error:
+        raise MessageError(f"not valid: {str(error)[:300]}") from error
+
+
+def serialise(root: etree._Element, message: str) -> bytes:
+    """The bytes of a tree that we made; raises :class:`MessageError` when it is not valid."""
+    _require_valid(root, message)
+    return etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+
+
+class Branch:
+    """Writes and reads children of one namespace with the schema's short names."""
+
+    def __init__(self, element: etree._Element) -> None:
+        self.element = element
+        self._namespace = etree.QName(element).namespace
+
+    @classmethod
+    def document(cls, message: str) -> Branch:
+        space = namespace_of(message)
+        prefixes = cast("dict[str, str]", {None: space})  # lxml's name of the default namespace
+        return cls(etree.Element(f"{{{space}}}Document", nsmap=prefixes))
+
+    def add(self, path: str, text: str | None = None, **attributes: str) -> Branch:
+        """Append the elements of ``path`` (``A/B/C``) below each other; ``text`` goes to the last.
+
+        Raises :class:`MessageError` for characters that XML cannot carry.
+        """
+        if text is not None and (_ILLEGAL.search(text) or text != text.strip() or not text):
+            raise MessageError(f"{path}: a text that is empty, padded or not printable")
+        element = self.element
+        for name in path.split("/"):
+            element = etree.SubElement(element, f"{{{self._namespace}}}{name}")
+        element.text = text
+        for key, value in attributes.items():
+            element.set(key, value)
+        return Branch(element)
+
+    def all(self, path: str) -> list[Branch]:
+        steps = "/".join(f"{{{self._namespace}}}{name}" for name in path.split("/"))
+        return [Branch(found) for found in self.element.findall(steps)]
+
+    def one(self, path: str) -> Branch | None:
+        found = self.all(path)
+        return found[0] if found else None
+
+    def text(self, path: str) -> str:
+        """The text at ``path``, empty where there is none."""
+        found = self.one(path)
+        return (found.element.text or "").strip() if found is not None else ""
+
+
+def amount_text(fen: int) -> str:
+    """Fen as a decimal string of yuan with two places; raises :class:`MessageError`."""
+    if not 0 <= fen <= FEN_MAX:
+        raise MessageError(f"an amount of {fen} fen is outside the limits")
+    return f"{fen // 100}.{fen % 100:02d}"
+
+
+def fen_of(text: str) -> int:
+    """A decimal string of yuan as whole fen; raises :class:`MessageError` for parts of a fen."""
+    found = _AMOUNT.fullmatch(text)
+    if found is None:
+        raise MessageError(f"{text[:40]!r} is no amount in whole fen")
+    return int(found[1]) * 100 + int((found[2] or "0").ljust(2, "0"))
+
+
+def instant_text(at: dt.datetime) -> str:
+    """An aware instant as ISO 8601 in UTC, whole seconds."""
+    if at.tzinfo is None:
+        raise MessageError("an instant without a time zone")
+    return at.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def instant_of(text: str) -> dt.datetime:
+    """An instant with its zone; raises :class:`MessageError` where a bank leaves the zone out."""
+    try:
+        found = dt.datetime.fromisoformat(text)
+    except ValueError as error:
+        raise MessageError(f"{text[:40]!r} is no instant") from error
+    if found.tzinfo is None:
+        raise MessageError(f"{text[:40]!r} has no time zone")
+    return found.astimezone(dt.UTC)

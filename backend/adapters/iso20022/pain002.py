@@ -1,0 +1,180 @@
+"""pain.002.001.12, CustomerPaymentStatusReport: what the bank says of our payments.
+
+Status codes are those of the external code sets ExternalPaymentTransactionStatus1Code and
+ExternalPaymentGroupStatus1Code. pain.002 has no status for a payment that was credited and came
+back (a bank reports that in camt.054): here it is ``RJCT`` with an additional information that
+begins with ``RETURNED``, which the file desk agrees with its bank.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from backend.adapters.iso20022.document import (
+    CURRENCY,
+    PAIN001,
+    PAIN002,
+    Branch,
+    MessageError,
+    amount_text,
+    fen_of,
+    instant_of,
+    instant_text,
+    parse_message,
+    serialise,
+)
+from backend.service_layer.payout.records import (
+    ITEMS_MAX,
+    AnswerStatus,
+    StatusItem,
+    StatusReport,
+)
+
+SIMULATED: Final = "SIMULATED 模拟银行，没有真实资金"
+RETURNED: Final = "RETURNED"
+_STATUS: Final = {
+    **dict.fromkeys(("RCVD", "ACTC", "ACCP", "ACSP", "ACWC", "PDNG"), AnswerStatus.ACCEPTED),
+    **dict.fromkeys(("ACSC", "ACCC"), AnswerStatus.PAID),
+    "RJCT": AnswerStatus.REJECTED,
+}
+_GROUP_ONLY: Final = {"PART": AnswerStatus.ACCEPTED}
+_CODE: Final = {
+    AnswerStatus.ACCEPTED: "ACSP",
+    AnswerStatus.PAID: "ACCC",
+    AnswerStatus.REJECTED: "RJCT",
+    AnswerStatus.RETURNED: "RJCT",
+}
+
+
+def read_pain002(content: bytes) -> StatusReport:
+    """A whole, valid report; raises :class:`MessageError` for anything else.
+
+    Refused beside what the schema refuses: a report on another message than pain.001.001.11, a
+    status that is not known here, another currency, an instruction named twice or not named, more
+    than one payment order, control sums that do not fit whole fen.
+    """
+    root = Branch(parse_message(content, PAIN002))
+    message = root.one("CstmrPmtStsRpt")
+    assert message is not None, "the schema requires it"
+    group = message.one("OrgnlGrpInfAndSts")
+    assert group is not None, "the schema requires it"
+    if group.text("OrgnlMsgNmId") != PAIN001:
+        raise MessageError(f"reports on {group.text('OrgnlMsgNmId')!r}, not on {PAIN001}")
+    orders = message.all("OrgnlPmtInfAndSts")
+    if len(orders) > 1:
+        raise MessageError("reports on more than one payment order")
+    items = tuple(_item(entry) for order in orders for entry in order.all("TxInfAndSts"))
+    if len(items) > ITEMS_MAX:
+        raise MessageError(f"speaks of more than {ITEMS_MAX} instructions")
+    if len({item.end_to_end_id for item in items}) != len(items):
+        raise MessageError("names an instruction twice")
+    status, reason = _group_status(group, orders)
+    count, total = group.text("OrgnlNbOfTxs"), group.text("OrgnlCtrlSum")
+    return StatusReport(
+        message_id=message.text("GrpHdr/MsgId"),
+        created_at=instant_of(message.text("GrpHdr/CreDtTm")),
+        original_message_id=group.text("OrgnlMsgId"),
+        items=items,
+        simulated=SIMULATED in _informations(group),
+        group_status=status,
+        group_reason_code=reason,
+        original_item_count=int(count) if count else None,
+        original_control_sum_fen=fen_of(total) if total else None,
+    )
+
+
+def _informations(branch: Branch) -> list[str]:
+    return [found.element.text or "" for found in branch.all("StsRsnInf/AddtlInf")]
+
+
+def _reason(branch: Branch) -> str:
+    return branch.text("StsRsnInf/Rsn/Cd") or branch.text("StsRsnInf/Rsn/Prtry")
+
+
+def _group_status(group: Branch, orders: list[Branch]) -> tuple[AnswerStatus | None, str]:
+    found: list[tuple[AnswerStatus, str]] = []
+    for branch, name in ((group, "GrpSts"), *((order, "PmtInfSts") for order in orders)):
+        code = branch.text(name)
+        if code:
+            known = _STATUS | _GROUP_ONLY
+            if code not in known:
+                raise MessageError(f"the status {code!r} is not known here")
+            found.append((known[code], _reason(branch)))
+    if len({status for status, _ in found}) > 1:
+        raise MessageError("the file's and the order's status contradict each other")
+    return found[0] if found else (None, "")
+
+
+def _item(entry: Branch) -> StatusItem:
+    name = entry.text("OrgnlEndToEndId")
+    code = entry.text("TxSts")
+    if not name or code not in _STATUS:
+        raise MessageError(f"{name!r}: the status {code!r} is not known here")
+    status = _STATUS[code]
+    informations = _informations(entry)
+    if status is AnswerStatus.REJECTED and any(i.startswith(RETURNED) for i in informations):
+        status = AnswerStatus.RETURNED
+    amount = entry.one("OrgnlTxRef/Amt/InstdAmt")
+    if amount is not None and amount.element.get("Ccy") != CURRENCY:
+        raise MessageError(f"{name}: not an amount in {CURRENCY}")
+    at = entry.text("AccptncDtTm")
+    return StatusItem(
+        end_to_end_id=name,
+        status=status,
+        reason_code=_reason(entry),
+        reason_text="；".join(i for i in informations if not i.startswith(RETURNED)),
+        amount_fen=None if amount is None else fen_of(entry.text("OrgnlTxRef/Amt/InstdAmt")),
+        bank_reference=entry.text("AcctSvcrRef"),
+        answered_at=instant_of(at) if at else None,
+    )
+
+
+def write_pain002(report: StatusReport) -> bytes:
+    """A report as a bank writes it, schema-valid, the same bytes for the same report."""
+    document = Branch.document(PAIN002)
+    message = document.add("CstmrPmtStsRpt")
+    header = message.add("GrpHdr")
+    header.add("MsgId", report.message_id)
+    header.add("CreDtTm", instant_text(report.created_at))
+    group = message.add("OrgnlGrpInfAndSts")
+    group.add("OrgnlMsgId", report.original_message_id)
+    group.add("OrgnlMsgNmId", PAIN001)
+    if report.original_item_count is not None:
+        group.add("OrgnlNbOfTxs", str(report.original_item_count))
+    if report.original_control_sum_fen is not None:
+        group.add("OrgnlCtrlSum", amount_text(report.original_control_sum_fen))
+    if report.group_status is not None:
+        group.add("GrpSts", _CODE[report.group_status])
+    if report.group_reason_code or report.simulated:
+        why = group.add("StsRsnInf")
+        if report.group_reason_code:
+            why.add("Rsn/Cd", report.group_reason_code)
+        if report.simulated:
+            why.add("AddtlInf", SIMULATED)
+    if report.items:
+        order = message.add("OrgnlPmtInfAndSts")
+        order.add("OrgnlPmtInfId", report.original_message_id)
+        for item in report.items:
+            _write_item(order, item)
+    return serialise(document.element, PAIN002)
+
+
+def _write_item(order: Branch, item: StatusItem) -> None:
+    entry = order.add("TxInfAndSts")
+    entry.add("OrgnlEndToEndId", item.end_to_end_id)
+    entry.add("TxSts", _CODE[item.status])
+    is_returned = item.status is AnswerStatus.RETURNED
+    if item.reason_code or item.reason_text or is_returned:
+        why = entry.add("StsRsnInf")
+        if item.reason_code:
+            why.add("Rsn/Cd", item.reason_code)
+        if is_returned:
+            why.add("AddtlInf", RETURNED)
+        if item.reason_text:
+            why.add("AddtlInf", item.reason_text)
+    if item.answered_at is not None:
+        entry.add("AccptncDtTm", instant_text(item.answered_at))
+    if item.bank_reference:
+        entry.add("AcctSvcrRef", item.bank_reference)
+    if item.amount_fen is not None:
+        entry.add("OrgnlTxRef/Amt/InstdAmt", amount_text(item.amount_fen), Ccy=CURRENCY)

@@ -1,0 +1,29 @@
+"""The port ``PaymentFormat``: payment files as pain.001.001.11, reports as pain.002.001.12."""
+
+from __future__ import annotations
+
+from backend.adapters.iso20022.document import MessageError
+from backend.adapters.iso20022.pain001 import write_pain001
+from backend.adapters.iso20022.pain002 import read_pain002
+from backend.service_layer.payout.ports import BadPaymentFileError, BadStatusFileError
+from backend.service_layer.payout.records import PaymentFile, StatusReport
+
+
+class Iso20022Format:
+    def write(self, file: PaymentFile) -> bytes:
+        try:
+            return write_pain001(file)
+        except MessageError as error:
+            raise BadPaymentFileError(
+                f"付款文件写不出来：{error}。没有发出任何指令。",
+                f"the payment file cannot be written: {error}. No instruction has left.",
+            ) from error
+
+    def read(self, content: bytes) -> StatusReport:
+        try:
+            return read_pain002(content)
+        except MessageError as error:
+            raise BadStatusFileError(
+                f"银行文件不可信：{error}。一笔也没有入账，文件已保留。",
+                f"the bank file cannot be believed: {error}. Nothing of it was booked.",
+            ) from error
