@@ -336,7 +336,7 @@ def _read_statuses(reader: Reader, name: str, choices: tuple[str, ...]) -> tuple
     for entry in reader.children(name, optional=True, size_max=STATUSES_MAX):
         starts_on, ends_on = _days(entry)
         code = entry.text("code", choices=choices, length_max=CODE_LENGTH_MAX)
-        if not code and "code" in entry.value:
+        if entry.value.get("code") == "":
             entry.fault("code", "不能为空", "must not be empty")
         found.append(DatedStatus(code, starts_on, ends_on))
         entry.finish()

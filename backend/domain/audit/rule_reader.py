@@ -97,9 +97,15 @@ def _rule(entry: Reader, seen: set[str]) -> Rule:
     return rule
 
 
+def _is_given(reader: Reader, name: str, found: str) -> bool:
+    """Whether the file says just this: what stands in for a text that was refused is no fault of
+    its own."""
+    return bool(reader.value.get(name) == found)
+
+
 def _code(entry: Reader, seen: set[str]) -> str:
     code = entry.text("code", length_max=40)
-    if entry.has("code") and not _CODE.fullmatch(code):
+    if _is_given(entry, "code", code) and not _CODE.fullmatch(code):
         entry.fault("code", "应为小写字母、数字和连字符", "is not lower-case words with hyphens")
     if code in seen:
         entry.fault("code", "重复", "is given twice")
@@ -109,7 +115,7 @@ def _code(entry: Reader, seen: set[str]) -> str:
 
 def _queue(entry: Reader) -> str:
     queue = entry.text("queue", length_max=32)
-    if entry.has("queue") and not _QUEUE.fullmatch(queue):
+    if _is_given(entry, "queue", queue) and not _QUEUE.fullmatch(queue):
         entry.fault("queue", "应为小写字母、数字和连字符", "is not lower-case words with hyphens")
     return queue
 
@@ -131,7 +137,7 @@ def _level(entry: Reader, spec: CheckSpec | None) -> Level:
 
 def _named(entry: Reader, name: str) -> str:
     text = entry.text(name, length_max=_TEXT_MAX)
-    if entry.has(name) and not text.strip():
+    if _is_given(entry, name, text) and not text.strip():
         entry.fault(name, "是空的", "is empty")
     return text
 
@@ -161,7 +167,7 @@ def _text(entry: Reader, name: str, values: frozenset[str] | None, length_max: i
     reader = entry.child(name)
     text = Text(reader.text("zh", length_max=length_max), reader.text("en", length_max=length_max))
     for language, words in (("zh", text.zh), ("en", text.en)):
-        if reader.has(language) and not words.strip():
+        if _is_given(reader, language, words) and not words.strip():
             reader.fault(language, "是空的", "is empty")
         for fault in _placeholder_faults(words, values):
             reader.fault(language, f"占位符有误：{fault}", f"has a wrong placeholder: {fault}")

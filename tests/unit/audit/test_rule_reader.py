@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +14,9 @@ import pytest
 
 from backend.adapters.audit_rules import RULE_DIRECTORY
 from backend.domain.audit.checks import CHECKS
-from backend.domain.audit.rule import Nature, RuleState
+from backend.domain.audit.rule import Level, Nature, RuleClass, RuleError, RuleState, Scope
 from backend.domain.audit.rule_reader import parse_rules
+from backend.domain.audit.text import Text
 from backend.domain.record_reader import MalformedDataError
 
 Document = dict[str, Any]
@@ -253,3 +255,235 @@ def _drop_each(value: Document) -> list[tuple[str, Callable[[], Document]]]:
 @pytest.mark.parametrize(("name", "made"), _drop_each(RULE))
 def test_no_member_may_be_left_out(name: str, made: Callable[[], Document]) -> None:
     assert (f"/rules/0/{name}", "is missing") in faults_of(made())
+
+
+NO_WORDS = ("应为小写字母、数字和连字符", "is not lower-case words with hyphens")
+EMPTY = ("是空的", "is empty")
+
+
+def no_text(length: int) -> tuple[str, str]:
+    return (f"不是 {length} 字以内的文本", f"is not a text up to {length}")
+
+
+def placeholder(name: str) -> tuple[str, str]:
+    return (f"占位符有误：{{{name}}}", f"has a wrong placeholder: {{{name}}}")
+
+
+IN_BOTH_LANGUAGES: list[tuple[Document, str, tuple[str, str]]] = [
+    ({"code": "a--b"}, "code", NO_WORDS),
+    ({"code": "1a"}, "code", NO_WORDS),
+    ({"code": "a" * 41}, "code", no_text(40)),
+    ({"queue": "a_b"}, "queue", NO_WORDS),
+    ({"queue": "a" * 33}, "queue", no_text(32)),
+    (
+        {"level": "claim"},
+        "level",
+        ("检查 repeated-item 的级别是 line", "the check is about a line"),
+    ),
+    ({"valid_to": "2025-12-31"}, "valid_to", ("早于 valid_from", "is before valid_from")),
+    ({"source": " "}, "source", EMPTY),
+    ({"owner": ""}, "owner", EMPTY),
+    ({"source": "s" * 301}, "source", no_text(300)),
+    ({"owner": "o" * 301}, "owner", no_text(300)),
+    ({"title": {"zh": "题" * 61, "en": "x"}}, "title/zh", no_text(60)),
+    ({"title": {"zh": "题", "en": "x" * 61}}, "title/en", no_text(60)),
+    ({"title": {"zh": " ", "en": "x"}}, "title/zh", EMPTY),
+    ({"title": {"zh": "题", "en": ""}}, "title/en", EMPTY),
+    ({"title": {"zh": "{line}", "en": "x"}}, "title/zh", placeholder("line")),
+    ({"text": {"zh": "文" * 301, "en": "x"}}, "text/zh", no_text(300)),
+    ({"text": {"zh": "文", "en": "x" * 301}}, "text/en", no_text(300)),
+    ({"text": {"zh": "文", "en": "{days}"}}, "text/en", placeholder("days")),
+    ({"text": {"zh": "{}", "en": "x"}}, "text/zh", placeholder("")),
+    ({"text": {"zh": "{day:d}", "en": "x"}}, "text/zh", placeholder("day")),
+    ({"text": {"zh": "{day!s}", "en": "x"}}, "text/zh", placeholder("day")),
+    ({"basis": {"zh": "据" * 301, "en": "x"}}, "basis/zh", no_text(300)),
+    ({"basis": {"zh": "据", "en": "{line}"}}, "basis/en", placeholder("line")),
+    (
+        {"basis": {"zh": "据", "en": "x", "fr": "y"}},
+        "basis/fr",
+        ("未知字段", "is an unknown field"),
+    ),
+    (
+        {"scope": {"origins": ["paper"]}},
+        "scope/origins/0",
+        ("应为 ('ledger', 'outside') 之一", "is not one of ('ledger', 'outside')"),
+    ),
+    (
+        {"scope": {"claim_kinds": ["work"]}},
+        "scope/claim_kinds/0",
+        ("应为 ('ordinary', 'accident') 之一", "is not one of ('ordinary', 'accident')"),
+    ),
+    (
+        {"role": "cashier"},
+        "role",
+        ("应为 ('reviewer', 'supervisor') 之一", "is not one of ('reviewer', 'supervisor')"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("changed", "name", "words"), IN_BOTH_LANGUAGES)
+def test_a_fault_is_said_in_both_languages(
+    changed: Document, name: str, words: tuple[str, str]
+) -> None:
+    with pytest.raises(MalformedDataError) as caught:
+        parse_rules(document(**changed))
+    assert list(caught.value.faults) == [(f"/rules/0/{name}", *words)]
+
+
+@pytest.mark.parametrize("name", ["code", "queue", "source", "owner"])
+def test_a_text_that_is_too_long_is_not_said_to_be_empty(name: str) -> None:
+    """Only what is wrong is named: its author would look for a text that is there."""
+    found = faults_of(document(**{name: "a" * 999}))
+    assert [(path, said.startswith("is not a text up to")) for path, said in found] == [
+        (f"/rules/0/{name}", True)
+    ]
+    assert (f"/rules/0/{name}", "is missing") in faults_of(document(**{name: ...}))
+
+
+def test_faults_of_the_set_are_said_in_both_languages() -> None:
+    def faults(**changed: Any) -> list[tuple[str, str, str]]:
+        with pytest.raises(MalformedDataError) as caught:
+            parse_rules(document() | changed)
+        return list(caught.value.faults)
+
+    assert faults(rules=[]) == [("/rules", "没有规则", "holds no rule")]
+    assert faults(rules=[RULE, RULE]) == [("/rules/1/code", "重复", "is given twice")]
+    assert faults(set_id="s" * 65) == [("/set_id", *no_text(64))]
+    assert faults(note_zh="n" * 2_001) == [("/note_zh", *no_text(2_000))]
+    assert faults(note_en="n" * 2_001) == [("/note_en", *no_text(2_000))]
+    assert faults(version=1) == [("/version", "未知字段", "is an unknown field")]
+    too_many = faults(rules=[RULE] * 2_001)
+    assert too_many[0] == ("/rules", "不是 2000 项以内的列表", "is not a list up to 2000")
+    (path, zh, en), *_ = faults(note_zh=1.5)
+    assert (path, zh) == ("", "含有小数、空值或布尔值")
+    assert en
+
+
+def test_an_unfinished_placeholder_is_said_with_what_is_wrong() -> None:
+    with pytest.raises(MalformedDataError) as caught:
+        parse_rules(document(text={"zh": "{line", "en": "}"}))
+    assert [path for path, *_ in caught.value.faults] == ["/rules/0/text/zh", "/rules/0/text/en"]
+    assert caught.value.faults[0][1].startswith("占位符有误：expected '}'")
+    assert "Single '}'" in caught.value.faults[1][2]
+
+
+def test_braces_that_stand_for_themselves_are_no_placeholder() -> None:
+    rule = parse_rules(document(text={"zh": "{{甲}}", "en": "{{a}} {line}"})).rule("chg-repeated")
+    assert rule.text.en == "{{a}} {line}"
+
+
+def test_the_longest_texts_of_a_rule_are_read() -> None:
+    longest = document(
+        code="a" * 40,
+        queue="q" * 32,
+        source="s" * 300,
+        owner="o" * 300,
+        title={"zh": "题" * 60, "en": "t" * 60},
+        text={"zh": "文" * 300, "en": "x" * 300},
+        basis={"zh": "据" * 300, "en": "b" * 300},
+    ) | {"set_id": "i" * 64, "note_zh": "n" * 2_000, "note_en": "n" * 2_000}
+    read = parse_rules(longest)
+    (rule,) = read.rules
+    assert (read.set_id, rule.code, rule.queue) == ("i" * 64, "a" * 40, "q" * 32)
+    assert (rule.source, rule.owner) == ("s" * 300, "o" * 300)
+    assert (rule.title.zh, rule.title.en) == ("题" * 60, "t" * 60)
+    assert (rule.text.zh, rule.text.en) == ("文" * 300, "x" * 300)
+    assert (rule.basis.zh, rule.basis.en) == ("据" * 300, "b" * 300)
+
+
+def test_every_member_of_a_rule_is_read() -> None:
+    rule = parse_rules(document(reattach=0)).rule("chg-repeated")
+    assert (rule.rule_class, rule.level, rule.check) == (
+        RuleClass.CHARGING, Level.LINE, "repeated-item",
+    )  # fmt: skip
+    assert (rule.severity, rule.priority, rule.queue, rule.role) == (3, 2, "charging", "reviewer")
+    assert (rule.source, rule.owner, rule.is_reattached) == ("T9", "审核科", False)
+    assert (rule.title, rule.basis) == (
+        Text("重复收费", "Charged twice"),
+        Text("一日一次", "once a day"),
+    )
+    assert rule.text.zh == "第 {line} 行“{item}”在 {day} 已收过"
+    assert rule.scope == Scope()
+    assert not parse_rules(document()).rule("chg-repeated").is_reattached
+
+
+def test_every_part_of_a_scope_is_read() -> None:
+    scope = {"origins": ["outside"], "claim_kinds": ["accident"], "visit_kinds": ["inpatient"]}
+    assert parse_rules(document(scope=scope)).rule("chg-repeated").scope == Scope(
+        frozenset(("outside",)), frozenset(("accident",)), frozenset(("inpatient",))
+    )
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"severity": 1},
+        {"severity": 5},
+        {"priority": 1},
+        {"priority": 5},
+        {"valid_to": "2026-01-01"},
+    ],
+)
+def test_the_edges_of_a_rule_are_within(changed: Document) -> None:
+    assert parse_rules(document(**changed)).rules
+
+
+def test_the_digest_is_sha256_of_the_sorted_compact_json() -> None:
+    value = document()
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    assert parse_rules(value).digest == hashlib.sha256(text.encode()).digest()
+
+
+# The set
+
+
+def test_rules_stand_in_the_order_of_their_codes() -> None:
+    second = copy.deepcopy(RULE) | {"code": "age-first"}
+    value = document() | {"rules": [RULE, second]}
+    rules = parse_rules(value)
+    assert [rule.code for rule in rules.rules] == ["age-first", "chg-repeated"]
+    assert list(rules.by_code) == ["age-first", "chg-repeated"]
+    assert [rule.code for rule in rules.only("chg-repeated").rules] == ["chg-repeated"]
+
+
+def test_a_set_with_other_states_is_the_same_set() -> None:
+    value = document(state="live") | {"set_id": "mine"}
+    rules = parse_rules(value)
+    changed = rules.with_states({"chg-repeated": RuleState.RETIRED})
+    assert (changed.set_id, changed.digest) == ("mine", rules.digest)
+    assert changed.rule("chg-repeated").state is RuleState.RETIRED
+    assert rules.with_states({}).rule("chg-repeated").state is RuleState.LIVE
+    alone = rules.only("chg-repeated")
+    assert (alone.set_id, alone.digest) == ("mine", rules.digest)
+    assert alone.rule("chg-repeated").state is RuleState.TRIAL
+
+
+@pytest.mark.parametrize(
+    ("on", "is_valid"),
+    [("2025-12-31", False), ("2026-01-01", True), ("2026-12-31", True), ("2027-01-01", False)],
+)
+def test_both_days_belong_to_the_validity_of_a_rule(on: str, is_valid: bool) -> None:
+    rule = parse_rules(document()).rule("chg-repeated")
+    assert rule.is_valid_on(dt.date.fromisoformat(on)) is is_valid
+
+
+@pytest.mark.parametrize(
+    ("nature", "state", "may_refuse"),
+    [
+        ("exact", "live", True),
+        ("exact", "trial", False),
+        ("exact", "retired", False),
+        ("judgement", "live", False),
+    ],
+)
+def test_only_an_exact_live_rule_may_refuse(nature: str, state: str, may_refuse: bool) -> None:
+    rule = parse_rules(document(nature=nature, state=state)).rule("chg-repeated")
+    assert rule.may_refuse is may_refuse
+
+
+def test_an_unknown_rule_is_said_in_both_languages() -> None:
+    with pytest.raises(RuleError) as caught:
+        parse_rules(document()).rule("none")
+    assert (caught.value.code, caught.value.zh, caught.value.en) == (
+        "bad-rule", "没有规则 none。", "There is no rule none.",
+    )  # fmt: skip

@@ -339,6 +339,11 @@ def test_a_member_that_a_history_does_not_have_is_refused(path: str) -> None:
     assert faults_of(parse_history, changed(HISTORY, path, "x"), "HISTORY") == [(path, *UNKNOWN)]
 
 
+def test_a_code_that_is_too_long_is_not_said_to_be_empty() -> None:
+    found = faults_of(parse_person, changed(PERSON, "/chronic/0/code", "x" * 41), "PERSON")
+    assert found == [("/chronic/0/code", *no_text(40))]
+
+
 def test_an_empty_code_of_a_disease_is_refused() -> None:
     found = faults_of(parse_person, changed(PERSON, "/chronic/0/code", ""), "PERSON")
     assert found == [("/chronic/0/code", *EMPTY)]
