@@ -126,5 +126,5 @@ def _ruling(entry: Reader) -> LineRuling | None:
     try:
         return LineRuling(index, RulingKind(kind), rule_id, zh, en, code, limit)
     except RulingError as error:
-        entry.fault("", error.zh, error.en)
+        entry.faults.add(entry.path, error.zh, error.en)
         return None

@@ -10,8 +10,22 @@ from backend.domain.adjudication import adjudicate
 from backend.domain.explanation import Group, Outcome
 from backend.domain.person import History
 from backend.domain.record_reader import MalformedDataError
-from backend.domain.ruling import LineRuling, RulingError, RulingKind, parse_rulings
+from backend.domain.ruling import (
+    LineRuling,
+    RulingError,
+    RulingKind,
+    in_order,
+    parse_rulings,
+)
 from tests.unit.domain import benefit_cases as case
+from tests.unit.domain.changed_file import (
+    FEN_MAX,
+    MISSING,
+    faults_of,
+    no_list,
+    no_text,
+    no_whole,
+)
 
 
 def explain(*rulings: Any, lines: Any = None) -> Any:
@@ -170,3 +184,103 @@ def test_rulings_are_read_back_as_written() -> None:
 def test_wrong_rulings_are_refused_with_their_path(value: object, message: str) -> None:
     with pytest.raises(MalformedDataError, match=message):
         parse_rulings(value)
+
+
+SAID = [
+    (
+        lambda: case.ruling(0, "match"),
+        "改配编码的裁定（且只有它）要写明目录编码。",
+        "A match ruling, and no other, names a catalogue code.",
+    ),
+    (
+        lambda: case.ruling(0, "limit"),
+        "限额的裁定（且只有它）要写明金额。",
+        "A limit ruling, and no other, has an amount.",
+    ),
+    (
+        lambda: case.ruling(0, "limit", limit_fen=-1),
+        "限额不能是负数。",
+        "A limit is not negative.",
+    ),
+    (
+        lambda: case.ruling(0, "exclude", basis_en=""),
+        "裁定要写明依据。",
+        "A ruling states its rule and its basis.",
+    ),
+    (
+        lambda: in_order([case.ruling(2, "exclude")], 2),
+        "裁定所指的明细不存在。",
+        "A ruling is about a line that is not there.",
+    ),
+    (
+        lambda: in_order([case.ruling(0, "confirm"), case.ruling(0, "confirm")], 1),
+        "同一行有两个同类裁定。",
+        "A line has two rulings of one kind.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "zh", "en"), SAID)
+def test_what_is_wrong_with_a_ruling_is_said_in_both_languages(make: Any, zh: str, en: str) -> None:
+    with pytest.raises(RulingError) as caught:
+        make()
+    assert (caught.value.code, caught.value.zh, caught.value.en) == ("bad-ruling", zh, en)
+
+
+RECORD = case.ruling(0, "match", catalogue_code="FIX-01").to_record()
+
+
+@pytest.mark.parametrize(
+    ("name", "length"),
+    [("rule_id", 64), ("basis_zh", 500), ("basis_en", 500), ("catalogue_code", 50)],
+)
+def test_texts_of_a_ruling_have_a_longest(name: str, length: int) -> None:
+    longest = RECORD | {name: "x" * length}
+    (read,) = parse_rulings([longest])
+    assert read.to_record() == longest
+    found = faults_of(parse_rulings, [RECORD | {name: "x" * (length + 1)}], "RULINGS")
+    assert found[0] == (f"/rulings/0/{name}", *no_text(length))
+
+
+def test_numbers_of_a_ruling_have_bounds() -> None:
+    limit = case.ruling(4_999, "limit", limit_fen=FEN_MAX)
+    assert parse_rulings([limit.to_record()]) == (limit,)
+    for name, value, high in (("line_index", 5_000, 4_999), ("limit_fen", FEN_MAX + 1, FEN_MAX)):
+        found = faults_of(parse_rulings, [limit.to_record() | {name: value}], "RULINGS")
+        assert found[0] == (f"/rulings/0/{name}", *no_whole(0, high))
+
+
+def test_the_record_of_a_ruling_holds_what_it_has() -> None:
+    assert case.ruling(3, "limit", limit_fen=0).to_record() == {
+        "line_index": 3,
+        "kind": "limit",
+        "rule_id": "R-1",
+        "basis_zh": "依据",
+        "basis_en": "basis",
+        "limit_fen": 0,
+    }
+    assert RECORD["catalogue_code"] == "FIX-01"
+    assert "limit_fen" not in RECORD
+
+
+def test_a_bill_has_at_most_four_rulings_a_line() -> None:
+    found = faults_of(parse_rulings, [RECORD] * 20_001, "RULINGS")
+    assert found == [("/rulings", *no_list(20_000))]
+
+
+@pytest.mark.parametrize("name", ["line_index", "kind", "rule_id", "basis_zh", "basis_en"])
+def test_a_ruling_leaves_nothing_out(name: str) -> None:
+    left = {key: value for key, value in RECORD.items() if key != name}
+    found = faults_of(parse_rulings, [left], "RULINGS")
+    assert found[0] == (f"/rulings/0/{name}", *MISSING)
+
+
+def test_a_ruling_that_contradicts_itself_is_refused_at_its_place() -> None:
+    wrong = RECORD | {"kind": "confirm"}
+    assert faults_of(parse_rulings, [RECORD, wrong], "RULINGS") == [
+        (
+            "/rulings/1",
+            "改配编码的裁定（且只有它）要写明目录编码。",
+            "A match ruling, and no other, names a catalogue code.",
+        )
+    ]
