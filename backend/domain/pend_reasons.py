@@ -45,6 +45,7 @@ that a reviewer needs for it; one that is not here shows under its own name."""
 
 REVIEWER: Final = "reviewer"
 SUPERVISOR: Final = "supervisor"
+CLERK: Final = "clerk"
 INSPECTOR: Final = "inspector"
 """Works on leads of supervision; sees names, so a reviewer of blind steps is none."""
 
@@ -70,6 +71,8 @@ PEND_ROUTING: Final = {
     "accident-check": Routing(2, ACCIDENT, step="screening"),
     "late-excuse": Routing(2, ENTITLEMENT, step="matching"),
     "outside-bill": Routing(2, OUTSIDE, reattach=True, step="screening"),
+    "partly-reversed": Routing(2, DOCUMENTS, reattach=True, step="screening"),
+    "red-bill-differs": Routing(2, DOCUMENTS, reattach=True, step="screening"),
     "unknown-code": Routing(PRIORITY_USUAL, CATALOGUE, step="matching"),
     "restricted-unconfirmed": Routing(PRIORITY_USUAL, MEDICAL),
     "policy-open": Routing(PRIORITY_USUAL, POLICY),

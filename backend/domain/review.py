@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Final
 
 from backend.domain.errors import DomainError
-from backend.domain.pend_reasons import INSPECTOR, REVIEWER, SUPERVISOR
+from backend.domain.pend_reasons import CLERK, INSPECTOR, REVIEWER, SUPERVISOR
 
 MATERIAL_REQUESTS_MAX: Final = 2
 SEED_BYTES: Final = 32
@@ -78,7 +78,7 @@ finding in an earlier case of the same claim."""
 
 _ROLE_COVERS: Final = {
     REVIEWER: frozenset({REVIEWER}),
-    SUPERVISOR: frozenset({REVIEWER, INSPECTOR, SUPERVISOR}),
+    SUPERVISOR: frozenset({REVIEWER, INSPECTOR, CLERK, SUPERVISOR}),
 }
 
 

@@ -21,6 +21,7 @@ class AccessRule(StrEnum):
     HOSPITAL = "hospital"  # a live API key; sees its own institution only
     CITIZEN = "citizen"  # a logged-in citizen; sees own bills and claims only
     STAFF = "staff"  # any signed-in member of staff
+    CLERK = "clerk"  # staff at the window, and supervisors
     REVIEWER = "reviewer"  # staff who review, and their supervisors
     INSPECTOR = "inspector"  # staff who work on leads, and supervisors
     SUPERVISOR = "supervisor"  # staff who see every case and draw

@@ -90,6 +90,7 @@ def _register_blueprints(app: Flask) -> None:
         AccessRule.CITIZEN: mobile.authenticate,
         AccessRule.STAFF: staff.authenticate,
         AccessRule.REVIEWER: lambda: staff.authenticate("reviewer"),
+        AccessRule.CLERK: lambda: staff.authenticate("clerk"),
         AccessRule.INSPECTOR: lambda: staff.authenticate("inspector"),
         AccessRule.SUPERVISOR: lambda: staff.authenticate("supervisor"),
     }

@@ -1,9 +1,31 @@
-"""The JSON API of people at work under ``/staff/v1``: cases, steps, material, figures."""
+"""The JSON API of people at work under ``/staff/v1``: cases, leads, samples, rules, figures."""
 
-from backend.entrypoints.staff import claim_views, outside_views, problem_codes, views
+from backend.entrypoints.staff import (
+    accident_views,
+    claim_views,
+    lead_views,
+    outside_views,
+    point_views,
+    problem_codes,
+    reopen_views,
+    rule_views,
+    sample_views,
+    views,
+)
 from backend.entrypoints.staff.session import authenticate
 
 blueprint = views.blueprint
 problem_codes.declare()
 
-__all__ = ["authenticate", "blueprint", "claim_views", "outside_views"]
+__all__ = [
+    "accident_views",
+    "authenticate",
+    "blueprint",
+    "claim_views",
+    "lead_views",
+    "outside_views",
+    "point_views",
+    "reopen_views",
+    "rule_views",
+    "sample_views",
+]

@@ -1,8 +1,4 @@
-"""The staff API's routes of a claim as a whole: its versions, and withdrawing it for a citizen.
-
-Reopening needs two people who are named; it stays at the command line (``yichu review reopen``)
-until both can sign for it.
-"""
+"""The staff API's routes of a claim as a whole: its versions, and withdrawing it for a citizen."""
 
 from __future__ import annotations
 

@@ -24,6 +24,23 @@ PROBLEMS: Final = {
     "case-changed": (409, "案件刚被别人办理", "Somebody else moved the case"),
     "third-request-refused": (409, "补充材料最多要求两次", "At most two requests for material"),
     "material-refused": (422, "补充材料不能接受", "The material cannot be accepted"),
+    "idempotency-key-used": (
+        409,
+        "这个键已用于别的请求",
+        "The key was used for another request",
+    ),
+    "reopen-same-person": (403, "提出人不能确认", "Who proposed cannot confirm"),
+    "reopen-expired": (409, "提案已过期", "The proposal ran out"),
+    "rule-switch-refused": (422, "规则启停不能接受", "The switch cannot be accepted"),
+    "declaration-incomplete": (422, "还没有填完", "the declaration is not complete"),
+    "lead-wrong-step": (409, "现在不能做这一步", "This step is not possible now"),
+    "lead-same-hands": (403, "同一人在一案中只任一职", "Nobody holds two parts of a case"),
+    "lead-too-early": (409, "机构的期限还没有过", "The provider's time still runs"),
+    "lead-too-late": (409, "期限已过，没有收下", "The time for this has passed"),
+    "lead-bad-step": (422, "内容不合要求，没有收下", "What was sent is not as it must be"),
+    "bad-points": (422, "不能这样记分", "Points cannot be booked so"),
+    "block-not-final": (409, "指定的区块还没有最终确认", "The named block is not final yet"),
+    "drawn-already": (409, "已经公告或抽取过", "Announced or drawn already"),
     "bad-ruling": (422, "逐行裁定有矛盾", "The rulings contradict each other"),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 from typing import Any, Final
@@ -17,6 +18,7 @@ BODY_BYTES_MAX: Final = 256 * 1024
 DEPTH_MAX: Final = 8
 TEXT_MAX: Final = 2_000
 LIST_MAX: Final = 5_000
+WHOLE_MAX: Final = 2**53 - 1
 _KEY: Final = re.compile(r"[!-~]{8,64}")
 
 
@@ -66,6 +68,49 @@ def text_of(body: dict[str, Any], name: str, *, optional: bool = False) -> str:
     if not isinstance(value, str) or len(value) > TEXT_MAX or "\x00" in value:
         raise MalformedStaffRequestError(f"{name} 应为文本", f"{name} is a text")
     return value
+
+
+def whole_of(body: dict[str, Any], name: str, *, optional: bool = False) -> int | None:
+    """A member that is a whole number from 0 up, None where it may be left out and is."""
+    value = body.get(name)
+    if value is None and optional:
+        return None
+    if type(value) is not int or not 0 <= value <= WHOLE_MAX:
+        raise MalformedStaffRequestError(
+            f"{name} 应为不小于 0 的整数", f"{name} is a whole number from 0 up"
+        )
+    return value
+
+
+def wholes_of(body: dict[str, Any], name: str) -> tuple[int, ...]:
+    """An optional member that is a list of whole numbers from 0 up."""
+    value = body.get(name, [])
+    if not isinstance(value, list) or len(value) > LIST_MAX:
+        raise MalformedStaffRequestError(f"{name} 应为整数列表", f"{name} is a list of numbers")
+    return tuple(whole_of({name: one}, name) or 0 for one in value)
+
+
+def day_of(body: dict[str, Any], name: str) -> dt.date | None:
+    """An optional member that is a day, YYYY-MM-DD."""
+    text = text_of(body, name, optional=True)
+    if not text:
+        return None
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError as error:
+        raise MalformedStaffRequestError(
+            f"{name} 应为日期 YYYY-MM-DD", f"{name} is a day, YYYY-MM-DD"
+        ) from error
+
+
+def query_number(name: str, default: int, most: int) -> int:
+    """A number of the query from 1 to ``most``."""
+    text = request.args.get(name, str(default))
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= most):
+        raise MalformedStaffRequestError(
+            f"{name} 应为 1 到 {most}", f"{name} is a number from 1 to {most}"
+        )
+    return int(text)
 
 
 def texts_of(body: dict[str, Any], name: str) -> tuple[str, ...]:

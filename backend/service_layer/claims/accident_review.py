@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from backend.domain.accident import UNDERTAKING
+from backend.domain.accident import EXCLUSIONS, UNDERTAKING
 from backend.domain.errors import ConflictError
 from backend.domain.review import Outcome
 from backend.domain.ruling import LineRuling, RulingKind
@@ -112,13 +112,14 @@ def exclude_in_case(
         return find(deps, case_id, staff_id, Verdict(Outcome.REFUSE, words))
     if len(set(lines)) != len(lines) or min(lines) < 0:
         raise ReviewRefusedError("行号不能重复，从 0 起", "lines count from 0 and stand once each")
+    zh, en = EXCLUSIONS[code]
     excluded = tuple(
         LineRuling(
             line_index=line,
             kind=RulingKind.EXCLUDE,
             rule_id="review-exclude",
-            basis_zh=words,
-            basis_en=code,
+            basis_zh=f"{code} {zh}：{reason.strip()}",
+            basis_en=f"{code}: {en}",
         )
         for line in sorted(lines)
     )

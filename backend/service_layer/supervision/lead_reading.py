@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from backend.domain.errors import DomainError
 from backend.domain.supervision import (
+    PART_OF,
     State,
     Step,
     StepKind,
     amount_of,
+    check_hands,
+    check_step,
     deadline,
     is_final,
     last_of,
@@ -48,6 +52,25 @@ def view(deps: SupervisionServices, lead_id: str) -> LeadView:
         steps = work.leads.steps_of(lead_id)
         evidence = tuple(work.leads.evidence_of(lead_id))
     return _view(deps, lead, steps, evidence)
+
+
+def possible_steps(
+    deps: SupervisionServices, work: SupervisionWork, lead_id: str, person: str
+) -> frozenset[StepKind]:
+    """The steps that this person could take today, by where the case is and whose time runs, and
+    by the part that the person holds in it."""
+    steps, parts = work.leads.steps_of(lead_id), work.leads.parts_of(lead_id)
+    today = local_day(deps.clock.now())
+    found = set()
+    for kind in StepKind:
+        try:
+            check_step(steps, kind, today, deps.calendar)
+            if kind in PART_OF:
+                check_hands(parts, person, PART_OF[kind])
+        except DomainError:
+            continue
+        found.add(kind)
+    return frozenset(found)
 
 
 def list_leads(deps: SupervisionServices, *, show_closed: bool = False) -> list[LeadView]:

@@ -97,9 +97,9 @@ class RuleOffice:
             hits = work.audit_rules.hits_of(claim.id)
         return {hit.rule_code: found[hit.id] for hit in hits if hit.id in found}
 
-    def propose(self, code: str, state: str, **values: Any) -> Proposal:
+    def propose(self, code: str, state: str, by: str = "甲", **values: Any) -> Proposal:
         change = Change(code, RuleState(state), **values)
-        return propose(self.world.services, change, "甲", "试一试")
+        return propose(self.world.services, change, by, "试一试")
 
     def trial(self, code: str, proposal: Proposal | None = None, **values: Any) -> TrialRun:
         order = TrialOrder(code, proposal_id=proposal.id if proposal else None, **values)

@@ -236,7 +236,7 @@ def test_withdrawn_proposal_has_no_effect_and_is_closed(office: RuleOffice) -> N
 
 @pytest.mark.slow
 def test_second_of_two_proposals_on_one_version_is_refused(office: RuleOffice) -> None:
-    first, second = office.propose("high", "retired"), office.propose("high", "retired")
+    first, second = office.propose("high", "retired"), office.propose("high", "retired", "丙")
     confirm(office.world.services, first.id, "乙", "同意")
     with pytest.raises(SwitchRaceError, match="somebody else has just changed this rule"):
         confirm(office.world.services, second.id, "乙", "同意")
