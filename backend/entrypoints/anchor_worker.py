@@ -33,6 +33,7 @@ from backend.service_layer.anchoring.reconcile import advance_finality, settle_n
 from backend.service_layer.anchoring.replacement import replace_stuck
 from backend.service_layer.anchoring.send import relieve, send_queued
 from backend.service_layer.anchoring.watch import Watch, watch
+from backend.service_layer.claims.advance import NewClaims, advance_claims
 from backend.service_layer.ports import LedgerUnavailableError
 
 LEASE_NAME: Final = "worker"
@@ -71,10 +72,12 @@ class Step:
         return time.monotonic() >= self.next_at
 
 
-def build_steps(services: Services, deps: Anchoring) -> list[Step]:
-    """The steps in their order; claims read the outcomes that the follower has just written."""
+def build_steps(
+    services: Services, deps: Anchoring, between: Callable[[], int] = lambda: 0
+) -> list[Step]:
+    """The steps in their order; claims read the outcomes that the follower has just written.
+    Long steps call ``between`` after each part of their work."""
     from backend.service_layer.audit_rules.figures import refresh_figures
-    from backend.service_layer.claims.advance import advance_claims
     from backend.service_layer.claims.renewal import renew_locks
     from backend.service_layer.intake.form_batches import BATCHES_A_PASS, form_batches
     from backend.service_layer.outside.check import carry_on
@@ -90,6 +93,9 @@ def build_steps(services: Services, deps: Anchoring) -> list[Step]:
     def when_open(step: Callable[[Anchoring], int]) -> Callable[[], int]:
         return lambda: step(deps) if start.lets_work_through else 0
 
+    def claims() -> int:
+        return advance_claims(services, at_once=True, between=between)
+
     def form() -> int:
         return form_batches(services, settings.batch_seconds)
 
@@ -98,13 +104,13 @@ def build_steps(services: Services, deps: Anchoring) -> list[Step]:
         Step("probe", lambda: probe(deps, start)),
         Step("offer", when_open(make_offers)),
         Step("relieve", lambda: relieve(deps), WATCH_SECONDS),
-        Step("send", when_open(send_queued)),
+        Step("send", when_open(lambda deps: send_queued(deps, between))),
         Step("settle-nonces", lambda: settle_nonces(deps)),
         Step("gaps", lambda: fill_gaps(deps), WATCH_SECONDS),
         Step("replace", lambda: replace_stuck(deps), WATCH_SECONDS),
         Step("follow", lambda: follow(deps)),
         Step("finality", lambda: advance_finality(deps)),
-        Step("claims", lambda: advance_claims(services, at_once=True)),
+        Step("claims", claims),
         Step("review", lambda: review_pass(services), REVIEW_SECONDS),
         Step("supervision", lambda: supervision_pass(services), SUPERVISION_SECONDS),
         Step("outside", lambda: carry_on(services), OUTSIDE_SECONDS),
@@ -128,7 +134,9 @@ class Worker:
         self._services = services
         self.stop = stop or threading.Event()
         self.deps = anchoring_of(services, owner_name(services))
-        self._steps = build_steps(services, self.deps)
+        new_claims = NewClaims(services)
+        self._new_claims = Step("new-claims", new_claims.advance)
+        self._steps = build_steps(services, self.deps, self._take_new_claims)
         self._is_standby = False
         #: Fencing token of the lease under which chain and database were last compared.
         self._compared: int | None = None
@@ -182,8 +190,14 @@ class Worker:
             if self.stop.is_set():
                 break
             if step.is_due() and (is_compared or step.name == "claims"):
+                moved += self._take_new_claims()
                 moved += self._run(step)
         return moved
+
+    def _take_new_claims(self) -> int:
+        """New claims come before what else is to be done: somebody is looking at the page."""
+        is_due = self._new_claims.is_due() and not self.stop.is_set()
+        return self._run(self._new_claims) if is_due else 0
 
     def _compare(self, lease: Lease) -> bool:
         """Whether the chain is known to be no further than the database; asked once a lease."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -82,6 +82,69 @@ _BILLS = (
     .outerjoin(outside_bill, outside_bill.c.invoice_id == invoice.c.id)
 )
 
+# What the steps of a claim ask again and again is put together once.
+_ID: Final[sa.BindParameter[str]] = sa.bindparam("id")
+_BILL_OF_VERSION: Final = _BILLS.where(invoice_version.c.id == _ID)
+_LINES: Final = (
+    sa.select(expense_line.c.record)
+    .where(expense_line.c.version_id == _ID)
+    .order_by(expense_line.c.line_index)
+)
+_LEAF_OF_VERSION: Final = (
+    sa.select(
+        batch.c.id,
+        batch.c.sequence,
+        batch.c.previous_head,
+        batch.c.size,
+        batch_leaf.c.leaf_index,
+        institution.c.ledger_number,
+    )
+    .join(batch_leaf, batch_leaf.c.batch_id == batch.c.id)
+    .join(institution, institution.c.code == batch.c.institution_code)
+    .where(batch_leaf.c.version_id == _ID)
+)
+_LEAVES: Final = (
+    sa.select(batch_leaf.c.leaf)
+    .where(batch_leaf.c.batch_id == _ID)
+    .order_by(batch_leaf.c.leaf_index)
+)
+_CLAIM: Final = sa.select(claim).where(claim.c.id == _ID)
+_CLAIM_LOCKED: Final = _CLAIM.with_for_update()
+_NEWEST_CLAIM: Final = sa.select(sa.func.max(claim.c.id))
+_NEWER_CLAIMS: Final = sa.select(claim.c.id).where(claim.c.id > _ID).order_by(claim.c.id)
+_LIVE_OF_YEAR: Final = (
+    sa.select(claim)
+    .join(submission, submission.c.id == claim.c.submission_id)
+    .join(invoice, invoice.c.id == claim.c.invoice_id)
+    .where(
+        claim.c.person_id == _ID,
+        claim.c.benefit_year == sa.bindparam("year"),
+        claim.c.live_invoice_id.is_not(None),
+    )
+    .order_by(
+        sa.func.coalesce(claim.c.counted_from, submission.c.accepted_at),
+        submission.c.id,
+        claim.c.service_on,
+        invoice.c.invoice_key,
+    )
+)
+_STAGES: Final = (
+    sa.select(claim_stage)
+    .where(claim_stage.c.claim_id == _ID)
+    .order_by(claim_stage.c.finished_at, claim_stage.c.attempt, claim_stage.c.id)
+)
+_PENDS: Final = (
+    sa.select(pend_reason)
+    .where(pend_reason.c.claim_id == _ID)
+    .order_by(pend_reason.c.raised_at, pend_reason.c.code, pend_reason.c.line_index)
+)
+_RULINGS: Final = (
+    sa.select(line_ruling.c.record, line_ruling.c.line_index, review_case.c.ordinal)
+    .join(review_case, review_case.c.id == line_ruling.c.case_id)
+    .where(line_ruling.c.claim_id == _ID)
+    .order_by(review_case.c.ordinal, line_ruling.c.position)
+)
+
 
 def _bill(row: Any) -> StoredBill:
     values = dict(row._mapping)
@@ -121,7 +184,7 @@ class ClaimRepository:
         return [_bill(row) for row in rows]
 
     def bill_of_version(self, version_id: str) -> StoredBill:
-        row = self._connection.execute(_BILLS.where(invoice_version.c.id == version_id)).first()
+        row = self._connection.execute(_BILL_OF_VERSION, {"id": version_id}).first()
         if row is None:
             raise NotFoundError("没有这张票据", "there is no such bill")
         return _bill(row)
@@ -135,14 +198,14 @@ class ClaimRepository:
         ).first()
         return None if row is None else _bill(row)
 
+    def reds_of(self, invoice_id: str) -> list[StoredBill]:
+        """The red bills that name this bill as their original, the oldest first."""
+        rows = self._connection.execute(_REDS_OF, {"id": invoice_id})
+        return [_bill(row) for row in rows]
+
     def lines_of(self, version_id: str) -> list[str]:
         """The canonical JSON of each expense line, in order."""
-        rows = self._connection.execute(
-            sa.select(expense_line.c.line_index, expense_line.c.record)
-            .where(expense_line.c.version_id == version_id)
-            .order_by(expense_line.c.line_index)
-        )
-        return [row.record for row in rows]
+        return list(self._connection.execute(_LINES, {"id": version_id}).scalars())
 
     def source_of(self, version_id: str) -> tuple[str, bytes]:
         """(format, bytes) of the document as it was uploaded."""
@@ -155,26 +218,10 @@ class ClaimRepository:
 
     def leaf_of_version(self, version_id: str) -> StoredLeaf | None:
         """The stored leaves of the version's batch, or None while it is in none."""
-        found = self._connection.execute(
-            sa.select(
-                batch.c.id,
-                batch.c.sequence,
-                batch.c.previous_head,
-                batch.c.size,
-                batch_leaf.c.leaf_index,
-                institution.c.ledger_number,
-            )
-            .join(batch_leaf, batch_leaf.c.batch_id == batch.c.id)
-            .join(institution, institution.c.code == batch.c.institution_code)
-            .where(batch_leaf.c.version_id == version_id)
-        ).first()
+        found = self._connection.execute(_LEAF_OF_VERSION, {"id": version_id}).first()
         if found is None or found.ledger_number is None:
             return None
-        leaves = self._connection.execute(
-            sa.select(batch_leaf.c.leaf)
-            .where(batch_leaf.c.batch_id == found.id)
-            .order_by(batch_leaf.c.leaf_index)
-        ).scalars()
+        leaves = self._connection.execute(_LEAVES, {"id": found.id}).scalars()
         return StoredLeaf(
             institution_number=found.ledger_number,
             sequence=found.sequence,
@@ -244,8 +291,7 @@ class ClaimRepository:
     # --- claims --------------------------------------------------------------------------
 
     def get(self, claim_id: str, *, lock: bool = False) -> Claim:
-        query = sa.select(claim).where(claim.c.id == claim_id)
-        row = self._connection.execute(query.with_for_update() if lock else query).first()
+        row = self._connection.execute(_CLAIM_LOCKED if lock else _CLAIM, {"id": claim_id}).first()
         if row is None:
             raise NotFoundError("没有这笔申请", "there is no such claim")
         return _claim(row)
@@ -288,7 +334,11 @@ class ClaimRepository:
 
     def newest(self) -> str:
         """The greatest claim id, which changes when a claim is made; empty at first."""
-        return self._connection.execute(sa.select(sa.func.max(claim.c.id))).scalar() or ""
+        return self._connection.execute(_NEWEST_CLAIM).scalar() or ""
+
+    def newer_than(self, claim_id: str) -> list[str]:
+        """The ids of the claims that were made after that one, in their order."""
+        return list(self._connection.execute(_NEWER_CLAIMS, {"id": claim_id}).scalars())
 
     def open_ids(self, limit: int = 500) -> list[tuple[str, str]]:
         """(claim id, person id) of claims that still have a step to make, oldest first."""
@@ -304,22 +354,7 @@ class ClaimRepository:
         """The person's claims that count in a year's totals, in the order of their reservation:
         submission, then service date, then invoice key (C17). One that came back after a refusal
         takes its place when it comes back."""
-        rows = self._connection.execute(
-            sa.select(claim)
-            .join(submission, submission.c.id == claim.c.submission_id)
-            .join(invoice, invoice.c.id == claim.c.invoice_id)
-            .where(
-                claim.c.person_id == person_id,
-                claim.c.benefit_year == year,
-                claim.c.live_invoice_id.is_not(None),
-            )
-            .order_by(
-                sa.func.coalesce(claim.c.counted_from, submission.c.accepted_at),
-                submission.c.id,
-                claim.c.service_on,
-                invoice.c.invoice_key,
-            )
-        )
+        rows = self._connection.execute(_LIVE_OF_YEAR, {"id": person_id, "year": year})
         return [_claim(row) for row in rows]
 
     def update(self, claim_id: str, expected: ClaimState, at: dt.datetime, **values: Any) -> bool:
@@ -349,11 +384,7 @@ class ClaimRepository:
     # --- stages and pend reasons ----------------------------------------------------------
 
     def stages_of(self, claim_id: str) -> list[StageRow]:
-        rows = self._connection.execute(
-            sa.select(claim_stage)
-            .where(claim_stage.c.claim_id == claim_id)
-            .order_by(claim_stage.c.finished_at, claim_stage.c.attempt, claim_stage.c.id)
-        )
+        rows = self._connection.execute(_STAGES, {"id": claim_id})
         return [
             StageRow(
                 id=row.id,
@@ -409,11 +440,7 @@ class ClaimRepository:
         return True
 
     def pends_of(self, claim_id: str) -> list[PendReason]:
-        rows = self._connection.execute(
-            sa.select(pend_reason)
-            .where(pend_reason.c.claim_id == claim_id)
-            .order_by(pend_reason.c.raised_at, pend_reason.c.code, pend_reason.c.line_index)
-        )
+        rows = self._connection.execute(_PENDS, {"id": claim_id})
         return [PendReason(**row._mapping) for row in rows]
 
     def resolve_pends(self, claim_id: str, by: str, resolution: str, at: dt.datetime) -> int:
@@ -435,12 +462,7 @@ class ClaimRepository:
 
     def rulings_of(self, claim_id: str) -> tuple[LineRuling, ...]:
         """The line rulings in force: of each line those of the newest case that rules on it."""
-        rows = self._connection.execute(
-            sa.select(line_ruling.c.record, line_ruling.c.line_index, review_case.c.ordinal)
-            .join(review_case, review_case.c.id == line_ruling.c.case_id)
-            .where(line_ruling.c.claim_id == claim_id)
-            .order_by(review_case.c.ordinal, line_ruling.c.position)
-        ).all()
+        rows = self._connection.execute(_RULINGS, {"id": claim_id}).all()
         newest = {row.line_index: row.ordinal for row in rows}
         return parse_rulings(
             [json.loads(row.record) for row in rows if newest[row.line_index] == row.ordinal]

@@ -8,7 +8,7 @@ the same bytes can be sent again, and cannot take effect twice (reference T1, T5
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from backend.domain.ledger import IntentState, LedgerIntent
@@ -35,10 +35,11 @@ RETRY_SECONDS = 2.0
 SEND_SECONDS = 0.3
 
 
-def send_queued(deps: Anchoring) -> int:
+def send_queued(deps: Anchoring, between: Callable[[], object] = lambda: None) -> int:
     """Send what is queued for the keys that we hold; returns how many transactions were made.
 
     After SEND_SECONDS the rest is left to the next pass, so that outcomes are read meanwhile.
+    ``between`` is called after each account.
     """
     began = deps.clock.now()
     with deps.work(write=False) as work:
@@ -54,6 +55,7 @@ def send_queued(deps: Anchoring) -> int:
             _raise_alarm(deps, "no-keystore", account, error.en)
         except (LeaseHeldError, LeaseLostError) as error:
             _logger.info("account %s is left to another worker: %s", account, error.en)
+        between()
     return made
 
 

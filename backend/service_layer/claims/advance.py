@@ -43,11 +43,18 @@ _AT_ONCE: Final = (ClaimState.SUBMITTED, ClaimState.SCREENED, ClaimState.CALCULA
 """Where a step that has moved a claim leaves nothing to wait for: the next one follows."""
 
 
-def advance_claims(deps: ClaimServices, *, at_once: bool = False) -> int:
+def _nothing() -> int:
+    return 0
+
+
+def advance_claims(
+    deps: ClaimServices, *, at_once: bool = False, between: Callable[[], int] = _nothing
+) -> int:
     """Give every open claim one step; returns how many moved.
 
     ``at_once``: a new claim goes on in the same pass until its lodge is asked for, a transaction
-    a step as always, so that the citizen sees the amount soon.
+    a step as always, so that the citizen sees the amount soon. ``between`` is called after each
+    claim: what must not wait until all of them had their step.
 
     A claim whose step fails on data of its own raises an alarm and stays where it is; the others
     go on.
@@ -60,7 +67,35 @@ def advance_claims(deps: ClaimServices, *, at_once: bool = False) -> int:
         moved += has_moved
         if at_once and has_moved:
             _follow_up(deps, claim_id)
+        moved += between()
     return moved
+
+
+class NewClaims:
+    """Takes a claim through its local steps as soon as it is there, between other work.
+
+    A person is looking at the page meanwhile. Which claims are new is told by their ids: what it
+    misses has its steps in the next pass over all open claims, and nothing rests on it.
+    """
+
+    def __init__(self, deps: ClaimServices) -> None:
+        self._deps = deps
+        self._last: str | None = None
+
+    def advance(self) -> int:
+        """Advance the claims that were made since the last call; returns how many moved."""
+        with self._deps.work(write=False) as work:
+            if self._last is None:
+                self._last = work.claims.newest()
+                return 0
+            new_ids = work.claims.newer_than(self._last)
+        moved = 0
+        for claim_id in new_ids:
+            self._last = claim_id  # before its step: one that fails must not come up again here
+            if advance_one(self._deps, claim_id):
+                moved += 1
+                _follow_up(self._deps, claim_id)
+        return moved
 
 
 def _follow_up(deps: ClaimServices, claim_id: str) -> None:

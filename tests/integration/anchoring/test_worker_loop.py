@@ -100,3 +100,66 @@ def test_a_step_that_left_something_undone_is_due_at_once(network: TestNetwork) 
     full, part = Step("full", lambda: 3, LONG, 3), Step("part", lambda: 2, LONG, 3)
     assert (worker._run(full), worker._run(part)) == (3, 2)
     assert (full.is_due(), part.is_due()) == (True, False)
+
+
+def test_new_claims_come_before_every_other_step_and_within_long_ones(
+    network: TestNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    worker = Worker(network.services)
+    monkeypatch.setattr(worker, "_new_claims", Step("new-claims", lambda: done.append("new") or 1))
+
+    def long_step() -> int:
+        done.append("first part")
+        worker._take_new_claims()
+        done.append("second part")
+        return 0
+
+    short = Step("short", lambda: done.append("short") or 0)
+    monkeypatch.setattr(worker, "_steps", [short, Step("long", long_step)])
+    assert worker.run_once() == 2
+    assert done == ["new", "short", "new", "first part", "new", "second part"]
+
+
+def test_a_failure_among_new_claims_stops_no_step_and_backs_off(
+    network: TestNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+
+    def fails() -> int:
+        calls.append("new")
+        raise RuntimeError("a defect")
+
+    worker = Worker(network.services)
+    monkeypatch.setattr(worker, "_new_claims", Step("new-claims", fails))
+    steps = [Step(name, lambda name=name: calls.append(name) or 1) for name in ("a", "b")]  # type: ignore[misc]
+    monkeypatch.setattr(worker, "_steps", steps)
+    assert worker.run_once() == 2
+    assert calls == ["new", "a", "b"]
+
+
+def test_a_worker_that_is_told_to_end_begins_no_new_claim(network: TestNetwork) -> None:
+    worker = Worker(network.services)
+    worker._new_claims = Step("new-claims", lambda: 1)
+    worker.stop.set()
+    assert worker._take_new_claims() == 0
+
+
+def test_the_steps_that_may_take_long_let_new_claims_in(
+    network: TestNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A payer's transactions are signed one after the other: after each account somebody looks."""
+    looked: list[int] = []
+    steps = {
+        step.name: step
+        for step in anchor_worker.build_steps(
+            network.services, network.deps, lambda: looked.append(1) or 0
+        )
+    }
+    network.want(IntentKind.EXPIRE, {}, network.payer_account(1), "expire:1")
+    for _ in range(200):
+        steps["probe"].run()
+        if steps["send"].run():
+            break
+        time.sleep(0.02)
+    assert looked

@@ -23,6 +23,7 @@ QUESTIONS: dict[str, tuple[Callable[[Any], object], str]] = {
     "backlog": (lambda work: work.outbox.backlog(), "ix_ledger_intent_state"),
     "newest intent": (lambda work: work.outbox.newest(), "COVERING INDEX"),
     "newest claim": (lambda work: work.claims.newest(), "COVERING INDEX"),
+    "claims since": (lambda work: work.claims.newer_than("clm_1"), "COVERING INDEX"),
     "open": (lambda work: work.transactions.in_states(*OPEN), "ix_ledger_transaction_state"),
     "open of an account": (
         lambda work: work.transactions.in_states(*OPEN, account="0x1"),
