@@ -85,6 +85,9 @@ _BILLS = (
 # What the steps of a claim ask again and again is put together once.
 _ID: Final[sa.BindParameter[str]] = sa.bindparam("id")
 _BILL_OF_VERSION: Final = _BILLS.where(invoice_version.c.id == _ID)
+_REDS_OF: Final = _BILLS.where(
+    invoice.c.original_id == _ID, invoice_version.c.version == invoice.c.current_version
+).order_by(invoice.c.id)
 _LINES: Final = (
     sa.select(expense_line.c.record)
     .where(expense_line.c.version_id == _ID)

@@ -12,7 +12,10 @@ from backend.domain.errors import ConflictError
 
 BY_CITIZEN: Final = "citizen"
 BY_DECLARATION: Final = "machine:declaration"
-"""Who has resolved a reason that a declaration answered: nobody, the rule finds it no more."""
+BY_RED_BILL: Final = "machine:red-bill"
+"""Who has resolved a reason that a declaration answered, or that a further red bill worded anew:
+nobody, so that it says nothing of the claim."""
+BY_NOBODY: Final = frozenset({BY_DECLARATION, BY_RED_BILL})
 
 
 class Subject(StrEnum):

@@ -20,7 +20,7 @@ from backend.service_layer.claims.benefits import (
 from backend.service_layer.claims.claimable import DISPUTED
 from backend.service_layer.claims.closing import enqueue_release, release_reason
 from backend.service_layer.claims.decide import REFUSED_MARK, last_return, store_decision
-from backend.service_layer.claims.declaration_records import BY_DECLARATION
+from backend.service_layer.claims.declaration_records import BY_NOBODY
 from backend.service_layer.claims.no_rule import (
     adjudicated_without_rules,
     pend_for,
@@ -29,6 +29,7 @@ from backend.service_layer.claims.no_rule import (
 from backend.service_layer.claims.outside_gate import OUTSIDE_REASON, lacks_confirmation
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import MISMATCH, Claim, PendReason, Reason, StageResult
+from backend.service_layer.claims.red_bills import raise_red
 from backend.service_layer.claims.screen_step import (
     close_refused,
     compare,
@@ -244,6 +245,7 @@ def decide(deps: ClaimServices, claim: Claim) -> bool:
             _stop_lodged(deps, work, claim, result)
             work.commit()
             return True
+        raise_red(deps, work, claim, work.claims.bill_of_version(claim.version_id))
         if lacks_confirmation(work, work.claims.bill_of_version(claim.version_id)):
             # Raised again where something else than the insured place has resolved it.
             raise_pends(deps, work, claim, (OUTSIDE_REASON,))
@@ -310,7 +312,7 @@ def is_refused_by_person(work: ClaimWork, claim: Claim) -> bool:
 def _present_pends(work: ClaimWork, claim: Claim) -> list[PendReason]:
     """The reasons that bear on the next decision: what was resolved before an earlier decision
     of the claim is part of that one, which people have overturned since."""
-    pends = [p for p in work.claims.pends_of(claim.id) if p.resolved_by != BY_DECLARATION]
+    pends = [p for p in work.claims.pends_of(claim.id) if p.resolved_by not in BY_NOBODY]
     last = work.decisions.latest(claim.id)
     if last is None:
         return pends

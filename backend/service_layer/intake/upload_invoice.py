@@ -47,7 +47,7 @@ def _store(deps: IntakeServices, institution: Institution, drafted: Draft) -> Up
             stored = replace(stored, original_id=original.id)
         work.invoices.add(stored, drafted.version, drafted.lines)
         if original is not None:
-            reversal.reverse_original(deps, work, original)
+            reversal.apply_reds(deps, work, original)
         elif not drafted.invoice.is_red:
             reversal.apply_waiting_reds(deps, work, stored)
         open_disputes(deps, work, stored)

@@ -21,6 +21,7 @@ from backend.domain.ruling import LineRuling, RulingKind, in_order
 from backend.service_layer.claims.benefits import adjudicate_claim
 from backend.service_layer.claims.no_rule import adjudicated_without_rules
 from backend.service_layer.claims.records import Claim, PendReason
+from backend.service_layer.claims.red_bills import PARTLY_REVERSED
 from backend.service_layer.claims.versions import history_of_case
 from backend.service_layer.review.assignment import require_holder, take_named
 from backend.service_layer.review.cases import (
@@ -297,6 +298,13 @@ def _require_ruled(eob: ExplanationOfBenefits, unruled: Sequence[PendReason]) ->
     its lines, would be a refusal under the word approved. A claim without a rule is not meant: it
     waits for one after its approval."""
     codes = {pend.code for pend in unruled}
+    if PARTLY_REVERSED in codes:
+        raise ReviewRefusedError(
+            "红票退了一部分的项目还没有逐行裁定，批准会多报。请先逐行裁定（limit 按余额，"
+            "exclude 全部退了），或选择不批准并写明理由",
+            "a red bill took back part of lines that have no ruling yet, too much would be paid: "
+            "rule on them (limit to what is left, exclude) or refuse with a reason",
+        )
     if eob.outcome is Benefit.REFUSED and codes & _UNKNOWN_LINES and "no-rule" not in codes:
         raise ReviewRefusedError(
             "没有识别的项目还没有逐行裁定，批准后一分不报。请先逐行裁定（match、confirm、exclude），"

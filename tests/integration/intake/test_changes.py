@@ -277,6 +277,51 @@ class TestRedBills:
         assert (answer.status_code, answer.json["code"]) == (409, "red-bill-refused")
         assert "另开蓝票" in answer.json["detail"]
 
+    def test_a_red_bill_for_other_lines_is_taken_and_reverses_nothing(
+        self, house: House, sample: Invoice
+    ) -> None:
+        original = house.post(sample).json
+        wrong = replace(sample, lines=(replace(sample.lines[0], name="别的"), *sample.lines[1:]))
+        red = house.post(red_of(wrong, "0012345699"))
+        assert red.status_code == 201, red.text
+        assert house.get(f"/v1/invoices/{original['id']}").json["state"] == "active"
+        with house.services.engine.connect() as connection:
+            (row,) = connection.exec_driver_sql(
+                "SELECT code, subject, detail FROM alarm WHERE cleared_at IS NULL"
+            )
+        assert (row.code, row.subject) == ("red-lines-differ", original["id"])
+        assert "line 1 no-such-line" in row.detail and "别的" not in row.detail
+        # The right red bill reverses the whole all the same.
+        assert house.post(red_of(sample, "0012345698")).status_code == 201
+        assert house.get(f"/v1/invoices/{original['id']}").json["state"] == "reversed"
+
+    def test_a_red_bill_for_other_lines_may_come_first_and_reverses_nothing(
+        self, house: House, sample: Invoice
+    ) -> None:
+        wrong = replace(sample, lines=(replace(sample.lines[0], name="别的"), *sample.lines[1:]))
+        house.post(red_of(wrong, "0012345699"))
+        original = house.post(sample).json
+        assert house.get(f"/v1/invoices/{original['id']}").json["state"] == "active"
+
+    def test_a_digital_tax_invoice_is_reversed_in_parts(
+        self, house: House, sample: Invoice
+    ) -> None:
+        tax = replace(sample, invoice_code="", invoice_number="2" * 20, check_code="")
+        original = house.post(tax).json
+        first = replace(tax, total_fen=1500, own_pay_fen=1500, items=tax.items[:1],
+                        lines=tax.lines[:1])  # fmt: skip
+        rest = replace(tax, total_fen=11800, own_pay_fen=11800, items=tax.items[1:],
+                       lines=tax.lines[1:])  # fmt: skip
+        path = f"/v1/invoices/{original['id']}"
+
+        assert house.post(red_of(first, "3" * 20)).status_code == 201
+        assert house.get(path).json["state"] == "active"
+        beyond = house.post(red_of(tax, "4" * 20))
+        assert (beyond.status_code, beyond.json["code"]) == (409, "red-bill-refused")
+        assert "超过原票" in beyond.json["detail"]
+        assert house.post(red_of(rest, "5" * 20)).status_code == 201
+        assert house.get(path).json["state"] == "reversed"
+
     def test_a_refund_is_red_and_a_new_blue_bill(self, house: House, sample: Invoice) -> None:
         rest = replace(sample, total_fen=1500, own_pay_fen=1500, items=sample.items[:1],
                        lines=sample.lines[:1], self_expense_fen=1500)  # fmt: skip
