@@ -185,40 +185,5 @@ def verify_population(announcement: Announcement, fingerprints: Sequence[bytes])
         )
 
 
-def verify_draw(record: Any) -> tuple[Announcement, bytes]:
-    """Repeat a published draw; returns the announcement and the block hash that it used.
-
-    Whether that hash is the block's is asked of a node by the caller. Raises
-    :class:`SamplingError` naming the first difference.
-    """
-    if not isinstance(record, Mapping) or record.get("format") != METHOD:
-        raise _refused("不是抽查文件", f"this is no file of format {METHOD}")
-    announcement = read_announcement(record.get("announcement"))
-    population = _hashes(record.get("population"), "population")
-    verify_population(announcement, population)
-    if record.get("announcement_digest") != announcement.digest.hex():
-        raise _refused("公告摘要不符", "announcement_digest is not that of the announcement")
-    drawn = record.get("draw")
-    if not isinstance(drawn, Mapping):
-        raise _refused("还没有抽取", "nothing was drawn yet: the file has no draw")
-    if drawn.get("block_number") != announcement.block_number:
-        raise _refused("用的不是公告指定的区块", "the draw uses another block than the one named")
-    (block_hash,) = _hashes([drawn.get("block_hash")], "block_hash")
-    seed = seed_of(announcement.digest, block_hash)
-    if drawn.get("seed") != seed.hex():
-        raise _refused("种子不符", "the seed does not follow from announcement and block hash")
-    members = draw_members(seed, population, announcement.share_bp)
-    if _hashes(drawn.get("members"), "members") != members:
-        raise _refused("抽中名单不符", "the members are not those that the rule gives")
-    return announcement, block_hash
-
-
-def _hashes(value: Any, name: str) -> list[bytes]:
-    is_list = isinstance(value, list) and len(value) <= POPULATION_MAX
-    if not is_list or not all(isinstance(one, str) and _HEX32.fullmatch(one) for one in value):
-        raise _refused(f"{name} 不是哈希列表", f"{name} must be a list of 64 lower-case hex digits")
-    return [bytes.fromhex(one) for one in value]
-
-
 def _refused(zh: str, en: str) -> SamplingError:
     return SamplingError(zh, en)

@@ -49,6 +49,21 @@ class BatchRepository:
     def add(self, record: BatchRecord, leaves: Sequence[tuple[bytes, str]]) -> None:
         """Store a batch with its (leaf bytes, invoice version id) in tree order."""
         assert 0 < len(leaves) == record.size, "a batch holds as many leaves as it says"
+        self._insert(record)
+        self._connection.execute(
+            sa.insert(batch_leaf),
+            [
+                {"batch_id": record.id, "leaf_index": i, "leaf": leaf, "version_id": version_id}
+                for i, (leaf, version_id) in enumerate(leaves)
+            ],
+        )
+
+    def add_information(self, record: BatchRecord) -> None:
+        """Store a batch of one leaf that is no bill: the leaf's hash is the batch's root."""
+        assert record.size == 1, "information is anchored in a batch of its own"
+        self._insert(record)
+
+    def _insert(self, record: BatchRecord) -> None:
         self._connection.execute(
             sa.insert(batch).values(
                 id=record.id,
@@ -61,13 +76,11 @@ class BatchRepository:
                 created_at=record.created_at,
             )
         )
-        self._connection.execute(
-            sa.insert(batch_leaf),
-            [
-                {"batch_id": record.id, "leaf_index": i, "leaf": leaf, "version_id": version_id}
-                for i, (leaf, version_id) in enumerate(leaves)
-            ],
-        )
+
+    def with_root(self, root: bytes) -> BatchRecord | None:
+        """The batch of this root. A root with a leaf's secret fingerprint in it is in one only."""
+        row = self._connection.execute(sa.select(batch).where(batch.c.root == root)).first()
+        return None if row is None else BatchRecord(**row._mapping)
 
     def get(self, batch_id: str) -> BatchRecord:
         row = self._connection.execute(sa.select(batch).where(batch.c.id == batch_id)).first()

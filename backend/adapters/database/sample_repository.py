@@ -161,6 +161,11 @@ class SampleRepository:
             sa.select(sample_announcement).order_by(sample_announcement.c.sequence.desc()).limit(1)
         )
 
+    def digests(self) -> list[bytes]:
+        """The digest of every announcement, the oldest first."""
+        query = sa.select(sample_announcement.c.digest).order_by(sample_announcement.c.sequence)
+        return [bytes(digest) for digest in self._connection.execute(query).scalars()]
+
     def by_sequence(self, sequence: int) -> StoredAnnouncement | None:
         return self._one(
             sa.select(sample_announcement).where(sample_announcement.c.sequence == sequence)

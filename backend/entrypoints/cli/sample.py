@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from backend.adapters.ledger.rpc import JSONRPC
-    from backend.domain.sampling import Announcement
+    from backend.domain.draw_proof import AnnouncementAnchor, ProvedDraw
 
 _FILE_BYTES_MAX: Final = 16 * 2**20
 _NAMES: Final = {None: "在查 open", "confirmed": "属实 confirmed", "finding": "有问题 finding"}
@@ -76,7 +76,7 @@ def announce_command(by: str) -> None:
     click.echo(
         f"第 {one.sequence} 期已公告：{one.population_size} 笔，区块 {one.block_number}\n"
         f"公告摘要 {stored.digest.hex()}\n"
-        "请在该区块之前把摘要交给审计方或公示 / hand the digest to an auditor before that block"
+        "值守进程会把摘要写上账本 / the worker puts the digest on the ledger"
     )
 
 
@@ -99,7 +99,7 @@ def announcement_command(sequence: int, output: Path | None) -> None:
 @command.command("draw")
 @click.argument("sequence", type=click.IntRange(1))
 def draw_command(sequence: int) -> None:
-    """Draw now; refused before the named block is final, and a second time."""
+    """Draw now; refused before the announcement is on the ledger and the block final, and twice."""
     from backend.bootstrap import build_services
     from backend.service_layer.supervision.sampling import draw
     from backend.service_layer.supervision.sampling_audit import open_cases
@@ -116,15 +116,23 @@ def draw_command(sequence: int) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--rpc", "url", help="任一账本节点 / any ledger node; without it no block is asked.")
 @click.option("--digest", help="公告时得到的摘要 / the digest that was handed out before.")
-def verify_command(file: Path, url: str | None, digest: str | None) -> None:
+@click.option("--contract", help="信任的账本合约地址 / the ledger contract that you trust, 0x...")
+def verify_command(file: Path, url: str | None, digest: str | None, contract: str | None) -> None:
     """Repeat a published draw; needs neither database nor settings. Exit status 1: it differs."""
-    from backend.domain.sampling import SamplingError, verify_draw
+    from backend.domain.draw_proof import verify_draw
+    from backend.domain.sampling import SamplingError
 
-    announcement, block_hash = verify_draw(_read(file))
+    proved = verify_draw(_read(file))
+    announcement, anchor = proved.announcement, proved.anchor
     if digest is not None and digest.strip().lower() != announcement.digest.hex():
         raise SamplingError(
             "公告摘要与事先得到的不同", "the announcement is not the one with that digest"
         )
+    if (
+        contract is not None
+        and contract.strip().lower().removeprefix("0x") != anchor.contract.hex()
+    ):
+        raise SamplingError("不是您信任的账本合约", "the anchor is in another contract")
     click.echo(
         f"名单、种子和抽取结果一致：{announcement.population_size} 笔，"
         f"比例 {announcement.share_bp / 100:g}%\n"
@@ -138,11 +146,13 @@ def verify_command(file: Path, url: str | None, digest: str | None) -> None:
 
     rpc = JSONRPC([url])
     try:
-        above = verify_blocks(rpc, announcement, block_hash)
+        above = verify_blocks(rpc, proved)
     finally:
         rpc.close()
     click.echo(
-        f"区块 {announcement.block_number} 的哈希与账本一致，其后已有 {above} 个区块\n"
+        f"公告摘要在区块 {anchor.block_number} 已上链（合约 0x{anchor.contract.hex()}）\n"
+        f"the announcement was on the ledger in block {anchor.block_number}\n"
+        f"区块 {proved.block_number} 的哈希与账本一致，其后已有 {above} 个区块\n"
         f"the block's hash is the ledger's; {above} blocks follow it"
     )
 
@@ -158,16 +168,18 @@ def _read(file: Path) -> Any:
         raise SamplingError("不是抽查文件", "the file is no JSON text") from error
 
 
-def verify_blocks(rpc: JSONRPC, announcement: Announcement, block_hash: bytes) -> int:
-    """How many blocks follow the named one, after network, block and the block known at the
-    announcement were compared with the node. Raises ``SamplingError`` naming the difference."""
+def verify_blocks(rpc: JSONRPC, proved: ProvedDraw) -> int:
+    """How many blocks follow the one of the seed, after network, blocks and the anchor were
+    compared with the node. Raises ``SamplingError`` naming the difference."""
     from backend.domain.sampling import SamplingError
 
-    wanted = (announcement.final_number, announcement.block_number)
-    chain_id, head, genesis, known, named = rpc.batch(
+    announcement, anchor = proved.announcement, proved.anchor
+    wanted = (announcement.final_number, anchor.block_number, proved.block_number)
+    chain_id, head, receipt, genesis, known, anchored, named = rpc.batch(
         [
             ("eth_chainId", []),
             ("eth_blockNumber", []),
+            ("eth_getTransactionReceipt", ["0x" + anchor.tx_hash.hex()]),
             *[("eth_getBlockByNumber", [hex(n), False]) for n in (0, *wanted)],
         ]
     )
@@ -180,12 +192,41 @@ def verify_blocks(rpc: JSONRPC, announcement: Announcement, block_hash: bytes) -
         raise SamplingError(
             "公告时已知的区块与账本不符", "the block known at the announcement is another one"
         )
-    if _hash(named) != block_hash:
+    if anchored is None or not _holds_anchor(receipt, anchored, anchor):
+        raise SamplingError(
+            "账本上所指的交易没有写入公告摘要",
+            "the transaction named did not put the announcement on the ledger in that block",
+        )
+    if _hash(named) != proved.block_hash:
         raise SamplingError(
             "抽取用的区块哈希与账本不符", "the block hash of the draw is not the ledger's"
         )
-    return int(head, 16) - announcement.block_number
+    return int(head, 16) - proved.block_number
+
+
+def _holds_anchor(receipt: Any, block: Any, anchor: AnnouncementAnchor) -> bool:
+    """Whether the receipt is in that block and has the event that stored the batch's head."""
+    from backend.adapters.ledger.codec import event_topic
+
+    if not isinstance(receipt, dict) or receipt.get("status") != "0x1":
+        return False
+    place = (int(str(receipt["blockNumber"]), 16), str(receipt["blockHash"]))
+    if place != (anchor.block_number, block["hash"]) or _hash(block) != anchor.block_hash:
+        return False
+    numbers = [anchor.institution_number, anchor.sequence]
+    topics = [event_topic("InvoiceLedger", "Anchored"), *(n.to_bytes(32, "big") for n in numbers)]
+    data = anchor.root + anchor.previous_head + anchor.head + anchor.size.to_bytes(32, "big")
+    return any(
+        str(log["address"]).lower() == "0x" + anchor.contract.hex()
+        and [_bytes(topic) for topic in log["topics"][:3]] == topics
+        and _bytes(log["data"]) == data
+        for log in receipt["logs"]
+    )
 
 
 def _hash(block: Any) -> bytes:
-    return bytes.fromhex(str(block["hash"]).removeprefix("0x"))
+    return _bytes(block["hash"])
+
+
+def _bytes(text: Any) -> bytes:
+    return bytes.fromhex(str(text).removeprefix("0x"))

@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from backend.domain.draw_proof import information_leaf
 from backend.service_layer.anchoring.adopt import Line, leaves_case, resolve_case
 from backend.service_layer.anchoring.model import KnownBatch, LedgerEvent
 from backend.service_layer.intake.form_batches import enqueue_followers, leaf_of
@@ -69,6 +70,9 @@ def _find(deps: IntakeServices, work: Any, batch: KnownBatch) -> Line:
     case = _board(work).case(leaves_case(batch))
     if case is not None and case.resolved_at is not None:
         return Line("agrees", what, f"closed by {case.resolved_by}: {case.resolution}")
+    if batch.root in _information_roots(work, batch.institution_code):
+        resolve_case(work, what, "reconcile", "an announcement, no bill")
+        return Line("agrees", what, "the announcement of a draw; it holds no bill")
     found = _with_root(_candidates(work, batch.institution_code), batch)
     if found is None:
         return Line("case", what, listed)
@@ -78,6 +82,11 @@ def _find(deps: IntakeServices, work: Any, batch: KnownBatch) -> Line:
         enqueue_followers(deps, work, work.invoices.get(version.invoice_id), version)
     resolve_case(work, leaves_case(batch), "reconcile", "all leaves found")
     return Line("adopted", what, f"{batch.size} bills stand at their old leaves")
+
+
+def _information_roots(work: Any, code: str) -> set[bytes]:
+    """Roots of the batches that hold an announcement of a draw that is stored here."""
+    return {information_leaf(code, digest).hash() for digest in work.samples.digests()}
 
 
 def _candidates(work: Any, code: str) -> list[Leaf]:

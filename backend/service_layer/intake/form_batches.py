@@ -85,6 +85,17 @@ def _form_batch(deps: IntakeServices, work: IntakeWork, code: str, cadence_secon
     return True
 
 
+def add_information_batch(
+    deps: IntakeServices, work: IntakeWork, institution: Institution, leaf: BatchLeaf
+) -> None:
+    """Form a batch of one leaf that is no bill. The batch's root is the leaf's hash, by which it
+    is found again; no invoice version stands behind it. By the worker only, as ``form_batches``."""
+    last = work.batches.last(institution.code)
+    record = _batch(deps, institution, last, [leaf.hash()])
+    work.batches.add_information(record)
+    work.outbox.add(_anchor_intent(deps, institution, record))
+
+
 class _BillKeys(Protocol):
     """What a leaf says of the bill."""
 

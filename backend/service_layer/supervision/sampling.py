@@ -1,8 +1,8 @@
 """Announcing and drawing samples of machine approvals.
 
-First the population, the share and a future block are fixed and published; when that block is
-final its hash gives the seed. Nothing can be chosen in between: the population is a digest in the
-announcement, and the database holds one draw an announcement.
+First the population, the share and a future block are fixed and published, and their digest is put
+on the ledger; when the block is final its hash gives the seed. Nothing can be chosen in between:
+the population is a digest in the announcement, and the database holds one draw an announcement.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, Final
 
+from backend.domain.draw_proof import seed_block, verify_anchor
 from backend.domain.errors import ConflictError, NotFoundError
 from backend.domain.sampling import (
     FIRST_PREVIOUS,
@@ -27,6 +28,7 @@ from backend.domain.sampling import (
 )
 from backend.service_layer.ports import BlockStamp, LedgerUnavailableError
 from backend.service_layer.review.clocks import SHANGHAI
+from backend.service_layer.supervision.announcement_anchor import anchor_of, require_on_ledger
 from backend.service_layer.supervision.once import Once, keep_result, result_of
 from backend.service_layer.supervision.sampling_records import (
     Approval,
@@ -44,9 +46,15 @@ _NAME_MAX: Final = 60
 
 
 class NotFinalError(ConflictError):
-    """The named block is not final yet; its hash may still change."""
+    """The block of the seed is not final yet; its hash may still change."""
 
     code = "block-not-final"
+
+
+class NotAnchoredError(NotFinalError):
+    """The announcement's digest is not on the ledger for good yet: no block gives its seed."""
+
+    code = "announcement-not-anchored"
 
 
 def announce(
@@ -187,25 +195,34 @@ def _days(begin: dt.datetime, end: dt.datetime) -> int:
 
 
 def draw(deps: SampleServices, sequence: int) -> StoredDraw:
-    """Draw the members of an announcement once its block is final.
+    """Draw the members of an announcement once it is on the ledger and its block is final.
 
     Raises :class:`NotFinalError` before that, :class:`DrawnAlreadyError` for a second draw, and
-    :class:`SamplingError` when announcement or population are not what was announced.
+    :class:`SamplingError` when announcement, population or ledger are not what was announced.
     """
     with deps.work(write=False) as work:
         stored = _required(work, sequence)
         if work.samples.draw_of(stored.id) is not None:
             raise DrawnAlreadyError
-    number = stored.announcement.block_number
+        _verify_chain(work, stored)
+        anchor = anchor_of(work, stored)
+    if anchor is None:
+        raise NotAnchoredError(
+            f"第 {sequence} 期公告的摘要还没有上链并最终确认，请等",
+            f"the digest of announcement {sequence} is not final on the ledger yet: wait",
+        )
+    number = seed_block(stored.announcement, anchor.block_number)
     final = deps.ledger.final_number()
     if final < number:
         raise NotFinalError(
             f"指定的区块 {number} 还没有最终确认（现在到 {final}），请等",
             f"block {number} is not final yet (now {final}): wait",
         )
+    require_on_ledger(deps, anchor)
     block = _block(deps, number)
     with deps.work() as work:
         _verify_chain(work, stored)
+        verify_anchor(anchor, stored.announcement)
         population = _verified_population(work, stored)
         seed = seed_of(stored.digest, block.hash)
         entry = StoredDraw(stored.id, number, block.hash, seed, deps.clock.now())
@@ -278,7 +295,8 @@ def _members(
 
 
 def published(deps: SampleServices, sequence: int) -> dict[str, Any]:
-    """What anybody needs to repeat the draw: announcement, population, and the draw once made.
+    """What anybody needs to repeat the draw: announcement, population, the proof that it is on the
+    ledger once that is final, and the draw once made.
 
     Fingerprints are commitments with a secret each: nothing about a person follows from them.
     """
@@ -286,12 +304,15 @@ def published(deps: SampleServices, sequence: int) -> dict[str, Any]:
         stored = _required(work, sequence)
         population = work.samples.population(stored.id)
         drawn, members = work.samples.draw_of(stored.id), work.samples.members(stored.id)
+        anchor = anchor_of(work, stored)
     found: dict[str, Any] = {
         "format": METHOD,
         "announcement": stored.announcement.to_record(),
         "announcement_digest": stored.digest.hex(),
         "population": [row.fingerprint.hex() for row in population],
     }
+    if anchor is not None:
+        found["anchor"] = anchor.to_record()
     if drawn is not None:
         by_decision = {row.decision_id: row.fingerprint.hex() for row in population}
         found["draw"] = {
@@ -309,17 +330,21 @@ def published(deps: SampleServices, sequence: int) -> dict[str, Any]:
 
 
 def published_list(deps: SampleServices) -> list[dict[str, Any]]:
-    """Every announcement with its digest and named block, the newest first."""
+    """Every announcement with its digest, the block of its anchor (0: not final yet) and that of
+    the seed as far as it is known, the newest first."""
     with deps.work(write=False) as work:
-        entries = work.samples.all()
+        entries = [(*entry, anchor_of(work, entry[0])) for entry in work.samples.all()]
     return [
         {
             "sequence": stored.announcement.sequence,
             "announcement_digest": stored.digest.hex(),
             "announced_at": _text(stored.announced_at),
             "population_size": stored.announcement.population_size,
-            "block_number": stored.announcement.block_number,
+            "anchored_in": 0 if anchor is None else anchor.block_number,
+            "block_number": stored.announcement.block_number
+            if anchor is None
+            else seed_block(stored.announcement, anchor.block_number),
             "is_drawn": int(drawn is not None),
         }
-        for stored, drawn in entries
+        for stored, drawn, anchor in entries
     ]

@@ -15,6 +15,7 @@ from backend.domain.supervision import Source, SubjectKind
 from backend.service_layer.review.cases import Conclusion, Opening, open_case
 from backend.service_layer.review.ports import ReviewServices, ReviewWork
 from backend.service_layer.review.records import Case
+from backend.service_layer.supervision.announcement_anchor import anchor_announcements
 from backend.service_layer.supervision.lead_records import (
     Subject,
     SupervisionServices,
@@ -43,10 +44,12 @@ _RECENT_DRAWS: Final = 20
 
 
 def sample_pass(deps: SampleServices) -> int:
-    """Close a period that is over, draw what is final, open cases; returns how much changed."""
+    """Close a period that is over, put it on the ledger, draw what is final, open cases; returns
+    how much changed."""
     changed = 0
     with suppress(DrawnAlreadyError):  # closed at the command line at the same moment
         changed += announce_when_due(deps)
+    changed += anchor_announcements(deps)
     changed += _draw_final(deps)
     _watch_blocks(deps)
     return changed + open_cases(deps)

@@ -12,15 +12,21 @@ from typing import Any
 
 from backend.adapters.clock import SetClock
 from backend.adapters.database import tables
+from backend.domain.ledger import IntentState
 from backend.domain.sampling import SampleLimits
 from backend.service_layer.claims.records import Claim
 from backend.service_layer.claims.submit import submit
+from backend.service_layer.intake.records import Institution
 from backend.service_layer.ports import BlockStamp
+from backend.service_layer.supervision.announcement_anchor import anchor_announcements
 from tests.integration.claims.world import NOW, FakeLedger, World
 from tests.integration.review.office import Office
+from verifier.commitment.batch import batch_head
 
 DAY = dt.date(2026, 11, 3)
 GENESIS = bytes(range(32))
+AGENCY_CODE, AGENCY_NUMBER = "A330800", 9
+AGENCY_ACCOUNT = "0x00000000000000000000000000000000000000C1"
 
 
 class BlockLedger(FakeLedger):
@@ -55,7 +61,7 @@ class Post:
     ledger: BlockLedger
 
     @classmethod
-    def make(cls, tmp_path: Path, url: str | None = None) -> Post:
+    def make(cls, tmp_path: Path, url: str | None = None, *, has_agency: bool = True) -> Post:
         world = World.make(tmp_path, url)
         ledger = BlockLedger()
         world.ledger = ledger
@@ -72,7 +78,10 @@ class Post:
                     block_number=1,
                 )
             )
-        return cls(Office(world), ledger)
+        made = cls(Office(world), ledger)
+        if has_agency:
+            made.set_up_agency()
+        return made
 
     @property
     def world(self) -> World:
@@ -105,6 +114,49 @@ class Post:
         found = [world.claim(claim.id) for claim in claims]
         assert {str(claim.state) for claim in found} == {"paid"}, found
         return found
+
+    def set_up_agency(self) -> None:
+        """The agency as an issuer of the ledger, which puts announcements there."""
+        with self.services.work() as work:
+            work.institutions.add(
+                Institution(
+                    code=AGENCY_CODE,
+                    name="示例市医保中心",
+                    level=1,
+                    area_code="330800",
+                    custody="custodial",
+                    agreement_from=dt.date(2000, 1, 1),
+                    agreement_until=dt.date(2099, 12, 31),
+                    grace_days=365,
+                    ledger_number=AGENCY_NUMBER,
+                    ledger_account=AGENCY_ACCOUNT,
+                    created_at=NOW,
+                    role="agency",
+                )
+            )
+            work.commit()
+
+    def anchor_announcements(self) -> None:
+        """The worker queues what was announced; the anchors are mined in the next block."""
+        anchor_announcements(self.services)
+        with self.services.work() as work:
+            queued = [one for one in work.outbox.queued(held=True) if one.kind == "anchor"]
+            self.ledger.block += bool(queued)
+            for intent in queued:
+                values = intent.payload
+                root, previous = (bytes.fromhex(values[name]) for name in ("root", "previous_head"))
+                head = batch_head(AGENCY_NUMBER, values["sequence"], previous, root, values["size"])
+                self.ledger.heads[AGENCY_NUMBER, values["sequence"]] = head
+                work.outbox.set_state(
+                    [intent.id],
+                    IntentState.FINAL,
+                    outcome="done",
+                    tx_hash=secrets.token_bytes(32),
+                    block_number=self.ledger.block,
+                    block_hash=self.ledger.hash_of(self.ledger.block),
+                    block_at=self.services.clock.now(),
+                )
+            work.commit()
 
     def advance_days(self, count: float) -> None:
         clock = self.services.clock

@@ -8,9 +8,10 @@ import pytest
 import sqlalchemy as sa
 
 from backend.adapters.database import tables
+from backend.domain.draw_proof import verify_draw
 from backend.domain.errors import NotFoundError
 from backend.domain.review import CaseKind, Outcome
-from backend.domain.sampling import SamplingError, verify_draw
+from backend.domain.sampling import SamplingError
 from backend.entrypoints.web import create_app
 from backend.service_layer.claims.review import approve_pended
 from backend.service_layer.ports import LedgerUnavailableError
@@ -34,6 +35,7 @@ pytestmark = pytest.mark.slow
 def announced(post: Post, *yuan: int) -> None:
     post.approved(*(yuan or (100, 200, 300)))
     assert announce(post.services, by="周审") is not None
+    post.anchor_announcements()
 
 
 def final(post: Post) -> None:
@@ -49,12 +51,14 @@ def test_a_sample_is_announced_drawn_audited_and_verified_by_anybody(post: Post)
     assert stored is not None
     head = post.ledger.block
     assert (stored.announcement.population_size, stored.announcement.block_number) == (3, head + 20)
-    post.ledger.block += 20
+    post.anchor_announcements()
+    post.ledger.block += 19
     assert sample_pass(post.services) >= 2  # the draw and its cases
     record = json.loads(json.dumps(published(post.services, 1)))
-    announcement, block_hash = verify_draw(record)
-    assert announcement == stored.announcement
-    assert block_hash == post.ledger.hash_of(head + 20)
+    proved = verify_draw(record)
+    assert proved.announcement == stored.announcement
+    assert (proved.anchor.block_number, proved.block_number) == (head + 1, head + 20)
+    assert proved.block_hash == post.ledger.hash_of(head + 20)
     assert len(record["draw"]["members"]) == 2  # ceil(3 x 50 %)
     with post.services.work(write=False) as work:
         audits = work.samples.audits(stored.id)
@@ -81,7 +85,7 @@ def test_nothing_is_drawn_before_the_block_is_final(post: Post) -> None:
     announced(post)
     with pytest.raises(NotFinalError, match="not final yet"):
         draw(post.services, 1)
-    post.ledger.block += 20
+    post.ledger.block += 19
     post.ledger.lag = 1  # mined, and may still be reorganised
     with pytest.raises(NotFinalError, match="not final yet"):
         draw(post.services, 1)
@@ -190,6 +194,7 @@ def test_value_and_variance_samples_are_taken_whole(post: Post) -> None:
     stored = announce(post.services, by="周审")
     assert stored is not None
     assert (stored.announcement.value_count, stored.announcement.variance_count) == (1, 0)
+    post.anchor_announcements()
     final(post)
     draw(post.services, 1)
     assert published(post.services, 1)["draw"]["members"] == []  # a share of nothing
@@ -252,6 +257,7 @@ def test_without_the_ledger_nothing_is_announced_or_drawn(post: Post) -> None:
         announce(post.services, by="周审")
     post.ledger.is_down = False
     announce(post.services, by="周审")
+    post.anchor_announcements()
     final(post)
     post.ledger.is_down = True
     with pytest.raises(LedgerUnavailableError):

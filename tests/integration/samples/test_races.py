@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from backend.adapters.database import tables
-from backend.domain.sampling import verify_draw
+from backend.domain.draw_proof import verify_draw
 from backend.service_layer.supervision.sampling import announce, draw, published
 from backend.service_layer.supervision.sampling_audit import open_cases
 from backend.service_layer.supervision.sampling_records import DrawnAlreadyError
@@ -45,6 +45,7 @@ def test_one_announcement_one_draw_and_one_case_a_member(postgresql_post: Post) 
     at_once(lambda: announce(post.services, by="周审"))
     assert post.rows(tables.sample_announcement) == 1
     assert post.rows(tables.sample_population) == 2
+    post.anchor_announcements()
     post.ledger.block += 20
     drawn = at_once(lambda: draw(post.services, 1))
     assert sum(isinstance(one, DrawnAlreadyError) for one in drawn) == THREADS - 1
