@@ -1,6 +1,7 @@
 """What the simulated register knows of the invented citizens: cover, and a few statuses.
 
-Nobody but the citizens listed here has a status or a filing; the demo citizen and the one of the
+Everybody has an insured county, so that counties handle what the city's fund pays. Nobody but the
+citizens listed here has a status or a filing; the demo citizen and the one of the
 planted cases have cover alone, so that their hand-worked amounts rest on nothing else.
 """
 
@@ -15,6 +16,14 @@ from backend.domain.register import FactKind
 from scripts.sample_data.citizens import EMPLOYEE, Citizen
 
 _COVER_YEARS: Final = 5
+_AREAS: Final = (
+    ("330802", "柯城区医保经办（测试）"),
+    ("330803", "衢江区医保经办（测试）"),
+    ("330881", "江山市医保经办（测试）"),
+)
+"""Counties below the city whose fund pays, each with the agency that handles its claims."""
+_COVER_ALONE: Final = (1, 2)
+"""The demo citizen and the one of the planted cases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +48,11 @@ def sample_facts(citizen: Citizen, as_of: dt.date) -> tuple[SampleFact, ...]:
         max(citizen.birth_on, start),
         detail=RESIDENT_PERSON if is_resident else citizen.person_type,
     )
-    return (cover, *_statuses(citizen, dt.date(as_of.year - 1, 1, 1)))
+    found = (cover, *_statuses(citizen, dt.date(as_of.year - 1, 1, 1)))
+    if citizen.index in _COVER_ALONE:
+        return found
+    code, agency = _AREAS[citizen.index % len(_AREAS)]
+    return (*found, SampleFact(FactKind.AREA, code, cover.valid_from, detail=agency))
 
 
 def _statuses(citizen: Citizen, since: dt.date) -> tuple[SampleFact, ...]:

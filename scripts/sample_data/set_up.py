@@ -18,7 +18,10 @@ from backend.adapters.ledger.agency import default_code, register_agency
 from backend.adapters.ledger.network import Network
 from backend.adapters.policy_packs import read_documents
 from backend.bootstrap import Services
+from backend.domain.journal import Fund, Layer
+from backend.domain.person import INSURANCE_TYPES
 from backend.service_layer.intake.records import Institution
+from backend.service_layer.journal.deposits import deposit
 from backend.service_layer.policies.publish import publish_packs
 from scripts.sample_data.hospital_keys import (
     HospitalKeys,
@@ -39,6 +42,14 @@ PAYERS: Final = (
 )
 """(number, class, name): the agency, a second basic insurer, a commercial one."""
 
+SAMPLE_DEPOSIT_FEN: Final = {
+    Layer.POOL: 50_000_000_00,
+    Layer.SERIOUS_ILLNESS: 10_000_000_00,
+    Layer.MEDICAL_AID: 5_000_000_00,
+    Layer.CIVIL_SERVANT: 1_000_000_00,
+}
+"""What each layer of each fund of the sample system begins with."""
+
 Say = Callable[[str], None]
 
 
@@ -48,6 +59,8 @@ def set_up(services: Services, population: Population, say: Say) -> dict[str, Ho
     say("支付方与政策 / payers and policies")
     _payers(services, network)
     _policies(services, network)
+    say("基金拨入（模拟）/ simulated deposits of the funds")
+    _funds(services)
     say(f"{len(population.hospitals)} 家医疗机构 / institutions")
     keys = {
         hospital.code: _institution(services, network, hospital)
@@ -83,6 +96,25 @@ def _payers(services: Services, network: Network) -> None:
         with services.work() as work:
             work.payers.add_account(own, second)
             work.commit()
+
+
+def _funds(services: Services) -> None:
+    """Money that is not there, so that the sample system has something to pay from."""
+    region = services.settings.region
+    with services.work(write=False) as work:
+        name = work.claims.payer_name(services.settings.payer_number)
+    for insurance_type in INSURANCE_TYPES:
+        for layer in Layer:
+            deposit(
+                services,
+                Fund(region, insurance_type, region, name),
+                layer,
+                SAMPLE_DEPOSIT_FEN[layer],
+                reference=f"SAMPLE-{region}-{insurance_type}-{layer}",
+                by="sample",
+                reason="示例系统的模拟拨款，不是真实资金 / a simulated deposit, no real money",
+                is_simulated=True,
+            )
 
 
 def _policies(services: Services, network: Network) -> None:

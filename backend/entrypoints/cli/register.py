@@ -111,6 +111,16 @@ def set_cover_command(person: str, *, insurance: str, person_type: str, **signed
     _record(person, "cover", insurance, signed, detail=person_type)
 
 
+@command.command("set-area")
+@click.argument("person")
+@click.option("--area", required=True, help="参保地六位区划代码 / six-digit area code")
+@click.option("--agency", required=True, help="当地经办机构（16 字内）/ name of its agency")
+@_signed
+def set_area_command(person: str, *, area: str, agency: str, **signed: Any) -> None:
+    """Record the insured area (参保地) of PERSON: whose agency handles the claims."""
+    _record(person, "area", area, signed, detail=agency)
+
+
 @command.command("set-hardship")
 @click.argument("person")
 @click.option(
