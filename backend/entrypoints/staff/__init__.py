@@ -16,6 +16,7 @@ from backend.entrypoints.staff.session import authenticate
 
 blueprint = views.blueprint
 problem_codes.declare()
+lead_views.add_step_routes()
 
 __all__ = [
     "accident_views",

@@ -236,8 +236,10 @@ def _add_step_route(name: str, kind: StepKind, rule: AccessRule) -> None:
     blueprint.add_url_rule(f"/leads/<lead_id>/{name}", endpoint, declared, methods=["POST"])
 
 
-for _name, (_kind, _rule) in STEPS.items():
-    _add_step_route(_name, _kind, _rule)
+def add_step_routes() -> None:
+    """One route a step, each with its own access rule."""
+    for name, (kind, rule) in STEPS.items():
+        _add_step_route(name, kind, rule)
 
 
 # --- evidence --------------------------------------------------------------------------------
