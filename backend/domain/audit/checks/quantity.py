@@ -73,7 +73,7 @@ def _over(limit: ItemLimit, units_e4: int, allowed: int, place: int) -> Finding:
 
 def _units(units_e4: int) -> str:
     whole_units, part = divmod(units_e4, _E4)
-    return f"{whole_units}.{part:04d}".rstrip("0").rstrip(".") if part else str(whole_units)
+    return f"{whole_units}.{part:04d}".rstrip("0").rstrip(".")
 
 
 def _by_item(bill: BillIndex, limit: ItemLimit) -> dict[str, list[int]]:
