@@ -246,3 +246,87 @@ def test_deductible_says_which_stay_of_the_year_it_is() -> None:
         "（全年最多 1,400.00 元，前面已付 800.00 元）"
     )
     assert row.en.startswith("Deductible: stay number 2 this year, level 2 hospital")
+
+
+def waived(number: int, **changes: Any) -> Any:
+    """A stay for cancer after ``number`` earlier ones, waived from the third stay on."""
+    waiver = {"rule_id": "w", "source": "s", "diagnosis_prefixes": ["C"], "from_stay": 3}
+    pack = case.pack(deductibles=[case.deductible(1_000, waivers=[waiver])])
+    past = [case.entry(n, waiver_id="w", **IN) for n in range(number)]
+    bill = case.stay(case.line(0, 5_000), **({"diagnosis_code": "C50.9"} | changes))
+    return adjudicate(pack, bill, case.person(), History(tuple(past)))
+
+
+def test_a_waived_stay_goes_on_counting_for_the_next() -> None:
+    """The id stays in the decision whether or not the waiver took effect."""
+    assert [(waived(n).deductible_fen, waived(n).waiver_id) for n in range(4)] == [
+        (1_000, "w"), (1_000, "w"), (0, "w"), (0, "w"),
+    ]  # fmt: skip
+    assert waived(3).history_entry("C-9").waiver_id == "w"
+
+
+@pytest.mark.parametrize("diagnosis", ["", "D50.9", "I10"])
+def test_a_stay_for_another_disease_is_not_waived(diagnosis: str) -> None:
+    eob = waived(5, diagnosis_code=diagnosis)
+    assert (eob.deductible_fen, eob.waiver_id) == (1_000, "")
+
+
+@pytest.mark.parametrize(("took", "expected"), [(0, 80_000), (1, 0), (80_000, 0)])
+def test_a_hospital_is_known_this_year_once_anything_was_deducted(took: int, expected: int) -> None:
+    """An entry that was counted anew and took nothing has not used the hospital's deductible."""
+    past = [case.entry(deductible_base_fen=took, deductible_fen=took)]
+    now = case.bill(case.line(0, 100_000))
+    assert taken("once-per-hospital-year", past, now) == expected
+
+
+@pytest.mark.parametrize(("before", "expected"), [(0, 500), (1, 499), (499, 1), (500, 0), (501, 0)])
+def test_a_ceiling_of_the_year_leaves_what_it_has_to_the_fen(before: int, expected: int) -> None:
+    past = [case.entry(deductible_fen=before)]
+    now = case.bill(case.line(0, 100_000))
+    assert taken("per-visit", past, now, 600, year_ceiling_fen=500) == expected
+
+
+@pytest.mark.parametrize(
+    ("mode", "stays", "words"),
+    [
+        ("per-visit", 0, "起付线：今年第一次住院，三级医院，先自付 6.00 元"),
+        ("per-visit", 9, "起付线：今年第十次住院，三级医院，先自付 6.00 元"),
+        ("per-visit", 10, "起付线：今年第11次住院，三级医院，先自付 6.00 元"),
+        ("per-year", 0, "起付线：全年 6.00 元，今年前面已付 0.00 元，这次 6.00 元"),
+        ("per-month", 0, "起付线：标准 6.00 元，这次先自付 6.00 元"),
+    ],
+)
+def test_the_deductible_says_why_it_is_that_much(mode: str, stays: int, words: str) -> None:
+    past = History(tuple(case.entry(n, **IN) for n in range(stays)))
+    pack = case.pack(deductibles=[case.deductible(600, mode)])
+    eob = adjudicate(pack, case.stay(case.line(0, 5_000)), case.person(), past)
+    (cut,) = [cut for cut in eob.adjustments if cut.code == "deductible"]
+    assert (cut.basis_zh, cut.amount_fen, cut.rule_id) == (words, 600, "d")
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [
+        (
+            "per-visit",
+            "Deductible: stay number 2 this year, level 2 hospital; the first 4.00 yuan are yours "
+            "(at most 5.00 a year, 1.00 taken before)",
+        ),
+        (
+            "per-year",
+            "Deductible: 6.00 yuan a year, 1.00 taken before, 4.00 this time "
+            "(at most 5.00 a year, 1.00 taken before)",
+        ),
+        (
+            "per-month",
+            "Deductible: the standard is 6.00 yuan; 4.00 this time "
+            "(at most 5.00 a year, 1.00 taken before)",
+        ),
+    ],
+)
+def test_the_deductible_says_why_in_english(mode: str, words: str) -> None:
+    past = History((case.entry(deductible_fen=100, **IN),))
+    pack = case.pack(deductibles=[case.deductible(600, mode, year_ceiling_fen=500)])
+    eob = adjudicate(pack, case.stay(case.line(0, 5_000), level=2), case.person(), past)
+    (cut,) = [cut for cut in eob.adjustments if cut.code == "deductible"]
+    assert (cut.basis_en, cut.amount_fen) == (words, 400)
