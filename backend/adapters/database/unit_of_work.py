@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from backend.adapters.database.material_repository import MaterialRepository
     from backend.adapters.database.outbox_repository import OutboxRepository
     from backend.adapters.database.outside_repository import OutsideRepository
+    from backend.adapters.database.payee_repository import PayeeRepository
     from backend.adapters.database.payer_repository import PayerRepository
     from backend.adapters.database.payment_repository import PaymentRepository
     from backend.adapters.database.payout_repository import PayoutRepository
@@ -196,6 +197,12 @@ class SqlUnitOfWork:
         from backend.adapters.database.outside_repository import OutsideRepository
 
         return OutsideRepository(self.connection, self._clock)
+
+    @cached_property
+    def payees(self) -> PayeeRepository:
+        from backend.adapters.database.payee_repository import PayeeRepository
+
+        return PayeeRepository(self.connection, self._clock)
 
     @cached_property
     def payers(self) -> PayerRepository:

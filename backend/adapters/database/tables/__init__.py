@@ -90,6 +90,14 @@ from backend.adapters.database.tables.parties import (
     payer_account,
     person,
 )
+from backend.adapters.database.tables.payees import (
+    guardian,
+    notice,
+    notice_delivery,
+    payee_account,
+    payee_account_event,
+    person_contact,
+)
 from backend.adapters.database.tables.payouts import (
     bank_message,
     payment_answer,
@@ -200,6 +208,12 @@ INSERT_ONLY: Final = (
     "journal_entry",
     "journal_transfer",
     "journal_close",
+    "payee_account",
+    "payee_account_event",
+    "guardian",
+    "person_contact",
+    "notice",
+    "notice_delivery",
 )
 
 __all__ = [
@@ -234,6 +248,7 @@ __all__ = [
     "ended_login",
     "expense_line",
     "group_figure",
+    "guardian",
     "institution",
     "invoice",
     "invoice_version",
@@ -256,9 +271,13 @@ __all__ = [
     "material_request",
     "member_gap",
     "metadata",
+    "notice",
+    "notice_delivery",
     "outside_bill",
     "outside_file",
     "outside_step",
+    "payee_account",
+    "payee_account_event",
     "payer",
     "payer_account",
     "payment_answer",
@@ -270,6 +289,7 @@ __all__ = [
     "payout_lane",
     "pend_reason",
     "person",
+    "person_contact",
     "point_booking",
     "point_counter",
     "policy_pack",
