@@ -1,0 +1,343 @@
+"""Random lives of money on a real database, beside a model that knows nothing of the journal.
+
+The model is a dictionary of balances and a few numbers a claim; it says what each event must do to
+which account in its own words.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import shutil
+import tempfile
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from backend.adapters.clock import SetClock
+from backend.adapters.database.engine import make_engine
+from backend.adapters.database.unit_of_work import SqlUnitOfWork
+from backend.adapters.identifiers import RandomIds
+from backend.domain import journal
+from backend.domain.journal import (
+    ClaimFund,
+    Entry,
+    Fund,
+    JournalConflictError,
+    LayerAmounts,
+    Occasion,
+    PeriodClosedError,
+    Transfer,
+)
+from backend.service_layer.journal.booking import book
+from backend.service_layer.journal.checking import check_journal
+from backend.service_layer.journal.closing import OpenItemsError, close_month
+from backend.service_layer.journal.money_tables import read_tables
+from tests.integration.journal import raw
+from tests.integration.journal.claim_rows import add_claims
+from tests.integration.journal.test_raw_sql import BROKEN
+from tests.migrated import migrate_fresh
+
+CLAIMS = 4
+LAYERS = ("pool", "serious-illness", "medical-aid", "civil-servant")
+FUNDS = (
+    Fund("330800", "310", "330802", "柯城测试"),
+    Fund("330800", "390", "330803", "衢江测试"),
+    Fund("330800", "310", "330881", "江山测试"),
+    Fund("110000", "310", "110000", "北京测试"),
+)
+ODD = [name for name in BROKEN if "claim that" not in name and "twice" not in name]
+amounts = st.integers(1, 500_000)
+parts = st.tuples(*(st.integers(0, 90_000) for _ in LAYERS))
+which = st.integers(0, CLAIMS - 1)
+
+
+@dataclass
+class Claimed:
+    """What the model knows of one claim, in fen."""
+
+    fund: Fund
+    approved: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    payable: int = 0
+    transit: int = 0
+    paid: list[int] = field(default_factory=list)
+    receivable: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    attempts: int = 0
+    version: int = 0
+
+
+@dataclass
+class Services:
+    """The few services that closing a month asks for."""
+
+    engine: sa.Engine
+    clock: SetClock
+    ids: RandomIds
+    settings: Any = None
+
+    def work(self, *, write: bool = True) -> SqlUnitOfWork:
+        return SqlUnitOfWork(self.engine, write=write)
+
+
+class MoneyMachine(RuleBasedStateMachine):
+    """Every rule is one event, or something that must be refused and change nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="yichu-money-"))
+        self.engine = make_engine(f"sqlite:///{self.folder}/m.db")
+        self.clock = SetClock(dt.datetime(2026, 1, 30, 12, tzinfo=dt.UTC))
+        self.services = Services(self.engine, self.clock, RandomIds())
+        self.balances: dict[tuple[str, str], int] = defaultdict(int)
+        self.claims: list[Claimed] = []
+        self.entries: list[Entry] = []
+        self.number = 0
+        self.closed: dict[str, str] = {}
+
+    def teardown(self) -> None:
+        self.engine.dispose()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @initialize()
+    def begin(self) -> None:
+        migrate_fresh(self.engine)
+        add_claims(self.engine, *(str(index) for index in range(CLAIMS)))
+        raw.run(self.engine, *raw.ACCOUNTS)
+        for index in range(CLAIMS):
+            fund = FUNDS[index % len(FUNDS)]
+            self.claims.append(Claimed(fund))
+            with SqlUnitOfWork(self.engine) as work:
+                work.journal.fix_claim_fund(
+                    ClaimFund(f"clm_{index}", fund, "register", self.clock.now())
+                )
+                work.commit()
+
+    # --- the world's own bookkeeping ---------------------------------------------------------
+
+    def occasion(self, source: str, index: int | None = None, fund: Fund | None = None) -> Occasion:
+        self.number += 1
+        claim = None if index is None else f"clm_{index}"
+        whose = fund or self.claims[index or 0].fund
+        return Occasion("model", f"{source}-{self.number}", whose, claim, self.clock.now())
+
+    def book(self, entry: Entry, **changes: int) -> None:
+        """Book and change the model: account kind (``_`` before a layer) to signed fen."""
+        with SqlUnitOfWork(self.engine) as work:
+            assert book(work, entry)
+            work.commit()
+        self.entries.append(entry)
+        fund = entry.occasion.fund
+        for name, amount in changes.items():
+            kind, *layer = name.split("_", 1)
+            code = f"{kind}:{fund.region}" + "".join(f":{one.replace('_', '-')}" for one in layer)
+            self.balances[code, fund.insurance_type] += amount
+
+    def at_bank(self, fund: Fund) -> int:
+        book_of = (f"bank:{fund.region}", fund.insurance_type)
+        outgoing = (f"transit:{fund.region}", fund.insurance_type)
+        return self.balances[book_of] - self.balances[outgoing]
+
+    # --- events ------------------------------------------------------------------------------
+
+    @rule(fund=st.sampled_from(FUNDS), sums=parts.filter(any))
+    def deposit(self, fund: Fund, sums: tuple[int, ...]) -> None:
+        entry = journal.funded(self.occasion("deposit", fund=fund), LayerAmounts(*sums))
+        self.book(entry, bank=sum(sums), **_by_layer(sums))
+
+    @rule(index=which, sums=parts)
+    def approve(self, index: int, sums: tuple[int, ...]) -> None:
+        claim = self.claims[index]
+        difference = [new - old for new, old in zip(sums, claim.approved, strict=True)]
+        before = LayerAmounts(*claim.approved)
+        occasion = self.occasion("approve", index)
+        if sum(difference) <= 0:
+            with pytest.raises(journal.JournalError, match="pays no more"):
+                journal.approved(occasion, before, LayerAmounts(*sums))
+            return
+        entry = journal.approved(occasion, before, LayerAmounts(*sums))
+        self.book(entry, payable=sum(difference), **_by_layer([-one for one in difference]))
+        claim.approved, claim.payable = list(sums), claim.payable + sum(difference)
+
+    @rule(index=which, keep=st.tuples(*(st.integers(0, 100) for _ in LAYERS)))
+    def fall_away(self, index: int, keep: tuple[int, ...]) -> None:
+        claim = self.claims[index]
+        after = [old * part // 100 for old, part in zip(claim.approved, keep, strict=True)]
+        less = [old - new for old, new in zip(claim.approved, after, strict=True)]
+        if not 0 < sum(less) <= claim.payable:
+            return
+        entry = journal.approval_reversed(
+            self.occasion("reverse", index), LayerAmounts(*claim.approved), LayerAmounts(*after)
+        )
+        self.book(entry, payable=-sum(less), **_by_layer(less))
+        claim.approved, claim.payable = after, claim.payable - sum(less)
+
+    @rule(index=which)
+    def instruct(self, index: int) -> None:
+        claim = self.claims[index]
+        amount = claim.payable
+        if not amount or claim.transit or amount > self.at_bank(claim.fund):
+            return
+        entry = journal.instructed(self.occasion("instruct", index), amount)
+        self.book(entry, payable=-amount, transit=amount)
+        claim.payable, claim.transit = 0, amount
+
+    @rule(index=which, is_paid=st.booleans())
+    def answer(self, index: int, is_paid: bool) -> None:
+        claim = self.claims[index]
+        amount = claim.transit
+        if not amount:
+            return
+        occasion = self.occasion("answer", index)
+        if is_paid:
+            self.book(journal.paid(occasion, amount), transit=-amount, bank=-amount)
+            claim.paid.append(amount)
+        else:
+            self.book(journal.rejected(occasion, amount), transit=-amount, payable=amount)
+            claim.payable += amount
+        claim.transit = 0
+
+    @rule(index=which)
+    def come_back(self, index: int) -> None:
+        claim = self.claims[index]
+        if claim.paid:
+            amount = claim.paid.pop()
+            entry = journal.returned(self.occasion("return", index), amount)
+            self.book(entry, bank=amount, payable=amount)
+            claim.payable += amount
+
+    @rule(index=which, sums=parts.filter(any))
+    def open_recovery(self, index: int, sums: tuple[int, ...]) -> None:
+        entry = journal.recovery_opened(self.occasion("recovery", index), LayerAmounts(*sums))
+        self.book(entry, receivable=sum(sums), **_by_layer(sums))
+        claim = self.claims[index]
+        claim.receivable = [a + b for a, b in zip(claim.receivable, sums, strict=True)]
+
+    @rule(index=which, percent=st.integers(1, 100), how=st.sampled_from(("cash", "offset", "no")))
+    def settle_recovery(self, index: int, percent: int, how: str) -> None:
+        claim = self.claims[index]
+        sums = [one * percent // 100 for one in claim.receivable]
+        amount = sum(sums)
+        if not amount or (how == "offset" and amount > claim.payable):
+            return
+        occasion = self.occasion("settle", index)
+        if how == "cash":
+            self.book(journal.recovered(occasion, amount), bank=amount, receivable=-amount)
+        elif how == "offset":
+            entry = journal.recovery_offset(occasion, amount)
+            self.book(entry, payable=-amount, receivable=-amount)
+            claim.payable -= amount
+        else:
+            entry = journal.recovery_waived(occasion, LayerAmounts(*sums))
+            self.book(entry, receivable=-amount, **_by_layer([-one for one in sums]))
+        claim.receivable = [a - b for a, b in zip(claim.receivable, sums, strict=True)]
+
+    # --- what must change nothing --------------------------------------------------------------
+
+    @precondition(lambda self: self.entries)
+    @rule(data=st.data(), later=st.booleans())
+    def book_again(self, data: st.DataObject, later: bool) -> None:
+        entry = data.draw(st.sampled_from(self.entries))
+        if later:
+            occasion = dataclasses.replace(entry.occasion, booked_at=self.clock.now(), text="again")
+            entry = dataclasses.replace(entry, occasion=occasion)
+        with SqlUnitOfWork(self.engine) as work:
+            assert not book(work, entry)
+            work.commit()
+
+    @precondition(lambda self: self.entries)
+    @rule(data=st.data())
+    def book_another_content(self, data: st.DataObject) -> None:
+        entry = data.draw(st.sampled_from(self.entries))
+        first, *rest = entry.transfers
+        other = Transfer(first.debit, first.credit, first.amount_fen + 1)
+        changed = dataclasses.replace(entry, transfers=(other, *rest))
+        with (
+            pytest.raises(JournalConflictError, match="booked already, with another content"),
+            SqlUnitOfWork(self.engine) as work,
+        ):
+            book(work, changed)
+
+    @rule(fund=st.sampled_from(FUNDS), amount=amounts)
+    def stop_before_the_commit(self, fund: Fund, amount: int) -> None:
+        occasion = self.occasion("lost", fund=fund)
+        with SqlUnitOfWork(self.engine) as work:
+            assert book(work, journal.funded(occasion, LayerAmounts(amount)))
+
+    @rule(name=st.sampled_from(ODD))
+    def write_past_the_application(self, name: str) -> None:
+        statements, _ = BROKEN[name]
+        with pytest.raises(sa.exc.DBAPIError):
+            raw.run(self.engine, *statements)
+
+    # --- months ----------------------------------------------------------------------------
+
+    @rule(days=st.integers(1, 40))
+    def days_pass(self, days: int) -> None:
+        self.clock.advance(days * 86_400)
+
+    @rule(region=st.sampled_from(("330800", "110000")), carry=st.booleans())
+    def close(self, region: str, carry: bool) -> None:
+        last = self.clock.now().replace(day=1) - dt.timedelta(days=1)
+        month = last.strftime("%Y-%m")
+        if self.closed.get(region, "") >= month:
+            return
+        try:
+            close_month(
+                self.services, region, month, by="model", reason="model", carry_forward=carry
+            )
+        except OpenItemsError:
+            assert not carry
+            return
+        self.closed[region] = month
+        late = Occasion("model", f"late-{month}-{region}", _fund_of(region), None, last)
+        with (
+            pytest.raises(PeriodClosedError, match="are closed and take no entry"),
+            SqlUnitOfWork(self.engine) as work,
+        ):
+            book(work, journal.funded(late, LayerAmounts(1)))
+
+    # --- what holds after every step -----------------------------------------------------------
+
+    @invariant()
+    def books_balance(self) -> None:
+        with SqlUnitOfWork(self.engine, write=False) as work:
+            balances = work.journal.balances()
+            found = {(one.account, one.insurance_type): one.balance_fen for one in balances}
+            assert check_journal(work) == []
+            today = journal.local_day(self.clock.now())
+            for starts_on in (dt.date(2026, 1, 1), today.replace(day=1), today):
+                assert read_tables(work, starts_on, today).faults == ()
+        keys = {*found, *self.balances}
+        assert {key: found.get(key, 0) for key in keys} == {
+            key: self.balances.get(key, 0) for key in keys
+        }
+        debits = sum(one.debit_fen for one in balances)
+        assert debits == sum(one.credit_fen for one in balances)
+
+    @invariant()
+    def claims_are_as_the_model_says(self) -> None:
+        with SqlUnitOfWork(self.engine, write=False) as work:
+            for kind in ("payable", "transit", "receivable"):
+                found = {
+                    one.claim_id: one.balance_fen
+                    for region in ("330800", "110000")
+                    for one in work.journal.claim_balances(f"{kind}:{region}")
+                }
+                for index, claim in enumerate(self.claims):
+                    known = getattr(claim, kind)
+                    wanted = sum(known) if isinstance(known, list) else known
+                    assert found.get(f"clm_{index}", 0) == wanted
+
+
+def _by_layer(sums: Any) -> dict[str, int]:
+    return {f"fund_{name}": amount for name, amount in zip(LAYERS, sums, strict=True)}
+
+
+def _fund_of(region: str) -> Fund:
+    return next(fund for fund in FUNDS if fund.region == region)

@@ -1,0 +1,20 @@
+"""P4: the books balance after every commit, whatever happens, in whatever order."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.integration.journal.money_machine import MoneyMachine
+
+
+def test_p4_books_balance_after_every_commit_whatever_happens() -> None:
+    few = settings(max_examples=4, stateful_step_count=20, derandomize=True, deadline=None)
+    run_state_machine_as_test(MoneyMachine, settings=few)
+
+
+@pytest.mark.slow
+def test_p4_books_balance_over_longer_lives() -> None:
+    many = settings(max_examples=20, stateful_step_count=50, deadline=None)
+    run_state_machine_as_test(MoneyMachine, settings=many)
