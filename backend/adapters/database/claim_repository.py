@@ -371,6 +371,20 @@ class ClaimRepository:
         )
         return result.rowcount == 1
 
+    def awaiting_person(self, limit: int = 500) -> list[Claim]:
+        """Open claims that wait for their person's declaration or material, the oldest first."""
+        rows = self._connection.execute(
+            sa.select(claim)
+            .where(
+                claim.c.live_invoice_id.is_not(None),
+                claim.c.state.in_([str(ClaimState.SUBMITTED), str(ClaimState.PENDED)]),
+                claim.c.waiting_for.in_(["declaration", "citizen"]),
+            )
+            .order_by(claim.c.created_at, claim.c.id)
+            .limit(limit)
+        )
+        return [_claim(row) for row in rows]
+
     def pended(self) -> list[Claim]:
         rows = self._connection.execute(
             sa.select(claim)

@@ -270,7 +270,7 @@ def away_command(reviewer: str, days: int) -> None:
 def overdue_command() -> None:
     """List what is late, by stage."""
     from backend.bootstrap import build_services
-    from backend.service_layer.review.read import overdue
+    from backend.service_layer.review.overdue import overdue
 
     found = overdue(build_services(), _operator())
     stages = {**found["steps"], "承诺/promise": found["promise"], "法定/legal": found["legal"]}
@@ -278,7 +278,17 @@ def overdue_command() -> None:
         click.echo("没有超期 / nothing is late")
     for stage, rows in stages.items():
         for row in rows:
-            click.echo(f"{stage}  {row['number']}  {row['step']['zh']}  {row['due_on']}")
+            click.echo(
+                f"{stage}  {row['number']}  {row['step']['zh']}  承诺/promise {row['due_on']}  "
+                f"法定/legal {row['legal_limit_on']}"
+            )
+    for row in found["waiting"]:
+        late = "  已过法定期限 / past the legal limit" if row["is_past_legal_limit"] else ""
+        click.echo(
+            f"等申请人/waiting  {row['claim_number']}  {row['waits_for']['zh']}  "
+            f"停/stopped {row['waited_working_days']}  承诺/promise {row['due_on']}  "
+            f"法定/legal {row['legal_limit_on']}{late}"
+        )
 
 
 @command.command("statistics")

@@ -24,6 +24,7 @@ from backend.entrypoints.staff.requests import (
 )
 from backend.entrypoints.staff.session import LIFE_SECONDS, caller, services, sign_in, sign_out
 from backend.service_layer.review import assignment, decide, material, read
+from backend.service_layer.review import overdue as late
 from backend.service_layer.review.records import Staff
 
 blueprint: Final = Blueprint("staff", __name__, url_prefix="/staff/v1")
@@ -183,7 +184,7 @@ def attachment(case_id: str, ordinal: int, position: int) -> Answer:
 @blueprint.get("/overdue")
 @access(AccessRule.REVIEWER)
 def overdue() -> Answer:
-    return jsonify(read.overdue(services(), caller()))
+    return jsonify(late.overdue(services(), caller()))
 
 
 @blueprint.get("/statistics")

@@ -20,6 +20,7 @@ from backend.service_layer.claims.accident import (
 )
 from backend.service_layer.claims.ask_again import ask_again
 from backend.service_layer.claims.benefits import pick_pack
+from backend.service_layer.claims.clocks import move_case_clock
 from backend.service_layer.claims.declaration_records import BY_CITIZEN, Declaration, Subject
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import ACCIDENT, ORDINARY, Claim
@@ -72,6 +73,7 @@ def declare(
         if claim.waiting_for == DECLARATION:
             what = REVIEWER_WAITS if claim.state is ClaimState.PENDED else None
             work.claims.update(claim.id, claim.state, deps.clock.now(), waiting_for=what)
+        move_case_clock(deps, work, claim)
         if stored != known:
             ask_again(deps, work, claim, before, stored)
         work.commit()
@@ -172,6 +174,7 @@ def correct_locked(
     elif kind == ORDINARY and waits == DECLARATION:
         waits = REVIEWER_WAITS if claim.state is ClaimState.PENDED else None
     work.claims.update(claim.id, claim.state, deps.clock.now(), kind=kind, waiting_for=waits)
+    move_case_clock(deps, work, replace(corrected, waiting_for=waits))
     ask_again(deps, work, replace(corrected, waiting_for=waits), before, stored)
     return replace(corrected, waiting_for=waits)
 

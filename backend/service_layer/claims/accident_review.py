@@ -15,7 +15,7 @@ from backend.service_layer.claims.accident_answers import (
     exclusion_words,
 )
 from backend.service_layer.claims.records import Claim
-from backend.service_layer.claims.revision_records import ClaimEvent
+from backend.service_layer.claims.revision_records import ASKED_TO_DECLARE, ClaimEvent
 from backend.service_layer.review.assignment import require_holder
 from backend.service_layer.review.decide import (
     ReviewRefusedError,
@@ -28,9 +28,6 @@ from backend.service_layer.review.decide import (
 )
 from backend.service_layer.review.ports import ReviewServices
 from backend.service_layer.review.records import Case
-
-ASKED_TO_DECLARE = "declaration-asked"
-"""The kind of the claim event that says who asked for the declaration, and why."""
 
 
 def set_kind(deps: ReviewServices, case_id: str, staff_id: str, kind: str, reason: str) -> Claim:

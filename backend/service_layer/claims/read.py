@@ -11,6 +11,7 @@ from backend.domain.claim import ClaimState, StageOutcome
 from backend.domain.errors import NotFoundError
 from backend.domain.revision import CAUSE_ZH, Cause, RequestKind
 from backend.service_layer.claims.appeals import AppealChance, appeal_chance
+from backend.service_layer.claims.clocks import ClaimClocks, clocks_of
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import (
     Claim,
@@ -62,6 +63,7 @@ class ClaimView:
     revisions: tuple[Revision, ...]
     can_withdraw: bool
     appeal: AppealChance
+    clocks: ClaimClocks
 
     @property
     def paid_fen(self) -> int:
@@ -157,6 +159,7 @@ def _view(deps: ClaimServices, work: ClaimWork, claim: Claim) -> ClaimView:
         revisions=tuple(work.revisions.of_claim(claim.id)),
         can_withdraw=can_withdraw(work, claim),
         appeal=appeal_chance(deps, work, claim),
+        clocks=clocks_of(deps, work, claim, submission),
     )
 
 

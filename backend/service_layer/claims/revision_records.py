@@ -11,7 +11,9 @@ from backend.domain.revision import Cause, RequestKind, RequestOutcome
 WITHDRAWN: Final = "withdrawn"
 RETURNED: Final = "returned"
 BILL_HELD: Final = "bill-held"
-"""Kinds of claim events; ``BILL_HELD`` is also what such a refused claim waits for."""
+ASKED_TO_DECLARE: Final = "declaration-asked"
+"""Kinds of claim events; ``BILL_HELD`` is also what such a refused claim waits for, and the last
+says which reviewer asked for a declaration, and why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,8 @@ Concluder = Callable[[ReviewServices, ReviewWork, Case, Conclusion], None]
 @dataclass(frozen=True, slots=True)
 class Opening:
     """What a case is opened with. ``raised_by`` are people who may not review it; ``due_on`` is
-    the promised day where one was given, else the usual promise counts from today."""
+    the promised day where one was given, else the usual promise counts from today; ``waited_days``
+    are working days in which its person was asked, which that day has in it already."""
 
     kind: CaseKind
     subject_id: str | None = None
@@ -66,6 +67,7 @@ class Opening:
     raised_by: tuple[str, ...] = ()
     due_on: dt.date | None = None
     legal_limit_on: dt.date | None = None
+    waited_days: int = 0
     risk: Risk | None = None
 
 
@@ -99,7 +101,7 @@ def open_case(deps: ReviewServices, work: ReviewWork, claim: Claim, opening: Ope
         opened_at=now,
         due_on=opening.due_on or due_after(deps, settings.promise_working_days),
         legal_limit_on=opening.legal_limit_on or due_after(deps, settings.legal_working_days),
-        waited_days=0,
+        waited_days=opening.waited_days,
     )
     earlier = work.reviews.earlier_finders(claim.id)
     work.reviews.add_case(case)
@@ -145,11 +147,13 @@ def open_claim_case(deps: ReviewServices, work: ReviewWork, claim: Claim) -> Cas
             f"{claim.number} 没有待核对的事项",
             f"{claim.number} has nothing that waits for a person",
         )
+    from backend.service_layer.claims.clocks import clocks_of
     from backend.service_layer.outside.hands import hands_of
 
     submission = work.claims.submission(claim.submission_id)
     assert submission is not None, "a claim belongs to a submission"
     calculation = work.decisions.latest_calculation(claim.id)
+    clocks = clocks_of(deps, work, claim, submission)
     return open_case(
         deps,
         work,
@@ -161,8 +165,9 @@ def open_claim_case(deps: ReviewServices, work: ReviewWork, claim: Claim) -> Cas
             concerns=tuple(Concern(pend.priority, pend.severity) for pend in pends),
             amount_fen=0 if calculation is None else calculation.paid_fen,
             raised_by=hands_of(work, claim),
-            due_on=submission.promised_on,
-            legal_limit_on=submission.legal_limit_on,
+            due_on=clocks.promised_on,
+            legal_limit_on=clocks.legal_limit_on,
+            waited_days=clocks.waited_days,
         ),
     )
 

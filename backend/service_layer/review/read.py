@@ -418,27 +418,6 @@ def my_cases(deps: ReviewServices, person: Staff) -> list[dict[str, Any]]:
         ]
 
 
-def overdue(deps: ReviewServices, person: Staff) -> dict[str, Any]:
-    """What is late, by stage: the step's own day, the promise, the legal limit."""
-    day = today(deps)
-    with deps.work(write=False) as work:
-        steps = [
-            one
-            for one in work.reviews.open_steps()
-            if person.hospital_code != one.case.hospital_code
-        ]
-        found: dict[str, Any] = {"day": day.isoformat(), "steps": {}, "promise": [], "legal": []}
-        for one in steps:
-            row = summary_of(deps, one, person)
-            if one.step.due_on < day and one.case.state is CaseState.OPEN:
-                found["steps"].setdefault(str(one.step.step), []).append(row)
-            if is_late(one.case, day) and one.case.state is CaseState.OPEN:
-                found["promise"].append(row)
-            if one.case.legal_limit_on < day:
-                found["legal"].append(row)
-    return found
-
-
 def statistics(deps: ReviewServices, person: Staff) -> dict[str, Any]:
     """Cases by state and outcome; who did how much only for a supervisor."""
     with deps.work(write=False) as work:

@@ -9,6 +9,7 @@ from typing import Final
 
 from backend.domain.claim import ClaimState
 from backend.domain.review import CaseState
+from backend.service_layer.claims.clocks import is_stopped
 from backend.service_layer.review.assignment import assign, candidates, current_step, release
 from backend.service_layer.review.cases import (
     CASE_LATE,
@@ -45,7 +46,7 @@ def review_pass(deps: ReviewServices) -> int:
         for one in waiting:
             if one not in fit:
                 _draw(deps, one)  # nobody may: this raises the alarm
-    late = {one.case.id: one for one in steps if is_late(one.case, today(deps))}
+    late = {one.case.id: one for one in steps if _is_overdue(deps, one)}
     if len(late) != alarms.get(CASE_LATE, 0):
         changed += sum(_say_late(deps, one) for one in late.values())
     return changed
@@ -78,6 +79,14 @@ def close_overtaken_cases(deps: ReviewServices) -> int:
                 close_case(deps, work, case, OVERTAKEN)
                 work.commit()
     return len(case_ids)
+
+
+def _is_overdue(deps: ReviewServices, one: OpenStep) -> bool:
+    """Past its promise, and not because its person is asked: then the promise stands still."""
+    if one.case.state is CaseState.WAITING or not is_late(one.case, today(deps)):
+        return False
+    with deps.work(write=False) as work:
+        return not is_stopped(deps, work, work.claims.get(one.case.claim_id))
 
 
 def _is_unheld(one: OpenStep) -> bool:
