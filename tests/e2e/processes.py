@@ -69,6 +69,17 @@ class Process:
         return self._child is not None and self._child.poll() is None
 
     @property
+    def pids(self) -> list[int]:
+        """The process and what it has started, those that run."""
+        if self._child is None or not self.is_running:
+            return []
+        found = [self._child.pid]
+        for pid in found:
+            for task in Path(f"/proc/{pid}/task").glob("*/children"):
+                found += [int(child) for child in task.read_text().split()]
+        return found
+
+    @property
     def log(self) -> str:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
