@@ -10,11 +10,11 @@ from tests.integration.journal.money_machine import MoneyMachine
 
 
 def test_p4_books_balance_after_every_commit_whatever_happens() -> None:
-    few = settings(max_examples=4, stateful_step_count=20, derandomize=True, deadline=None)
+    few = settings(max_examples=4, stateful_step_count=12, derandomize=True, deadline=None)
     run_state_machine_as_test(MoneyMachine, settings=few)
 
 
 @pytest.mark.slow
 def test_p4_books_balance_over_longer_lives() -> None:
-    many = settings(max_examples=20, stateful_step_count=50, deadline=None)
+    many = settings(max_examples=12, stateful_step_count=30, deadline=None)
     run_state_machine_as_test(MoneyMachine, settings=many)
