@@ -1,0 +1,161 @@
+"""``yichu payee``: accounts, guardians and contacts of people, and the notices to them.
+
+For the window: the clerk has seen the card and the identity document.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from typing import Any
+
+import click
+
+_PERSON = click.option("--person", required=True, help="身份证号 / the person's identity number")
+_BY = click.option("--by", required=True, help="经办人 / who acts")
+
+
+@click.group(name="payee", help="收款账户：查看、填写、撤销；监护人、手机、通知 / payee accounts.")
+def command() -> None:
+    pass
+
+
+def _services() -> Any:
+    from backend.bootstrap import build_services
+
+    return build_services()
+
+
+def _person(work: Any, identity_number: str) -> Any:
+    person = work.people.find_by_identity(identity_number)
+    if person is None:
+        raise click.ClickException("没有这个人，请核对身份证号 / nobody has this identity number")
+    return person
+
+
+@command.command("show")
+@_PERSON
+def show(person: str) -> None:
+    """Every version of the account with what happened to it; the numbers by their last digits."""
+    from backend.service_layer.claims.submit import SHANGHAI
+    from backend.service_layer.payees.effective import chosen
+
+    services = _services()
+    with services.work(write=False) as work:
+        found = _person(work, person)
+        in_effect, standing = chosen(work, found.id, services.clock.now())
+        for account in work.payees.accounts_of(found.id):
+            row = account.row
+            mark = "*" if in_effect is not None and in_effect.row.id == row.id else " "
+            since = row.effective_at.astimezone(SHANGHAI) if row.effective_at else None
+            click.echo(
+                f"{mark} {row.version}  {row.bank_name} 尾号 {row.tail}  {row.holder}"
+                f"  {row.verdict}"
+                f"  {f'{since:%Y-%m-%d %H:%M} 起' if since else '未确认'}"
+                + "".join(f"  {event.kind} {event.by}" for event in account.events)
+            )
+    click.echo(f"现在 / now: {standing}")
+
+
+@command.command("banks")
+def banks() -> None:
+    """List the banks that can be named, with their clearing numbers."""
+    for bank in _services().banks:
+        click.echo(f"{bank.code}  {bank.name}")
+
+
+@command.command("name")
+@_PERSON
+@click.option("--bank", required=True, help="开户银行行号 / the bank's clearing number")
+@click.option("--number", prompt="账号 / account number", hide_input=True)
+@_BY
+def name(person: str, bank: str, number: str, by: str) -> None:
+    """Name an account at the window; the bank is asked for the holder. The number is typed at a
+    prompt, so that it stays out of the shell's history."""
+    from backend.service_layer.payees.declare import NamedAccount, declare
+
+    services = _services()
+    with services.work(write=False) as work:
+        found = _person(work, person)
+    row = declare(services, NamedAccount(found.id, bank, number, secrets.token_urlsafe(32), by))
+    click.echo(f"{row.bank_name} 尾号 {row.tail}  {row.effective_at:%Y-%m-%dT%H:%MZ}")
+
+
+@command.command("cancel")
+@_PERSON
+@_BY
+@click.option("--reason", required=True)
+def cancel_change(person: str, by: str, reason: str) -> None:
+    """Take back a change that is not in effect yet."""
+    from backend.service_layer.payees.declare import cancel
+
+    services = _services()
+    with services.work(write=False) as work:
+        found = _person(work, person)
+    count = cancel(services, found.id, by, reason)
+    click.echo("已撤销 / cancelled" if count else "没有等待生效的更改 / no change is waiting")
+
+
+@command.command("contact")
+@_PERSON
+@click.option("--phone", required=True)
+@_BY
+def contact(person: str, phone: str, by: str) -> None:
+    """Record another mobile number."""
+    from backend.service_layer.payees.register import record_contact
+
+    services = _services()
+    with services.work() as work:
+        row = record_contact(
+            services, work, _person(work, person).id, phone, by=by, source="window"
+        )
+        work.commit()
+    click.echo(f"手机尾号 {row.tail} / phone ending {row.tail}")
+
+
+@command.command("guardian")
+@click.option("--minor", required=True, help="未成年人身份证号 / the minor")
+@click.option("--guardian", required=True, help="监护人身份证号 / the guardian")
+@click.option("--from", "valid_from", type=click.DateTime(["%Y-%m-%d"]), required=True)
+@click.option("--until", "valid_to", type=click.DateTime(["%Y-%m-%d"]))
+@_BY
+@click.option("--reason", required=True, help="依据 / what was seen")
+def guardian(
+    *,
+    minor: str,
+    guardian: str,
+    valid_from: dt.datetime,
+    valid_to: dt.datetime | None,
+    by: str,
+    reason: str,
+) -> None:
+    """Register who acts for a minor; the minor's money goes to that person's account."""
+    from backend.service_layer.payees.register import record_guardian
+
+    services = _services()
+    with services.work() as work:
+        record_guardian(
+            services,
+            work,
+            _person(work, minor).id,
+            _person(work, guardian).id,
+            valid_from=valid_from.date(),
+            valid_to=None if valid_to is None else valid_to.date(),
+            by=by,
+            reason=reason,
+            source="window",
+        )
+        work.commit()
+    click.echo("已登记 / registered")
+
+
+@command.command("notices")
+@_PERSON
+def notices(person: str) -> None:
+    """The newest notices to a person."""
+    from backend.service_layer.claims.submit import SHANGHAI
+
+    services = _services()
+    with services.work(write=False) as work:
+        for entry in work.payees.notices_of(_person(work, person).id):
+            click.echo(f"{entry.created_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}  {entry.zh}")

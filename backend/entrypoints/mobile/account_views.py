@@ -1,0 +1,75 @@
+"""The page of the account to which the citizen's money goes (收款账户)."""
+
+from __future__ import annotations
+
+import secrets
+
+from flask import flash, g, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as WerkzeugResponse
+
+from backend.domain.payee import AccountRefusedError
+from backend.entrypoints import problems
+from backend.entrypoints.access import AccessRule, access
+from backend.entrypoints.mobile.session import services
+from backend.entrypoints.mobile.views import blueprint
+from backend.service_layer.payees.declare import NamedAccount, cancel, declare
+from backend.service_layer.payees.ports import AccountRaceError
+from backend.service_layer.payees.read import view_account
+from backend.service_layer.payout.ports import BankUnavailableError
+
+problems.register("account-refused", 422, "账户没有保存", "the account was not stored")
+problems.register("account-race", 409, "账户没有保存", "the account was not stored")
+
+
+@blueprint.get("/account")
+@access(AccessRule.CITIZEN)
+def account() -> str:
+    return _page("")
+
+
+def _page(error: str) -> str:
+    deps = services()
+    with deps.work(write=False) as work:
+        view = view_account(deps, work, g.person_id)
+        person = work.people.get(g.person_id)
+    return render_template(
+        "m/account.html",
+        view=view,
+        person=person,
+        banks=deps.banks,
+        is_simulated=deps.bank.is_simulated,
+        error=error,
+        chosen_bank=request.form.get("bank", ""),
+        form_token=secrets.token_urlsafe(32),
+    )
+
+
+@blueprint.post("/account")
+@access(AccessRule.CITIZEN)
+def name_account() -> tuple[str, int] | WerkzeugResponse:
+    """Name another account; sent twice it is one. The number typed is never shown again."""
+    try:
+        declare(
+            services(),
+            NamedAccount(
+                person_id=g.person_id,
+                bank_code=request.form.get("bank", "")[:12],
+                number=request.form.get("number", ""),
+                form_token=request.form.get("form_token", "")[:64] or secrets.token_urlsafe(32),
+                by="citizen",
+            ),
+        )
+    except (AccountRefusedError, AccountRaceError) as error:
+        return _page(error.zh), 422
+    except BankUnavailableError:
+        return _page("现在连不上银行，没有保存任何内容。请过几分钟再试"), 503
+    flash("saved")
+    return redirect(url_for("m.account"), 303)
+
+
+@blueprint.post("/account/cancel")
+@access(AccessRule.CITIZEN)
+def cancel_change() -> WerkzeugResponse:
+    if cancel(services(), g.person_id, "citizen", "by the citizen on the page"):
+        flash("cancelled")
+    return redirect(url_for("m.account"), 303)
