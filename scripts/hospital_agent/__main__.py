@@ -1,4 +1,4 @@
-"""``python -m scripts.hospital_agent``: upload, anchor, correct, void."""
+"""``python -m scripts.hospital_agent``: upload, anchor, correct, void; findings, answer, appeal."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import click
 
 from backend.domain.errors import DomainError
 from backend.service_layer.intake.faults import InvalidInvoiceError
+from scripts.hospital_agent import findings
 from scripts.hospital_agent.agent import AgentError, HospitalAgent
 from scripts.hospital_agent.checks import OfferRefusedError
 from scripts.hospital_agent.files import (
@@ -172,6 +173,11 @@ def anchor(agent: HospitalAgent, watch: bool, wait: int) -> None:
             time.sleep(_LOOK_EVERY_SECONDS)
     if not signed:
         click.echo("没有等待签名的交易 / nothing waits for a signature")
+
+
+cli.add_command(findings.findings)
+cli.add_command(findings.answer)
+cli.add_command(findings.appeal)
 
 
 def main() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
+from urllib.parse import quote
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -207,6 +209,30 @@ class HospitalAgent:
             )
         if body["fingerprint"] == own.fingerprint.hex():
             self.store.acknowledge(own, body["id"], int(body["version"]))
+
+    # --- findings -----------------------------------------------------------------------------
+
+    def findings(self) -> Iterator[dict[str, Any]]:
+        """What concerns this hospital, in the order in which it was opened, page by page."""
+        after = ""
+        while True:
+            page = self._call("GET", f"/v1/findings?after={quote(after, safe='')}").body
+            yield from page["findings"]
+            if not page["has_more"]:
+                return
+            after = str(page["next"])
+
+    def finding(self, finding_id: str) -> dict[str, Any]:
+        return self._call("GET", f"/v1/findings/{quote(finding_id, safe='')}").body
+
+    def state(
+        self, finding_id: str, word: str, text: str, attachments: Sequence[Mapping[str, str]] = ()
+    ) -> dict[str, Any]:
+        """Send the answer or the appeal (``word``), once; the same again is the one there is."""
+        body = {"text": text, "attachments": [dict(one) for one in attachments]}
+        path = f"/v1/findings/{quote(finding_id, safe='')}/{word}"
+        data = json.dumps(body, ensure_ascii=False).encode()
+        return self._call("POST", path, data, "application/json").body
 
     # --- the ledger ---------------------------------------------------------------------------
 

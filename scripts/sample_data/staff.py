@@ -1,7 +1,8 @@
 """Sample staff: invented people with roles, skills and hospitals, for the review of sample claims.
 
 Enough of them for a case of four steps: four reviewers with every skill, one with some, one who
-belongs to the first hospital and gets none of its cases, and two supervisors for the panel.
+belongs to the first hospital and gets none of its cases, two supervisors for the panel, a clerk,
+and two inspectors, so that a lead has its three pairs of hands.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from backend.bootstrap import Services
 from backend.domain.pend_reasons import (
     CATALOGUE,
     CHARGING,
+    CLERK,
+    INSPECTOR,
     MEDICAL,
     QUEUE_TITLES,
     REVIEWER,
@@ -24,10 +27,9 @@ from backend.service_layer.review.records import Staff
 from scripts.sample_data.citizens import invented_name
 from scripts.sample_data.people import password_of
 
-CLERK: Final = "clerk"
 _FIRST_NAME: Final = 30  # the sample's citizens have the names before it
 _ALL: Final = tuple(QUEUE_TITLES)
-_TITLES: Final = {REVIEWER: "审核员", SUPERVISOR: "审核主管", CLERK: "经办员"}
+_TITLES: Final = {REVIEWER: "审核员", SUPERVISOR: "审核主管", CLERK: "经办员", INSPECTOR: "稽核员"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ def sample_staff(first_hospital: str) -> tuple[SampleStaff, ...]:
         SampleStaff("supervisor01", SUPERVISOR),
         SampleStaff("supervisor02", SUPERVISOR),
         SampleStaff("clerk01", CLERK),
+        *(SampleStaff(f"inspector{index:02d}", INSPECTOR) for index in range(1, 3)),
     )
 
 

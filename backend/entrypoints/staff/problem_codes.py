@@ -39,6 +39,11 @@ PROBLEMS: Final = {
     "lead-too-late": (409, "期限已过，没有收下", "The time for this has passed"),
     "lead-bad-step": (422, "内容不合要求，没有收下", "What was sent is not as it must be"),
     "bad-points": (422, "不能这样记分", "Points cannot be booked so"),
+    "announcement-not-anchored": (
+        409,
+        "公告还没有上链",
+        "The announcement is not on the ledger yet",
+    ),
     "block-not-final": (409, "指定的区块还没有最终确认", "The named block is not final yet"),
     "drawn-already": (409, "已经公告或抽取过", "Announced or drawn already"),
     "bad-ruling": (422, "逐行裁定有矛盾", "The rulings contradict each other"),

@@ -7,10 +7,12 @@ import datetime as dt
 import hashlib
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 from flask.testing import FlaskClient
 
 from backend.adapters.database import tables
@@ -20,6 +22,8 @@ from backend.service_layer.claims.submit import submit
 from backend.service_layer.supervision.cases import Act, take_step
 from backend.service_layer.supervision.lead_records import Subject
 from backend.service_layer.supervision.leads import open_lead
+from scripts.hospital_agent import findings
+from scripts.hospital_agent.agent import AgentError, Answer, HospitalAgent
 from tests.integration.claims.world import HOSPITAL, NOW
 from tests.integration.supervision.case_file import CLERK, DECIDER, FINDER, REPORTER, CaseFile
 
@@ -352,3 +356,37 @@ def test_the_routes_are_described(case_file: CaseFile) -> None:
         "/v1/findings/{finding_id}/answer": {"post"},
         "/v1/findings/{finding_id}/appeal": {"post"},
     }
+
+
+# --- the hospital's agent ----------------------------------------------------------------------
+
+
+def agent_of(api: Counter) -> HospitalAgent:
+    def transport(method: str, path: str, *, data: bytes | None, headers: dict[str, str]) -> Answer:
+        answer = api.client.open(path, method=method, data=data, headers=headers)
+        return Answer(answer.status_code, answer.get_json())
+
+    return HospitalAgent("http://backend", KEYS[HOSPITAL], transport=transport)
+
+
+def test_the_agent_lists_answers_and_is_told_why_not(case_file: CaseFile, tmp_path: Path) -> None:
+    api, lead_id = counter_of(case_file), asked(case_file)
+    agent, run = agent_of(api), CliRunner().invoke
+    (tmp_path / "words.txt").write_text("附清单", encoding="utf-8")
+    (tmp_path / "list.pdf").write_bytes(PDF)
+    (tmp_path / "large.pdf").write_bytes(b"x" * (4 * 2**20 + 1))
+    assert f"{lead_id}\tasked\t2026-12-04\tanswer" in run(findings.findings, [], obj=agent).output
+    words = [lead_id, "--text-file", str(tmp_path / "words.txt")]
+    large = run(findings.answer, [*words, "--attach", str(tmp_path / "large.pdf")], obj=agent)
+    assert (large.exit_code, "larger than 4 MB" in large.output) == (2, True)
+    early = run(findings.appeal, words, obj=agent)
+    assert isinstance(early.exception, AgentError) and early.exception.code == "lead-wrong-step"
+    both = [*words, "--attach", str(tmp_path / "list.pdf"), "--digest", str(tmp_path / "words.txt")]
+    for _ in range(2):
+        assert "answered\t已送达" in run(findings.answer, both, obj=agent).output
+    shown = json.loads(run(findings.findings, [lead_id], obj=agent).output)
+    assert [one["name"] for one in shown["sent"]["answer"]["attachments"]] == [
+        "list.pdf", "words.txt",
+    ]  # fmt: skip
+    foreign = run(findings.findings, ["../institution"], obj=agent)
+    assert isinstance(foreign.exception, AgentError) and foreign.exception.status == 404
