@@ -9,6 +9,7 @@ ahead: the database was restored from a backup.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import socket
 import threading
@@ -100,6 +101,7 @@ def build_steps(
         return form_batches(services, settings.batch_seconds)
 
     return [
+        Step("load", lambda: load_rules(services), math.inf),
         Step("form-batches", form, settings.batch_seconds, BATCHES_A_PASS),
         Step("probe", lambda: probe(deps, start)),
         Step("offer", when_open(make_offers)),
@@ -120,6 +122,14 @@ def build_steps(
         Step("watch", lambda: watch(deps, seen), WATCH_SECONDS),
         Step("audit", lambda: audit_final(deps, place), AUDIT_SECONDS),
     ]
+
+
+def load_rules(services: Services) -> int:
+    """Read packs, catalogue, audit rules and holidays now, so that no claim has to wait for it."""
+    for name in ("packs", "catalogue", "rule_book", "calendar"):
+        getattr(services, name)  # made at its first use
+    services.calendar.is_working_day(services.clock.now().date())
+    return 0
 
 
 def owner_name(services: Services) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from verifier.errors import MalformedError
 
@@ -27,12 +27,14 @@ _INTEGER: Final = re.compile(r"(?:0|-?[1-9][0-9]{0,15})")
 _STRING: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 _BRACKET: Final = re.compile(r"[\[\]{}]")
 _STRING_ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
-# Only for an object whose members are strings and whose names are ASCII: there the standard
-# encoder's order (code points) and escapes are those of RFC 8785.
-_FLAT_ENCODER: Final = json.JSONEncoder(
+# Only for values that are plain all through: where names are ASCII, the standard encoder's order
+# (code points) and escapes are those of RFC 8785.
+_PLAIN_ENCODER: Final = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, separators=(",", ":"), sort_keys=True
 )
 _ONLY_STRINGS: Final = frozenset((str,))
+_PLAIN: Final = frozenset((str, int, dict, list, tuple))
+_CONTAINERS: Final = frozenset((dict, list, tuple))
 #: What a text must hold to say null, true or false, or a lone surrogate, anywhere in it.
 _SUSPECT: Final = re.compile(r"null|true|false|\\u[dD]")
 
@@ -44,10 +46,14 @@ def canonical_bytes(value: CanonicalValue) -> bytes:
     Raises MalformedError for a float, null, boolean, non-string key, integer beyond 2^53 - 1,
     lone surrogate or nesting deeper than MAX_DEPTH.
     """
-    parts: list[str] = []
-    _write(value, parts, 0)
+    if _is_plain(value, 0):
+        text = _PLAIN_ENCODER.encode(value)
+    else:
+        parts: list[str] = []
+        _write(value, parts, 0)
+        text = "".join(parts)
     try:
-        return "".join(parts).encode("utf-8")
+        return text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise MalformedError("text holds a lone surrogate, which has no UTF-8 form") from error
 
@@ -79,9 +85,6 @@ def _write(value: object, parts: list[str], depth: int) -> None:
 
 
 def _write_object(value: Mapping[object, object], parts: list[str], depth: int) -> None:
-    if _is_flat(value):
-        parts.append(_FLAT_ENCODER.encode(value))
-        return
     keys: list[str] = []
     for key in value:
         if not isinstance(key, str):
@@ -99,14 +102,25 @@ def _write_object(value: Mapping[object, object], parts: list[str], depth: int) 
     parts.append("}")
 
 
-def _is_flat(value: Mapping[object, object]) -> bool:
-    """Whether the members are plain strings with ASCII names, as those of expense lines are."""
-    return (
-        type(value) is dict
-        and {*map(type, value.values())} == _ONLY_STRINGS
-        and {*map(type, value)} == _ONLY_STRINGS
-        and "".join(cast("dict[str, str]", value)).isascii()
-    )
+def _is_plain(value: Any, depth: int) -> bool:
+    """Whether the value has a canonical form, is of Python's own types only and has no name
+    beyond ASCII. False says nothing: such a value is written, or refused, member by member."""
+    kind = type(value)
+    if kind not in _CONTAINERS:
+        return kind is str or (kind is int and -MAX_INTEGER <= value <= MAX_INTEGER)
+    if depth >= MAX_DEPTH:
+        return False
+    members = value
+    if kind is dict:
+        if value and ({*map(type, value)} != _ONLY_STRINGS or not "".join(value).isascii()):
+            return False
+        members = value.values()
+    kinds = {*map(type, members)}
+    if not kinds <= _PLAIN:
+        return False
+    if kinds <= _ONLY_STRINGS:
+        return True
+    return all(type(member) is str or _is_plain(member, depth + 1) for member in members)
 
 
 def _utf16_units(key: str) -> bytes:

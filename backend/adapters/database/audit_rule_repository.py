@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -39,6 +39,10 @@ from backend.service_layer.audit_rules.records import (
 )
 from backend.service_layer.ports import Clock
 
+_VERSIONS: Final = sa.select(
+    *(audit_rule_version.c[field.name] for field in fields(RuleVersion))
+).order_by(audit_rule_version.c.rule_code, audit_rule_version.c.version)
+
 
 def _values(entry: Any) -> dict[str, Any]:
     return {field.name: getattr(entry, field.name) for field in fields(entry)}
@@ -61,13 +65,7 @@ class AuditRuleRepository:
 
     def versions(self) -> list[RuleVersion]:
         """Every version of every rule, by code and number."""
-        columns = [audit_rule_version.c[field.name] for field in fields(RuleVersion)]
-        rows = self._connection.execute(
-            sa.select(*columns).order_by(
-                audit_rule_version.c.rule_code, audit_rule_version.c.version
-            )
-        )
-        return [RuleVersion(**row._mapping) for row in rows]
+        return [RuleVersion(*row) for row in self._connection.execute(_VERSIONS)]
 
     def add_shipped(self, entries: Sequence[RuleVersion]) -> int:
         """Store first versions; those that are there stay as they are. Returns how many are new."""

@@ -61,6 +61,55 @@ _COMPARED = (
     .join(invoice_version, invoice_version.c.invoice_id == invoice.c.id)
 )
 
+# What every claim asks is put together once.
+_FROM: Final[sa.BindParameter[dt.date]] = sa.bindparam("from_on", type_=sa.Date)
+_TO: Final[sa.BindParameter[dt.date]] = sa.bindparam("to_on", type_=sa.Date)
+_MOST: Final[sa.BindParameter[int]] = sa.bindparam("most", type_=sa.Integer)
+_WITH_TRAITS: Final = _COMPARED.outerjoin(
+    bill_trait, bill_trait.c.version_id == invoice_version.c.id
+)
+_OWN_BILLS: Final = (
+    _WITH_TRAITS.where(
+        invoice.c.payer_id_lookup == sa.bindparam("lookup"),
+        _COUNTS,
+        invoice_version.c.service_on.between(_FROM, _TO),
+    )
+    .order_by(invoice_version.c.service_on.desc(), invoice_version.c.id)
+    .limit(_MOST)
+)
+_TWINS: Final = (
+    _COMPARED.join(bill_trait, bill_trait.c.version_id == invoice_version.c.id)
+    .where(
+        bill_trait.c.lines_digest == sa.bindparam("digest"),
+        bill_trait.c.service_on.between(_FROM, _TO),
+        _COUNTS,
+    )
+    .order_by(bill_trait.c.service_on, bill_trait.c.version_id)
+    .limit(_MOST)
+)
+_SAME_NUMBER: Final = (
+    _WITH_TRAITS.where(invoice.c.invoice_key == sa.bindparam("key"), _COUNTS)
+    .order_by(invoice_version.c.id)
+    .limit(_MOST)
+)
+_LOOKUP: Final = (
+    sa.select(invoice.c.payer_id_lookup)
+    .join(invoice_version, invoice_version.c.invoice_id == invoice.c.id)
+    .where(invoice_version.c.id == sa.bindparam("id"))
+)
+_AGREEMENT: Final = sa.select(
+    institution.c.agreement_from, institution.c.agreement_until, institution.c.area_code
+).where(institution.c.code == sa.bindparam("code"))
+_COUNTED_AT: Final = (
+    sa.select(group_figure.c.counted_at).order_by(group_figure.c.counted_at.desc()).limit(1)
+)
+_FIGURE: Final = sa.select(group_figure).where(
+    group_figure.c.counted_at == sa.bindparam("at"),
+    group_figure.c.hospital_level == sa.bindparam("level"),
+    group_figure.c.visit_kind == sa.bindparam("kind"),
+    group_figure.c.diagnosis == sa.bindparam("what"),
+)
+
 
 def _compared(row: Any) -> ComparedBill:
     values = dict(row._mapping)
@@ -80,58 +129,29 @@ class BillComparisonRepository:
     def own_bills(
         self, payer_id_lookup: bytes, from_on: dt.date, to_on: dt.date, limit: int
     ) -> list[ComparedBill]:
-        rows = self._connection.execute(
-            _COMPARED.outerjoin(bill_trait, bill_trait.c.version_id == invoice_version.c.id)
-            .where(
-                invoice.c.payer_id_lookup == payer_id_lookup,
-                _COUNTS,
-                invoice_version.c.service_on.between(from_on, to_on),
-            )
-            .order_by(invoice_version.c.service_on.desc(), invoice_version.c.id)
-            .limit(limit)
-        )
+        given = {"lookup": payer_id_lookup, "from_on": from_on, "to_on": to_on, "most": limit}
+        rows = self._connection.execute(_OWN_BILLS, given)
         return [_compared(row) for row in rows]
 
     def twins(
         self, lines_digest: bytes, from_on: dt.date, to_on: dt.date, limit: int
     ) -> list[ComparedBill]:
-        rows = self._connection.execute(
-            _COMPARED.join(bill_trait, bill_trait.c.version_id == invoice_version.c.id)
-            .where(
-                bill_trait.c.lines_digest == lines_digest,
-                bill_trait.c.service_on.between(from_on, to_on),
-                _COUNTS,
-            )
-            .order_by(bill_trait.c.service_on, bill_trait.c.version_id)
-            .limit(limit)
-        )
+        given = {"digest": lines_digest, "from_on": from_on, "to_on": to_on, "most": limit}
+        rows = self._connection.execute(_TWINS, given)
         return [_compared(row) for row in rows]
 
     def same_number(self, invoice_key: bytes, limit: int) -> list[ComparedBill]:
-        rows = self._connection.execute(
-            _COMPARED.outerjoin(bill_trait, bill_trait.c.version_id == invoice_version.c.id)
-            .where(invoice.c.invoice_key == invoice_key, _COUNTS)
-            .order_by(invoice_version.c.id)
-            .limit(limit)
-        )
+        rows = self._connection.execute(_SAME_NUMBER, {"key": invoice_key, "most": limit})
         return [_compared(row) for row in rows]
 
     def lookup_of(self, version_id: str) -> bytes:
-        found = self._connection.execute(
-            sa.select(invoice.c.payer_id_lookup)
-            .join(invoice_version, invoice_version.c.invoice_id == invoice.c.id)
-            .where(invoice_version.c.id == version_id)
-        ).scalar_one_or_none()
+        found = self._connection.execute(_LOOKUP, {"id": version_id}).scalar_one_or_none()
         if found is None:
             raise NotFoundError("没有这张票据", "there is no such bill")
         return bytes(found)
 
     def institution_facts(self, code: str) -> tuple[InstitutionFacts, str]:
-        row = self._connection.execute(
-            sa.select(
-                institution.c.agreement_from, institution.c.agreement_until, institution.c.area_code
-            ).where(institution.c.code == code)
-        ).first()
+        row = self._connection.execute(_AGREEMENT, {"code": code}).first()
         if row is None:
             return InstitutionFacts(is_known=False), ""
         return InstitutionFacts(True, row.agreement_from, row.agreement_until), row.area_code
@@ -211,9 +231,7 @@ class BillComparisonRepository:
         return len(groups)
 
     def figures_counted_at(self) -> dt.datetime | None:
-        found: dt.datetime | None = self._connection.execute(
-            sa.select(group_figure.c.counted_at).order_by(group_figure.c.counted_at.desc()).limit(1)
-        ).scalar()
+        found: dt.datetime | None = self._connection.execute(_COUNTED_AT).scalar()
         return found
 
     def grouped_bills(self, counted_at: dt.datetime) -> int:
@@ -235,14 +253,8 @@ class BillComparisonRepository:
     def figure(
         self, counted_at: dt.datetime, hospital_level: int, visit_kind: str, diagnosis: str
     ) -> GroupFigure | None:
-        row = self._connection.execute(
-            sa.select(group_figure).where(
-                group_figure.c.counted_at == counted_at,
-                group_figure.c.hospital_level == hospital_level,
-                group_figure.c.visit_kind == visit_kind,
-                group_figure.c.diagnosis == diagnosis,
-            )
-        ).first()
+        given = {"at": counted_at, "level": hospital_level, "kind": visit_kind, "what": diagnosis}
+        row = self._connection.execute(_FIGURE, given).first()
         return None if row is None else GroupFigure(**row._mapping)
 
     # --- history --------------------------------------------------------------------------

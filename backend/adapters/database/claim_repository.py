@@ -136,6 +136,7 @@ _STAGES: Final = (
     .where(claim_stage.c.claim_id == _ID)
     .order_by(claim_stage.c.finished_at, claim_stage.c.attempt, claim_stage.c.id)
 )
+_ATTEMPTS: Final = _STAGES.where(claim_stage.c.stage == sa.bindparam("stage"))
 _PENDS: Final = (
     sa.select(pend_reason)
     .where(pend_reason.c.claim_id == _ID)
@@ -171,6 +172,7 @@ class ClaimRepository:
     def __init__(self, connection: sa.Connection, clock: Clock | None = None) -> None:
         self._connection = connection
         self._clock = clock or SystemClock()
+        self._lines: dict[str, tuple[str, ...]] = {}
 
     # --- bills ---------------------------------------------------------------------------
 
@@ -207,8 +209,13 @@ class ClaimRepository:
         return [_bill(row) for row in rows]
 
     def lines_of(self, version_id: str) -> list[str]:
-        """The canonical JSON of each expense line, in order."""
-        return list(self._connection.execute(_LINES, {"id": version_id}).scalars())
+        """The canonical JSON of each expense line, in order. Read once a transaction for the bill
+        asked about last: what was compared with the ledger is what is worked out."""
+        known = self._lines.get(version_id)
+        if known is None:
+            known = tuple(self._connection.execute(_LINES, {"id": version_id}).scalars())
+            self._lines = {version_id: known}
+        return list(known)
 
     def source_of(self, version_id: str) -> tuple[str, bytes]:
         """(format, bytes) of the document as it was uploaded."""
@@ -400,8 +407,12 @@ class ClaimRepository:
 
     # --- stages and pend reasons ----------------------------------------------------------
 
-    def stages_of(self, claim_id: str) -> list[StageRow]:
-        rows = self._connection.execute(_STAGES, {"id": claim_id})
+    def stages_of(self, claim_id: str, stage: Stage | None = None) -> list[StageRow]:
+        """The stages that the claim went through, or the attempts at one, in their order."""
+        if stage is None:
+            rows = self._connection.execute(_STAGES, {"id": claim_id})
+        else:
+            rows = self._connection.execute(_ATTEMPTS, {"id": claim_id, "stage": str(stage)})
         return [
             StageRow(
                 id=row.id,

@@ -3,12 +3,35 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from backend.adapters.database.tables import calculation, claim, decision, policy_pack
 from backend.service_layer.claims.records import Calculation, Decision
+
+# What every claim asks is put together once.
+_ID: Final[sa.BindParameter[str]] = sa.bindparam("id")
+_IDS: Final[sa.BindParameter[Sequence[str]]] = sa.bindparam("ids", expanding=True)
+_LATEST_CALCULATION: Final = (
+    sa.select(calculation)
+    .where(calculation.c.claim_id == _ID)
+    .order_by(calculation.c.version.desc())
+    .limit(1)
+)
+_LATEST_DECISION: Final = (
+    sa.select(decision)
+    .where(decision.c.claim_id == _ID)
+    .order_by(decision.c.version.desc())
+    .limit(1)
+)
+_CALCULATIONS: Final = (
+    sa.select(calculation).where(calculation.c.claim_id.in_(_IDS)).order_by(calculation.c.version)
+)
+_DECISIONS: Final = (
+    sa.select(decision).where(decision.c.claim_id.in_(_IDS)).order_by(decision.c.version)
+)
 
 
 class DecisionRepository:
@@ -23,13 +46,15 @@ class DecisionRepository:
         )
 
     def latest_calculation(self, claim_id: str) -> Calculation | None:
-        row = self._connection.execute(
-            sa.select(calculation)
-            .where(calculation.c.claim_id == claim_id)
-            .order_by(calculation.c.version.desc())
-            .limit(1)
-        ).first()
+        row = self._connection.execute(_LATEST_CALCULATION, {"id": claim_id}).first()
         return None if row is None else Calculation(**row._mapping)
+
+    def latest_calculations(self, claim_ids: Sequence[str]) -> dict[str, Calculation]:
+        """The newest calculation of each of these claims that has one, by claim id."""
+        if not claim_ids:
+            return {}
+        rows = self._connection.execute(_CALCULATIONS, {"ids": claim_ids})
+        return {row.claim_id: Calculation(**row._mapping) for row in rows}
 
     def add(self, entry: Decision) -> None:
         self._connection.execute(
@@ -39,13 +64,15 @@ class DecisionRepository:
         )
 
     def latest(self, claim_id: str) -> Decision | None:
-        row = self._connection.execute(
-            sa.select(decision)
-            .where(decision.c.claim_id == claim_id)
-            .order_by(decision.c.version.desc())
-            .limit(1)
-        ).first()
+        row = self._connection.execute(_LATEST_DECISION, {"id": claim_id}).first()
         return None if row is None else Decision(**row._mapping)
+
+    def latest_decisions(self, claim_ids: Sequence[str]) -> dict[str, Decision]:
+        """The newest decision of each of these claims that has one, by claim id."""
+        if not claim_ids:
+            return {}
+        rows = self._connection.execute(_DECISIONS, {"ids": claim_ids})
+        return {row.claim_id: Decision(**row._mapping) for row in rows}
 
     def versions_of(self, claim_id: str) -> list[Decision]:
         """Every decision version of the claim, the first one first."""

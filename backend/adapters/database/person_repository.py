@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 from backend.adapters.database.tables import ended_login, login, person
 from backend.domain.errors import NotFoundError
 from backend.service_layer.claims.records import Login, Person
+
+_ID: Final[sa.BindParameter[str]] = sa.bindparam("id")
+_PERSON: Final = sa.select(person).where(person.c.id == _ID)
+_LOCKED: Final = sa.select(person.c.id).where(person.c.id == _ID).with_for_update()
 
 
 class PersonRepository:
@@ -19,7 +23,7 @@ class PersonRepository:
         self._connection = connection
 
     def get(self, person_id: str) -> Person:
-        row = self._connection.execute(sa.select(person).where(person.c.id == person_id)).first()
+        row = self._connection.execute(_PERSON, {"id": person_id}).first()
         if row is None:
             raise NotFoundError("没有这位参保人", "there is no such person")
         return Person(**row._mapping)
@@ -29,9 +33,7 @@ class PersonRepository:
 
         PostgreSQL locks the row; SQLite already holds its one write lock.
         """
-        self._connection.execute(
-            sa.select(person.c.id).where(person.c.id == person_id).with_for_update()
-        )
+        self._connection.execute(_LOCKED, {"id": person_id})
 
     def find_by_identity(self, identity_number: str) -> Person | None:
         row = self._connection.execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -16,6 +17,13 @@ from backend.service_layer.ports import Clock
 
 FACTS_MAX = 2_000
 """Facts of one person, corrections included."""
+
+_FACTS: Final = (  # what every claim asks is put together once
+    sa.select(register_fact)
+    .where(register_fact.c.person_id == sa.bindparam("id"))
+    .order_by(register_fact.c.recorded_at, register_fact.c.id)
+    .limit(FACTS_MAX)
+)
 
 
 class RegisterRepository:
@@ -41,12 +49,7 @@ class RegisterRepository:
 
     def facts_of(self, person_id: str) -> list[RegisterFact]:
         """Every fact ever recorded of the person, superseded ones too, as recorded."""
-        rows = self._connection.execute(
-            sa.select(register_fact)
-            .where(register_fact.c.person_id == person_id)
-            .order_by(register_fact.c.recorded_at, register_fact.c.id)
-            .limit(FACTS_MAX)
-        )
+        rows = self._connection.execute(_FACTS, {"id": person_id})
         return [_fact(row) for row in rows]
 
     def claim_years(self, person_id: str) -> Sequence[int]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import itertools
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -183,12 +184,16 @@ def history_before(work: ClaimWork, person_id: str, year: int, claim_id: str | N
 
     Raises :class:`StoredYearUnreadableError` when what is stored of one of them is damaged.
     """
+    live = work.claims.live_of_year(person_id, year)
+    counted = list(itertools.takewhile(lambda claim: claim.id != claim_id, live))
+    ids = [claim.id for claim in counted]
+    decisions = work.decisions.latest_decisions(ids)
+    calculations = work.decisions.latest_calculations(ids)
     entries: list[HistoryEntry] = []
-    for claim in work.claims.live_of_year(person_id, year):
-        if claim.id == claim_id:
-            break
+    for claim in counted:
+        latest = decisions.get(claim.id), calculations.get(claim.id)
         try:
-            entry = _entry_of(work, claim, entries)
+            entry = _entry_of(claim, *latest, entries)
         except DAMAGE as error:
             raise StoredYearUnreadableError(
                 "您今年的一笔报销记录有损坏，暂时算不出金额，请拨打电话",
@@ -199,14 +204,17 @@ def history_before(work: ClaimWork, person_id: str, year: int, claim_id: str | N
     return History(tuple(entries))
 
 
-def _entry_of(work: ClaimWork, claim: Claim, before: Sequence[HistoryEntry]) -> HistoryEntry | None:
+def _entry_of(
+    claim: Claim,
+    decision: Decision | None,
+    calculation: Calculation | None,
+    before: Sequence[HistoryEntry],
+) -> HistoryEntry | None:
     """What the claim counts for; None for one that was refused, final on the ledger or not."""
     if claim.state in _DROPPED:
         return None
-    decision = work.decisions.latest(claim.id)
     # One that came back after a refusal counts with what it comes to now, not with the refusal.
     if decision is None or claim.is_undecided:
-        calculation = work.decisions.latest_calculation(claim.id)
         return None if calculation is None else history_entry(claim, calculation.explanation)
     if decision.outcome == "refused":
         return None

@@ -325,7 +325,7 @@ def store_stage(
     started: dt.datetime,
 ) -> bool:
     """Insert a stage row, unless it only repeats that the stage still waits. True: inserted."""
-    rows = [row for row in work.claims.stages_of(claim.id) if row.stage is result.stage]
+    rows = work.claims.stages_of(claim.id, result.stage)
     if (
         result.outcome is StageOutcome.WAITING
         and rows

@@ -136,11 +136,13 @@ def keys_in_code_point_order(patch: pytest.MonkeyPatch) -> None:
 
 
 def text_escaped_to_ascii(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(canonical, "_STRING_ENCODER", json.JSONEncoder(ensure_ascii=True))
+    ascii_only = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), sort_keys=True)
+    patch.setattr(canonical, "_STRING_ENCODER", ascii_only)
+    patch.setattr(canonical, "_PLAIN_ENCODER", ascii_only)
 
 
-def flat_object_with_any_names(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(canonical, "_is_flat", lambda value: type(value) is dict)
+def every_value_plain(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(canonical, "_is_plain", lambda value, depth: True)
 
 
 def duplicate_keys_kept(patch: pytest.MonkeyPatch) -> None:
@@ -212,7 +214,7 @@ FAULTS: tuple[Patch, ...] = (
     pointer_not_escaped,
     keys_in_code_point_order,
     text_escaped_to_ascii,
-    flat_object_with_any_names,
+    every_value_plain,
     duplicate_keys_kept,
     surrogates_not_refused,
     shape_tag_dropped,
