@@ -62,3 +62,33 @@ def test_an_accident_is_declared_on_the_check_page(
     assert "您说的受伤经过" in phone.text() and "有没有第三方责任" in phone.text()
     phone.shot(shots, f"accident-status-{name}")
     phone.close()
+
+
+@pytest.mark.parametrize("elder", [False, True], ids=["plain", "elder"])
+def test_two_injury_bills_each_have_their_faults_under_their_name(
+    browser: Any, site: Site, shots: Path, elder: bool
+) -> None:
+    person = site.world.person()
+    bills = [site.world.bill(person, yuan, DAY, diagnosis_code="S72.001") for yuan in (500, 600)]
+    site.world.anchor()
+    phone = Phone(browser, site, script=not elder)
+    phone.log_in()
+    page = phone.page
+    if elder:
+        page.click("header button")
+    page.goto(f"{site.url}/m")
+    page.click("#go")
+    page.wait_for_url("**/m/check?*")
+    page.check("#consent")
+    page.click(".bar button")
+    page.wait_for_selector("#error")
+    for bill, tail in zip(bills, ("0001", "0002"), strict=True):
+        assert f"尾号 {tail}" in page.inner_text(f"#faults-{bill}")
+        links = page.locator(f"ul[aria-labelledby='faults-{bill}'] a")
+        assert links.count() == 8
+        links.first.click()
+        assert page.evaluate("location.hash") == f"#happened_on-{bill}"
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= page.viewport_size["width"]
+    phone.shot(shots, f"accident-two-bills-{'elder' if elder else 'plain'}")
+    phone.close()

@@ -12,6 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from backend.adapters.policy_packs import load_packs
+from backend.domain.accident import EXCUSES
 from backend.domain.policy import ClaimDeadline
 from backend.entrypoints.web import create_app
 from backend.service_layer.claims.declaration_records import Subject
@@ -186,3 +187,55 @@ def test_a_late_bill_offers_the_excuses_and_a_bad_one_is_refused(
     assert "请写一句是什么理由" in bad.get_data(as_text=True)
     good = send(client, page, [bill], **{f"excuse-{bill}": "illness"})
     assert good.status_code == 303
+
+
+def test_the_list_of_faults_names_the_bill_of_each_fault(world: World, client: FlaskClient) -> None:
+    first, second = injury(world), injury(world, 600)
+    plain = world.bill(world.people[0], 700, DAY)
+    page = check(client, first, second, plain)
+    data = {**fields(first, story=""), **fields(second, place="", signed="")}
+    html = send(client, page, [first, second, plain], **data).get_data(as_text=True)
+    summary = html[html.index('id="error"') : html.index('id="send"')]
+    named = {
+        bill: summary.split(f'id="faults-{bill}"')[1].split("</ul>")[0] for bill in (first, second)
+    }
+    assert "示例市第一医院 11 月 3 日 尾号 0001" in named[first] and "请写经过" in named[first]
+    assert "尾号 0002" in named[second] and "请选在哪里受伤" in named[second]
+    assert "勾选“我承诺”" in named[second] and "请写经过" not in named[second]
+    assert "请选在哪里受伤" not in named[first]
+    assert f'href="#story-{first}"' in named[first]
+    assert f'href="#place-{second}"' in named[second]
+    assert "尾号 0003" not in summary
+
+
+def test_the_excuse_of_a_late_bill_is_shown_back_after_a_fault_and_on_the_status_page(
+    world: World, client: FlaskClient
+) -> None:
+    world.services.__dict__["packs"] = tuple(
+        dataclasses.replace(pack, claim_deadline=ClaimDeadline("limit", months=1))
+        for pack in load_packs()
+    )
+    bill = world.bill(world.people[0], 500, dt.date(2026, 9, 1))
+    page = check(client, bill)
+    told = {f"excuse-{bill}": "illness", f"excuse_text-{bill}": "住院 <b>三周"}
+    form = {"bill": [bill], "form_token": token_of(page, "form_token"), **told}
+    again = post(client, "/m/submissions", page, form).get_data(as_text=True)  # no consent
+    assert "还没有提交" in again and "住院 &lt;b&gt;三周</textarea>" in again
+    assert 'value="illness" selected' in again
+    assert send(client, again, [bill], **told).status_code == 303
+    with world.services.work(write=False) as work:
+        claim = work.claims.live_on(bill)
+    assert claim is not None
+    html = client.get(f"/m/claims/{claim.id}", base_url=BASE).get_data(as_text=True)
+    assert "您说的晚了的理由" in html and "住院 &lt;b&gt;三周" in html and "<b>三周" not in html
+    assert EXCUSES["illness"] in html and "您本人" in html
+
+
+def test_a_claim_without_an_excuse_shows_none(world: World, client: FlaskClient) -> None:
+    bill = world.bill(world.people[0], 500, DAY)
+    assert send(client, check(client, bill), [bill]).status_code == 303
+    with world.services.work(write=False) as work:
+        claim = work.claims.live_on(bill)
+    assert claim is not None
+    html = client.get(f"/m/claims/{claim.id}", base_url=BASE).get_data(as_text=True)
+    assert "晚了的理由" not in html
