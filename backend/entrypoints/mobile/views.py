@@ -17,7 +17,6 @@ from flask import (
     request,
     url_for,
 )
-from backend.service_layer.claims.declaration_records import Subject
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from backend.domain.accident import EXCUSES, MANNERS, PLACES, DeclarationError
@@ -34,7 +33,6 @@ from backend.entrypoints.mobile.session import (
     safe_target,
     services,
 )
-from backend.service_layer.claims.declaration_records import Subject
 from backend.service_layer.claims.accident import DECLARATION, accident_of, lacks_declaration
 from backend.service_layer.claims.claimable import (
     UNREADABLE,
@@ -51,60 +49,45 @@ from backend.service_layer.claims.records import StoredBill
 from backend.service_layer.claims.submit import MAX_BILLS, SHANGHAI, submit, working_days_after
 
 blueprint = Blueprint("m", __name__, url_prefix="/m")
-from backend.service_layer.claims.declaration_records import Subject
 PHONE = "12393"
 REFRESH_SECONDS = 3
 LINES_A_PAGE = 100
 
 problems.register("login-refused", 401, "登录没有成功", "the login did not succeed")
-from backend.service_layer.claims.declaration_records import Subject
 problems.register("bill-held", 409, "票据已在另一笔申请中", "another claim holds the bill")
-from backend.service_layer.claims.declaration_records import Subject
 problems.register("submission-refused", 422, "没有提交", "nothing was submitted")
-from backend.service_layer.claims.declaration_records import Subject
 
 
 @blueprint.app_template_filter("yuan")
-from backend.service_layer.claims.declaration_records import Subject
 def _yuan(amount_fen: int) -> str:
     return texts.yuan(amount_fen)
-from backend.service_layer.claims.declaration_records import Subject
 
 
 @blueprint.app_template_filter("day")
-from backend.service_layer.claims.declaration_records import Subject
 def _day(value: Any) -> str:
     this_year = services().clock.now().astimezone(SHANGHAI).year
     return texts.day(value) if value.year == this_year else texts.full_day(value)
-from backend.service_layer.claims.declaration_records import Subject
 
 
 @blueprint.app_template_filter("if_announced")
-from backend.service_layer.claims.declaration_records import Subject
 def _if_announced(value: Any) -> str:
     """What follows a due date: a mark while the holidays of its year are not announced."""
     return "" if services().calendar.is_announced(value.year) else texts.PROVISIONAL
 
 
 @blueprint.app_template_filter("full_day")
-from backend.service_layer.claims.declaration_records import Subject
 def _full_day(value: Any) -> str:
     return texts.full_day(value)
-from backend.service_layer.claims.declaration_records import Subject
 
 
 @blueprint.app_template_filter("moment")
-from backend.service_layer.claims.declaration_records import Subject
 def _moment(value: Any) -> str:
     return texts.moment(value)
-from backend.service_layer.claims.declaration_records import Subject
 
 
 @blueprint.app_template_filter("fours")
-from backend.service_layer.claims.declaration_records import Subject
 def _fours(number: str) -> str:
     return texts.fours(number)
-from backend.service_layer.claims.declaration_records import Subject
 
 
 @blueprint.app_context_processor
@@ -130,29 +113,21 @@ def _page_facts() -> dict[str, Any]:
 
 
 @blueprint.get("/login")
-from backend.service_layer.claims.declaration_records import Subject
 @access(AccessRule.PUBLIC)
-from backend.service_layer.claims.declaration_records import Subject
 def login() -> str:
     return _login_page("")
-from backend.service_layer.claims.declaration_records import Subject
 
 
 def _login_page(error: str) -> str:
     with services().work(write=False) as work:
         samples = work.people.sample_logins()
-from backend.service_layer.claims.declaration_records import Subject
     return render_template(
         "m/login.html", samples=samples, error=error, target=request.values.get("next", "")
-from backend.service_layer.claims.declaration_records import Subject
     )
-from backend.service_layer.claims.declaration_records import Subject
 
 
 @blueprint.post("/login")
-from backend.service_layer.claims.declaration_records import Subject
 @access(AccessRule.PUBLIC)
-from backend.service_layer.claims.declaration_records import Subject
 def log_in_now() -> tuple[str, int] | WerkzeugResponse:
     try:
         log_in(
@@ -160,35 +135,25 @@ def log_in_now() -> tuple[str, int] | WerkzeugResponse:
             request.form.get("password", ""),
             request.form.get("code", ""),
         )
-from backend.service_layer.claims.declaration_records import Subject
     except LoginRefusedError as error:
         return _login_page(error.zh), 401
     return redirect(safe_target(request.form.get("next")), 303)
-from backend.service_layer.claims.declaration_records import Subject
 
 
 @blueprint.post("/logout")
-from backend.service_layer.claims.declaration_records import Subject
 @access(AccessRule.CITIZEN)
-from backend.service_layer.claims.declaration_records import Subject
 def log_out_now() -> WerkzeugResponse:
     log_out()
-from backend.service_layer.claims.declaration_records import Subject
     return redirect(url_for("m.login"), 303)
-from backend.service_layer.claims.declaration_records import Subject
 
 
 @blueprint.post("/mode")
-from backend.service_layer.claims.declaration_records import Subject
 @access(AccessRule.PUBLIC)
-from backend.service_layer.claims.declaration_records import Subject
 def switch_mode() -> WerkzeugResponse:
     """Elder or standard mode; a plain cookie that says nothing of the person."""
     answer = redirect(safe_target(request.form.get("back")), 303)
-from backend.service_layer.claims.declaration_records import Subject
     wanted = "1" if request.form.get("mode") == "elder" else "0"
     answer.set_cookie("elder", wanted, max_age=365 * 86_400, samesite="Lax", httponly=True)
-from backend.service_layer.claims.declaration_records import Subject
     return answer
 
 
@@ -196,25 +161,17 @@ from backend.service_layer.claims.declaration_records import Subject
 
 
 @blueprint.get("", strict_slashes=False)
-from backend.service_layer.claims.declaration_records import Subject
 @access(AccessRule.CITIZEN)
-from backend.service_layer.claims.declaration_records import Subject
 def home() -> str:
     deps = services()
-from backend.service_layer.claims.declaration_records import Subject
     with deps.work(write=False) as work:
         person = work.people.get(g.person_id)
-from backend.service_layer.claims.declaration_records import Subject
         found = list_claimable(deps, work, person)
-from backend.service_layer.claims.declaration_records import Subject
         chosen = [entry.bill for entry in found.offered[:MAX_BILLS]]
         amounts, problem = _estimate(work, person, chosen)
-from backend.service_layer.claims.declaration_records import Subject
         views = view_all(deps, work, g.person_id)
-from backend.service_layer.claims.declaration_records import Subject
         recent = [view for view in views if not view.claim.is_closed][:3]
     report_unreadable(deps, found)
-from backend.service_layer.claims.declaration_records import Subject
     return render_template(
         "m/home.html",
         person=person,
@@ -227,14 +184,11 @@ from backend.service_layer.claims.declaration_records import Subject
         recent=recent,
         damaged=[entry for entry in found.withheld if entry.reason.code == UNREADABLE],
     )
-from backend.service_layer.claims.declaration_records import Subject
 
 
 def _promised_on() -> Any:
     deps = services()
-from backend.service_layer.claims.declaration_records import Subject
     return working_days_after(deps, deps.clock.now(), deps.settings.promise_working_days)
-from backend.service_layer.claims.declaration_records import Subject
 
 
 def _estimate(work: Any, person: Any, bills: list[StoredBill]) -> tuple[dict[str, Any], str]:
@@ -247,73 +201,53 @@ def _estimate(work: Any, person: Any, bills: list[StoredBill]) -> tuple[dict[str
 
 def _ticked(found: Claimable) -> list[StoredBill]:
     wanted = set(request.args.getlist("bill")[: MAX_BILLS + 1])
-from backend.service_layer.claims.declaration_records import Subject
     return [entry.bill for entry in found.offered if entry.bill.invoice_id in wanted]
 
 
 @blueprint.get("/estimate")
-from backend.service_layer.claims.declaration_records import Subject
 @access(AccessRule.CITIZEN)
-from backend.service_layer.claims.declaration_records import Subject
 def estimate_ticked() -> Response:
     """The amounts of the ticked bills together, for the script of the home page."""
     deps = services()
-from backend.service_layer.claims.declaration_records import Subject
     with deps.work(write=False) as work:
         person = work.people.get(g.person_id)
-from backend.service_layer.claims.declaration_records import Subject
         bills = _ticked(list_claimable(deps, work, person))
-from backend.service_layer.claims.declaration_records import Subject
         amounts, problem = _estimate(work, person, bills)
-from backend.service_layer.claims.declaration_records import Subject
     if problem:  # the script keeps what it shows, and the next page says what is wrong
         return make_response(jsonify(problem=problem), 503)
-from backend.service_layer.claims.declaration_records import Subject
     return jsonify(
         total=texts.yuan(sum(eob.paid_fen for eob in amounts.values())),
         bills={key: texts.yuan(eob.paid_fen) for key, eob in amounts.items()},
     )
-from backend.service_layer.claims.declaration_records import Subject
 
 
 @blueprint.get("/check")
-from backend.service_layer.claims.declaration_records import Subject
 @access(AccessRule.CITIZEN)
-from backend.service_layer.claims.declaration_records import Subject
 def check() -> str | tuple[str, int] | WerkzeugResponse:
     return _check_page("")
-from backend.service_layer.claims.declaration_records import Subject
 
 
 def _check_page(
     error: str, asked: dict[str, Ask] | None = None
 ) -> str | tuple[str, int] | WerkzeugResponse:
     deps = services()
-from backend.service_layer.claims.declaration_records import Subject
     with deps.work(write=False) as work:
         person = work.people.get(g.person_id)
-from backend.service_layer.claims.declaration_records import Subject
         found = list_claimable(deps, work, person)
-from backend.service_layer.claims.declaration_records import Subject
         wanted = request.values.getlist("bill")[:MAX_BILLS]
         bills = [entry for entry in found.offered if entry.bill.invoice_id in wanted]
         held = [
             (entry.bill, entry.claim)
-from backend.service_layer.claims.declaration_records import Subject
             for entry in found.withheld
             if entry.bill.invoice_id in wanted and entry.claim is not None
         ]
         amounts, problem = _estimate(work, person, [entry.bill for entry in bills])
-from backend.service_layer.claims.declaration_records import Subject
     if not bills and held:
         # The back button after sending: say where the bills are, not that there is nothing.
         return render_template("m/held.html", held=held, left=[])
-from backend.service_layer.claims.declaration_records import Subject
     if not bills:
         return redirect(url_for("m.home"), 303)
-from backend.service_layer.claims.declaration_records import Subject
     bills.sort(key=lambda entry: (entry.bill.service_on, entry.bill.invoice_key))
-from backend.service_layer.claims.declaration_records import Subject
     page = render_template(
         "m/check.html",
         person=person,
@@ -326,34 +260,25 @@ from backend.service_layer.claims.declaration_records import Subject
         promised_on=_promised_on(),
         asks=asked or asks_of(deps, [entry.bill for entry in bills], request.form),
     )
-from backend.service_layer.claims.declaration_records import Subject
     return (page, 422) if error else page
 
 
 @blueprint.post("/submissions")
-from backend.service_layer.claims.declaration_records import Subject
 @access(AccessRule.CITIZEN)
-from backend.service_layer.claims.declaration_records import Subject
 def send() -> Any:
     invoice_ids = request.form.getlist("bill")
-from backend.service_layer.claims.declaration_records import Subject
     asked = _asked(invoice_ids)
-from backend.service_layer.claims.declaration_records import Subject
     filed, is_complete = {}, True
     for invoice_id, ask in asked.items():
         try:
             filed[invoice_id] = filed_with(ask)
-from backend.service_layer.claims.declaration_records import Subject
         except DeclarationError as error:
             is_complete = False
             asked[invoice_id] = replace(ask, faults=error.faults)
-from backend.service_layer.claims.declaration_records import Subject
     if not is_complete:
         return _check_page("下面有几处要填，填好的都还在", asked)
-from backend.service_layer.claims.declaration_records import Subject
     if request.form.get("consent") != "yes":
         return _check_page("请先勾选“我同意”，再点确认报销", asked)
-from backend.service_layer.claims.declaration_records import Subject
     try:
         result = submit(
             services(),
@@ -363,42 +288,33 @@ from backend.service_layer.claims.declaration_records import Subject
             has_consent=True,
             filed_with=filed,
         )
-from backend.service_layer.claims.declaration_records import Subject
     except BillHeldError as error:
         return _held_page(error, invoice_ids), 409
     return redirect(url_for("m.submission", submission_id=result.submission.id), 303)
-from backend.service_layer.claims.declaration_records import Subject
 
 
 def _asked(invoice_ids: list[str]) -> dict[str, Ask]:
     """The questions of the ticked bills; none for a form that was accepted before."""
     deps = services()
-from backend.service_layer.claims.declaration_records import Subject
     with deps.work(write=False) as work:
         if work.claims.submission_by_token(request.form.get("form_token", "")) is not None:
             return {}
         wanted = set(invoice_ids[:MAX_BILLS])
-from backend.service_layer.claims.declaration_records import Subject
         own = bills_of(deps, work, work.people.get(g.person_id))
-from backend.service_layer.claims.declaration_records import Subject
         bills = [bill for bill in own if bill.invoice_id in wanted]
         free = [bill for bill in bills if work.claims.live_on(bill.invoice_id) is None]
     return asks_of(deps, free, request.form)
-from backend.service_layer.claims.declaration_records import Subject
 
 
 def _held_page(error: BillHeldError, invoice_ids: list[str]) -> str:
     with services().work(write=False) as work:
         held = [
             (work.claims.bill_of_version(claim.version_id), claim)
-from backend.service_layer.claims.declaration_records import Subject
             for claim in error.holders.values()
-from backend.service_layer.claims.declaration_records import Subject
             if claim.person_id == g.person_id
         ]
     left = [invoice_id for invoice_id in invoice_ids if invoice_id not in error.holders]
     return render_template("m/held.html", held=held, left=left)
-from backend.service_layer.claims.declaration_records import Subject
 
 
 # --- status -------------------------------------------------------------------------------------
@@ -407,10 +323,8 @@ from backend.service_layer.claims.declaration_records import Subject
 def _moving(page: str, is_moving: bool) -> Response:
     """A page that moves by itself: the script polls, else the Refresh header reloads it."""
     answer = make_response(page)
-from backend.service_layer.claims.declaration_records import Subject
     if is_moving and request.cookies.get("js") != "1":
         answer.headers["Refresh"] = str(REFRESH_SECONDS)
-from backend.service_layer.claims.declaration_records import Subject
     return answer
 
 
@@ -422,17 +336,12 @@ def _is_moving(view: ClaimView) -> bool:
 
 
 @blueprint.get("/submissions/<submission_id>")
-from backend.service_layer.claims.declaration_records import Subject
 @access(AccessRule.CITIZEN)
-from backend.service_layer.claims.declaration_records import Subject
 def submission(submission_id: str) -> Response:
     with services().work(write=False) as work:
         found, views = view_submission(services(), work, g.person_id, submission_id)
-from backend.service_layer.claims.declaration_records import Subject
         person = work.people.get(g.person_id)
-from backend.service_layer.claims.declaration_records import Subject
     is_moving = any(_is_moving(view) for view in views)
-from backend.service_layer.claims.declaration_records import Subject
     page = render_template(
         "m/submission.html",
         submission=found,
@@ -444,27 +353,18 @@ from backend.service_layer.claims.declaration_records import Subject
         total_fen=sum(view.paid_fen for view in views if not view.is_refused),
         is_decided=all(view.is_decided or view.claim.is_closed for view in views),
     )
-from backend.service_layer.claims.declaration_records import Subject
     return _moving(page, is_moving)
-from backend.service_layer.claims.declaration_records import Subject
 
 
 @blueprint.get("/claims/<claim_id>")
-from backend.service_layer.claims.declaration_records import Subject
 @access(AccessRule.CITIZEN)
-from backend.service_layer.claims.declaration_records import Subject
 def claim(claim_id: str) -> Response:
     with services().work(write=False) as work:
         view = view_claim(services(), work, g.person_id, claim_id)
-from backend.service_layer.claims.declaration_records import Subject
         person = work.people.get(g.person_id)
-from backend.service_layer.claims.declaration_records import Subject
         asked = work.material.open_request_of_claim(claim_id)
-from backend.service_layer.claims.declaration_records import Subject
         asks_accident = lacks_declaration(work, view.claim)
-from backend.service_layer.claims.declaration_records import Subject
         declared = accident_of(work, claim_id)
-from backend.service_layer.claims.declaration_records import Subject
         excused = work.declarations.of_claim(claim_id, Subject.LATE)
     page = render_template(
         "m/claim.html",
@@ -477,78 +377,52 @@ from backend.service_layer.claims.declaration_records import Subject
         status=texts.status_of(view),
         is_moving=_is_moving(view),
     )
-from backend.service_layer.claims.declaration_records import Subject
     return _moving(page, _is_moving(view))
-from backend.service_layer.claims.declaration_records import Subject
 
 
 @blueprint.get("/claims/<claim_id>/lines")
-from backend.service_layer.claims.declaration_records import Subject
 @access(AccessRule.CITIZEN)
-from backend.service_layer.claims.declaration_records import Subject
 def lines(claim_id: str) -> str:
     with services().work(write=False) as work:
         view = view_claim(services(), work, g.person_id, claim_id)
-from backend.service_layer.claims.declaration_records import Subject
     all_lines = view.explanation.get("lines", [])
-from backend.service_layer.claims.declaration_records import Subject
     pages = max(1, -(-len(all_lines) // LINES_A_PAGE))
-from backend.service_layer.claims.declaration_records import Subject
     asked = request.args.get("page", "1")
-from backend.service_layer.claims.declaration_records import Subject
     page = min(pages, max(1, int(asked))) if asked.isascii() and asked.isdigit() else 1
     shown = all_lines[(page - 1) * LINES_A_PAGE : page * LINES_A_PAGE]
     return render_template("m/lines.html", view=view, lines=shown, page=page, pages=pages)
-from backend.service_layer.claims.declaration_records import Subject
 
 
 @blueprint.get("/claims")
-from backend.service_layer.claims.declaration_records import Subject
 @access(AccessRule.CITIZEN)
-from backend.service_layer.claims.declaration_records import Subject
 def claims() -> str:
     with services().work(write=False) as work:
         views = view_all(services(), work, g.person_id)
-from backend.service_layer.claims.declaration_records import Subject
     return render_template("m/claims.html", views=views)
-from backend.service_layer.claims.declaration_records import Subject
 
 
 # --- further pages ------------------------------------------------------------------------------
 
 
 @blueprint.get("/missing")
-from backend.service_layer.claims.declaration_records import Subject
 @access(AccessRule.CITIZEN)
-from backend.service_layer.claims.declaration_records import Subject
 def missing() -> str:
     deps = services()
-from backend.service_layer.claims.declaration_records import Subject
     with deps.work(write=False) as work:
         found = list_claimable(deps, work, work.people.get(g.person_id))
-from backend.service_layer.claims.declaration_records import Subject
     report_unreadable(deps, found)
-from backend.service_layer.claims.declaration_records import Subject
     return render_template("m/missing.html", withheld=found.withheld)
-from backend.service_layer.claims.declaration_records import Subject
 
 
 @blueprint.get("/claims/<claim_id>/question")
-from backend.service_layer.claims.declaration_records import Subject
 @access(AccessRule.CITIZEN)
-from backend.service_layer.claims.declaration_records import Subject
 def question(claim_id: str) -> str:
     with services().work(write=False) as work:
         view = view_claim(services(), work, g.person_id, claim_id)
-from backend.service_layer.claims.declaration_records import Subject
     return render_template("m/question.html", view=view)
-from backend.service_layer.claims.declaration_records import Subject
 
 
 @blueprint.get("/help")
-from backend.service_layer.claims.declaration_records import Subject
 @access(AccessRule.PUBLIC)
-from backend.service_layer.claims.declaration_records import Subject
 def help_page() -> str:
     return render_template("m/help.html")
-from backend.service_layer.claims.declaration_records import Subject
