@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -14,11 +16,14 @@ from backend.domain.review import CaseKind, Outcome
 from backend.domain.sampling import SamplingError
 from backend.entrypoints.web import create_app
 from backend.service_layer.claims.review import approve_pended
+from backend.service_layer.intake.adopt import find_lost_leaves
 from backend.service_layer.ports import LedgerUnavailableError
 from backend.service_layer.review import decide
 from backend.service_layer.review.decide import Verdict
 from backend.service_layer.review.sweep import review_pass
+from backend.service_layer.supervision.announcement_anchor import anchor_announcements
 from backend.service_layer.supervision.sampling import (
+    NotAnchoredError,
     NotFinalError,
     announce,
     announce_when_due,
@@ -92,6 +97,81 @@ def test_nothing_is_drawn_before_the_block_is_final(post: Post) -> None:
     assert post.rows(tables.sample_draw) == 0
     post.ledger.lag = 0
     draw(post.services, 1)
+
+
+def test_nothing_is_drawn_before_the_announcement_is_on_the_ledger(post: Post) -> None:
+    post.approved(100)
+    announce(post.services, by="周审")
+    post.ledger.block += 1_000
+    with pytest.raises(NotAnchoredError, match="not final on the ledger yet"):
+        draw(post.services, 1)
+    assert anchor_announcements(post.services) == 1  # queued, and not mined yet
+    with pytest.raises(NotAnchoredError, match="not final on the ledger yet"):
+        draw(post.services, 1)
+    assert "anchor" not in published(post.services, 1)
+    assert anchor_announcements(post.services) == 0  # once
+    assert post.rows(tables.sample_draw) == 0
+
+
+def test_an_announcement_that_came_late_is_drawn_from_a_later_block(post: Post) -> None:
+    post.approved(100, 200, 300)
+    stored = announce(post.services, by="周审")
+    assert stored is not None
+    named = stored.announcement.block_number
+    post.ledger.block = named + 5  # whoever announces may know the named block by now
+    post.anchor_announcements()
+    anchored_in = post.ledger.block
+    with pytest.raises(NotFinalError, match=f"block {anchored_in + 20} is not final"):
+        draw(post.services, 1)
+    post.ledger.block += 20
+    assert draw(post.services, 1).block_number == anchored_in + 20
+    assert verify_draw(published(post.services, 1)).block_number == anchored_in + 20
+
+
+def test_an_anchor_that_the_ledger_does_not_hold_gives_no_draw(post: Post) -> None:
+    announced(post)
+    final(post)
+    heads = dict(post.ledger.heads)
+    post.ledger.heads.clear()
+    with pytest.raises(SamplingError, match="ledger does not hold the announcement"):
+        draw(post.services, 1)
+    post.ledger.heads.update(heads)
+    post.ledger.branch = b"without the anchor"
+    with pytest.raises(SamplingError, match="ledger does not hold the announcement"):
+        draw(post.services, 1)
+    assert post.rows(tables.sample_draw) == 0
+
+
+def test_without_an_agency_that_issues_an_alarm_says_why_nothing_is_drawn(
+    tmp_path: Path, migrated_for_samples: Path
+) -> None:
+    shutil.copy(migrated_for_samples, tmp_path / "yichu.db")
+    post = Post.make(tmp_path, has_agency=False)
+    announced(post)
+    final(post)
+    sample_pass(post.services)
+    with post.services.work(write=False) as work:
+        assert work.alarms.open_counts() == {"sample-no-issuer": 1}
+    post.set_up_agency()
+    post.anchor_announcements()
+    with post.services.work(write=False) as work:
+        assert work.alarms.open_counts() == {}
+    final(post)
+    sample_pass(post.services)
+    verify_draw(published(post.services, 1))
+    post.services.engine.dispose()
+
+
+def test_two_announcements_are_two_batches_in_the_agency_s_sequence(post: Post) -> None:
+    announced(post, 100)
+    post.approved(200)
+    announce(post.services, by="周审")
+    post.anchor_announcements()
+    anchors = [published(post.services, number)["anchor"] for number in (1, 2)]
+    assert [one["sequence"] for one in anchors] == [1, 2]
+    assert anchors[0]["previous_head"] == "00" * 32 != anchors[1]["previous_head"]
+    lines = find_lost_leaves(post.services)
+    assert [line.verdict for line in lines] == ["agrees", "agrees"]
 
 
 def test_a_branch_that_lost_gives_no_seed(post: Post) -> None:
@@ -294,6 +374,7 @@ def test_anybody_reads_the_draws_without_signing_in_and_finds_nobody_in_them(pos
     client = create_app(post.services).test_client()
     listed = client.get("/v/draws", base_url="https://localhost").get_json()["draws"]
     assert [one["sequence"] for one in listed] == [1]
+    assert 0 < listed[0]["anchored_in"] < listed[0]["block_number"]
     answer = client.get("/v/draws/1", base_url="https://localhost")
     verify_draw(answer.get_json())
     text = answer.get_data(as_text=True)
