@@ -6,13 +6,18 @@ from typing import Any, Final
 
 from flask import jsonify
 
-from backend.domain.accident import read_accident
+from backend.domain.accident import EXCUSES, read_accident, read_excuse
 from backend.entrypoints.access import AccessRule, access
-from backend.entrypoints.staff.requests import read_object, text_of, wholes_of
+from backend.entrypoints.staff.requests import (
+    MalformedStaffRequestError,
+    read_object,
+    text_of,
+    wholes_of,
+)
 from backend.entrypoints.staff.session import caller, services
 from backend.entrypoints.staff.views import Answer, blueprint
 from backend.service_layer.claims.accident import local_day
-from backend.service_layer.claims.accident_answers import correct_kind, declare
+from backend.service_layer.claims.accident_answers import correct_kind, declare, excuse_later
 from backend.service_layer.claims.accident_review import (
     ask_to_declare,
     exclude_in_case,
@@ -54,6 +59,23 @@ def declare_for_citizen(number: str) -> Answer:
     with services().work(write=False) as work:
         claim = work.claims.by_number(number)
     stored = declare(services(), claim.person_id, claim.id, accident, by=caller().username)
+    return jsonify(_declaration(stored)), 201
+
+
+@blueprint.post("/claims/<number>/excuses")
+@access(AccessRule.CLERK)
+def excuse_for_citizen(number: str) -> Answer:
+    """Enter why a claim was filed late, for a citizen who says so at the window."""
+    body = read_object("code", "text")
+    excuse = read_excuse(text_of(body, "code"), text_of(body, "text", optional=True))
+    if excuse is None:
+        raise MalformedStaffRequestError(
+            f"code 应为：{'、'.join(EXCUSES)}", f"code is one of: {', '.join(EXCUSES)}"
+        )
+    with services().work(write=False) as work:
+        claim = work.claims.by_number(number)
+    deps = services()
+    stored = excuse_later(deps, claim.person_id, claim.id, excuse, by=caller().username)
     return jsonify(_declaration(stored)), 201
 
 

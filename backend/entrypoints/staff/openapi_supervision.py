@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from backend.domain.accident import EXCLUSIONS
+from backend.domain.accident import EXCLUSIONS, EXCUSES
 from backend.domain.audit.rule import RuleState
 from backend.domain.points import Responsibility
 from backend.domain.revision import REOPEN_REASONS
@@ -60,6 +60,12 @@ def more_case_paths() -> dict[str, Any]:
         } | case_id,
         f"{claim}/kind": {
             "post": operation("claimKind", "改申请类型", "Accident or not", 200, **_KIND)
+        } | number,
+        f"{claim}/excuses": {
+            "post": operation(
+                "excuse", "代记逾期理由", "Why it was late, said at the window", 201,
+                **body(("code",), code=_choice(EXCUSES), text=TEXT),
+            )
         } | number,
         f"{claim}/accident": {
             "get": operation("accident", "意外伤害说明", "Every declaration", 200)

@@ -135,6 +135,14 @@ def test_bad_codes_kinds_and_declarations_are_refused(office: Office) -> None:
         answer = post(desks["clerk"], place, DECLARED | change)
         assert code_of(answer) == (422, "declaration-incomplete"), change
     assert code_of(post(desks["clerk"], place, DECLARED | {"by": "x"}))[0] == 400
+    late = f"/claims/{claim.number}/excuses"
+    for body, expected in (
+        ({"code": ""}, (400, "malformed-staff-request")),
+        ({"code": "weather"}, (422, "declaration-incomplete")),
+        ({"code": "illness"}, (409, "declaration-closed")),  # it was in time
+    ):
+        assert code_of(post(desks["clerk"], late, body)) == expected, body
+    assert code_of(post(desks[holder], late, {"code": "illness"})) == (403, "forbidden")
 
 
 def test_the_holder_makes_it_an_accident_and_asks_for_the_undertaking(office: Office) -> None:
