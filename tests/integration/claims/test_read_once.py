@@ -30,8 +30,7 @@ def test_a_line_that_was_changed_is_seen_by_the_next_transaction(world: World) -
         assert work.claims.lines_of(claim.version_id) == [before]
     changed = before.replace("布洛芬", "芬布洛")
     assert changed != before
-    with world.services.engine.begin() as connection:
-        connection.execute(sa.update(tables.expense_line).values(record=changed))
+    world.sql("UPDATE expense_line SET record = :record", record=changed)
     with world.services.work(write=False) as work:
         assert work.claims.lines_of(claim.version_id) == [changed]
 
