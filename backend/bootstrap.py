@@ -15,7 +15,6 @@ from backend.adapters.database.engine import make_engine
 from backend.adapters.database.unit_of_work import SqlUnitOfWork
 from backend.adapters.identifiers import RandomIds
 from backend.adapters.secret_box import AESGCMSecretBox
-from backend.adapters.simulated_bank import SimulatedBank
 from backend.service_layer.anchoring.model import Deployment
 from backend.service_layer.ports import Clock, IdSource, LedgerUnavailableError
 from backend.settings import Settings
@@ -154,9 +153,43 @@ class Services:
         return OutsideDocuments()
 
     @cached_property
-    def bank(self) -> SimulatedBank:
-        """The embedded system's bank pays nobody and says so in every answer."""
-        return SimulatedBank()
+    def bank(self) -> Any:
+        """The embedded system's bank pays nobody and says so in every answer; in production files
+        go through a folder that a file desk or an SFTP mount serves."""
+        from backend.adapters.bank.folder_exchange import FolderExchange
+        from backend.adapters.bank.simulated_bank import SimulatedBank
+
+        folder = self.settings.var_dir / "bank"
+        if self.settings.bank == "folder":
+            return FolderExchange(folder)
+        return SimulatedBank(folder, self.clock.now)
+
+    @cached_property
+    def payment_format(self) -> Any:
+        from backend.adapters.iso20022.payment_format import Iso20022Format
+
+        return Iso20022Format()
+
+    @cached_property
+    def payees(self) -> Any:
+        """Where people's money goes: accounts whose holder the bank has confirmed."""
+        from backend.service_layer.payees.effective import VerifiedAccounts
+
+        return VerifiedAccounts(self.secret_box)
+
+    @cached_property
+    def banks(self) -> Any:
+        """The banks at which a person may name an account."""
+        from backend.adapters.banks import listed_banks
+
+        return listed_banks(is_simulated=self.bank.is_simulated)
+
+    @cached_property
+    def messenger(self) -> Any:
+        """Sends notices. The embedded one writes files and says so."""
+        from backend.adapters.simulated_messenger import SimulatedMessenger
+
+        return SimulatedMessenger(self.settings.var_dir / "notices")
 
     def readiness(self) -> dict[str, Any]:
         """Whether requests can be served now, and what is late (for ``/readyz``)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from backend.domain.errors import DomainError
 from backend.domain.finality import BLOCKS_MAX, FinalityKind, FinalityRule, FinalityRuleError
+from backend.domain.payout import FundAccount, InstantLimits, PayoutRules
 from backend.domain.review import ReviewLimits
 from backend.domain.sampling import SampleLimits
 from backend.domain.supervision import SupervisionClocks
@@ -50,6 +52,9 @@ class Settings:
     review: ReviewLimits  # risk, second approver, how long a step is held
     sample: SampleLimits  # what goes to post-audit, and when it is drawn
     supervision: SupervisionClocks  # days of a provider's answer, appeal and its review
+    bank: str  # simulated | folder
+    payee_delay: dt.timedelta  # how long a change of account waits before it takes effect
+    payout: PayoutRules  # lanes, the daily run, the account that is debited
     batch_seconds: float  # cadence at which open batches are closed
     lan: bool
     public_url: str
@@ -121,6 +126,11 @@ class Settings:
                 _whole(env, "YICHU_PROVIDER_REVIEW_WORKING_DAYS", 20, 1, 120),
             ),
             sample=_sample(env),
+            bank=_bank(env),
+            payee_delay=dt.timedelta(
+                minutes=_whole(env, "YICHU_PAYEE_DELAY_MINUTES", 72 * 60, 0, 60 * 24 * 60)
+            ),
+            payout=_payout(env),
             batch_seconds=_whole(env, "YICHU_BATCH_MILLISECONDS", 1_000, 0, 3_600_000) / 1000,
             lan=env.get("YICHU_LAN", "") == "1",
             public_url=env.get("YICHU_PUBLIC_URL", "http://127.0.0.1:8000"),
@@ -173,6 +183,53 @@ def _sample(env: Mapping[str, str]) -> SampleLimits:
         period_days=_whole(env, "YICHU_SAMPLE_PERIOD_DAYS", usual.period_days, 1, 31),
         blocks_ahead=_whole(env, "YICHU_SAMPLE_BLOCKS_AHEAD", usual.blocks_ahead, 1, 1_000_000),
     )
+
+
+def _bank(env: Mapping[str, str]) -> str:
+    name = env.get("YICHU_BANK", "simulated")
+    if name not in ("simulated", "folder"):
+        raise SettingsError(f"YICHU_BANK 不认识：{name}", f"YICHU_BANK is unknown: {name}")
+    return name
+
+
+def _payout(env: Mapping[str, str]) -> PayoutRules:
+    fen = 10**11
+    every = env.get("YICHU_PAYOUT_EVERY_SECONDS", "")
+    usual = FundAccount()
+    return PayoutRules(
+        instant=InstantLimits(
+            bill_fen=_whole(env, "YICHU_INSTANT_BILL_FEN", 0, 0, fen),
+            person_day_fen=_whole(env, "YICHU_INSTANT_PERSON_DAY_FEN", 0, 0, fen),
+            pool_day_fen=_whole(env, "YICHU_INSTANT_POOL_DAY_FEN", 0, 0, fen),
+        ),
+        run_at=_time(env, "YICHU_PAYOUT_RUN_AT", "16:00"),
+        every_seconds=_whole(env, "YICHU_PAYOUT_EVERY_SECONDS", 0, 0, 86_400) if every else None,
+        answer_hours=_whole(env, "YICHU_BANK_ANSWER_HOURS", 24, 1, 720),
+        account=FundAccount(
+            holder=_text(env, "YICHU_FUND_ACCOUNT_HOLDER", usual.holder, 70),
+            number=_text(env, "YICHU_FUND_ACCOUNT", usual.number, 34),
+            bank_code=_text(env, "YICHU_FUND_BANK_CODE", usual.bank_code, 35),
+        ),
+    )
+
+
+def _time(env: Mapping[str, str], name: str, default: str) -> dt.time:
+    try:
+        return dt.datetime.strptime(env.get(name, default), "%H:%M").time()  # noqa: DTZ007
+    except ValueError as error:
+        raise SettingsError(
+            f"{name} 应为 16:00 这样的时间", f"{name} must be a time such as 16:00"
+        ) from error
+
+
+def _text(env: Mapping[str, str], name: str, default: str, longest: int) -> str:
+    text = env.get(name, default).strip()
+    if len(text) > longest or not text.isprintable():
+        raise SettingsError(
+            f"{name} 应为最多 {longest} 个字符的一行文字",
+            f"{name} must be one line of at most {longest} characters",
+        )
+    return text
 
 
 def _whole(env: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

@@ -29,6 +29,16 @@ failure on the way (AB05, AB06, AB08, ED05), not enough on our account (AM04), t
 late (DT01, TM01), not said (MS03). Such an instruction is tried again on the same account."""
 
 
+REASON_ZH: Final = {
+    "AC01": "账号有误",
+    "AC04": "账户已销户",
+    "AC06": "账户已冻结",
+    "BE01": "户名不符",
+    "AM04": "付款账户余额不足",
+}
+"""What the bank's reason says to a citizen; other codes are the bank's own fault or rare."""
+
+
 class PayoutError(DomainError):
     """Something of a payout that cannot be."""
 
@@ -103,11 +113,18 @@ def end_to_end_id(claim_number: str, decision_version: int, attempt: int) -> str
     return found
 
 
-def message_id(day: dt.date, lane: str, end_to_end_ids: Iterable[str]) -> str:
-    """The name of a payment file, derived from what is in it: ``YC20261120D-`` and 20 hex digits
-    of the SHA-256 of its instructions' names, one a line."""
-    digest = hashlib.sha256("\n".join(end_to_end_ids).encode()).hexdigest()[:20].upper()
-    return f"YC{day:%Y%m%d}{lane[0].upper()}-{digest}"
+def message_id(made_at: dt.datetime, lane: str, end_to_end_ids: Iterable[str]) -> str:
+    """The name of a payment file: ``YC20261120D-`` and 20 hex digits of the SHA-256 of its instant
+    and its instructions' names, one a line. A file that is written again after a restored backup
+    is another file; its instructions keep their names."""
+    named = "\n".join((made_at.astimezone(dt.UTC).isoformat(), *end_to_end_ids))
+    digest = hashlib.sha256(named.encode()).hexdigest()[:20].upper()
+    return f"YC{made_at.astimezone(SHANGHAI):%Y%m%d}{lane[0].upper()}-{digest}"
+
+
+KNOWN_AT_THE_BANK: Final = frozenset({"DU01", "DU02", "DU03", "DU04", "DU05"})
+"""Rejected as a duplicate: the bank carried it out, or is about to, under the same name. That is no
+rejection, and must never lead to another payment."""
 
 
 def may_try_again(

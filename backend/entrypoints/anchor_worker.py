@@ -47,8 +47,10 @@ AUDIT_SECONDS: Final = 5.0
 RENEW_SECONDS: Final = 600.0
 FIGURES_SECONDS: Final = 600.0
 REVIEW_SECONDS: Final = 2.0
+PAYOUT_SECONDS: Final = 0.5
 SUPERVISION_SECONDS: Final = 60.0  # its days are counted by the day
 OUTSIDE_SECONDS: Final = 2.0
+NOTICE_SECONDS: Final = 2.0
 SAMPLE_SECONDS: Final = 60.0
 PROBE_KEY: Final = "probe"  # a keystore whose account may do nothing on the ledger
 BACK_OFF_SECONDS_MAX: Final = 30.0
@@ -82,6 +84,8 @@ def build_steps(
     from backend.service_layer.claims.renewal import renew_locks
     from backend.service_layer.intake.form_batches import BATCHES_A_PASS, form_batches
     from backend.service_layer.outside.check import carry_on
+    from backend.service_layer.payout.run import payout_pass
+    from backend.service_layer.payees.notices import send_notices
     from backend.service_layer.review.sweep import review_pass
     from backend.service_layer.supervision.cases import supervision_pass
     from backend.service_layer.supervision.sampling_audit import sample_pass
@@ -95,7 +99,7 @@ def build_steps(
         return lambda: step(deps) if start.lets_work_through else 0
 
     def claims() -> int:
-        return advance_claims(services, at_once=True, between=between)
+        return advance_claims(services, at_once=True, between=between, with_payouts=False)
 
     def form() -> int:
         return form_batches(services, settings.batch_seconds)
@@ -113,12 +117,14 @@ def build_steps(
         Step("follow", lambda: follow(deps)),
         Step("finality", lambda: advance_finality(deps)),
         Step("claims", claims),
+        Step("payouts", lambda: payout_pass(services), PAYOUT_SECONDS),
         Step("review", lambda: review_pass(services), REVIEW_SECONDS),
         Step("supervision", lambda: supervision_pass(services), SUPERVISION_SECONDS),
         Step("outside", lambda: carry_on(services), OUTSIDE_SECONDS),
         Step("samples", lambda: sample_pass(services), SAMPLE_SECONDS),
         Step("figures", lambda: refresh_figures(services), FIGURES_SECONDS),
         Step("renew-locks", lambda: renew_locks(services), RENEW_SECONDS),
+        Step("notices", lambda: send_notices(services), NOTICE_SECONDS),
         Step("watch", lambda: watch(deps, seen), WATCH_SECONDS),
         Step("audit", lambda: audit_final(deps, place), AUDIT_SECONDS),
     ]

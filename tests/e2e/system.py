@@ -76,6 +76,7 @@ class System:
             "YICHU_FINALITY": f"blocks:{finality_blocks}",
             "YICHU_BATCH_MILLISECONDS": "100",
             "YICHU_KEYSTORE_SCRYPT": "cheap",
+            "YICHU_PAYOUT_EVERY_SECONDS": "1",
             **(settings or {}),
         }
         self._web_env = {"YICHU_RPC_URLS": ",".join(nodes[1:])} if len(nodes) > 1 else {}

@@ -104,8 +104,10 @@ def assert_paid_once(system: System, bill: SampleBill) -> None:
     (claim,) = system.claims_of(bill.invoice)
     payouts = [row for row in system.rows(tables.payout) if row.claim_id == claim.id]
     assert len(payouts) == 1
-    answers = [r for r in system.rows(tables.payout_answer) if r.payout_id == payouts[0].id]
-    assert [answer.outcome for answer in answers] == ["paid"]
+    attempts = [r.id for r in system.rows(tables.payment_attempt) if r.payout_id == payouts[0].id]
+    assert len(attempts) == 1
+    answers = [r for r in system.rows(tables.payment_answer) if r.attempt_id in attempts]
+    assert [answer.status for answer in answers] == ["paid"]
 
 
 def assert_ledger_counts(system: System, bill: SampleBill, *, is_released: bool) -> None:

@@ -96,7 +96,7 @@ def test_one_touch_over_four_bills_is_one_submission_of_four_paid_claims(
     claims = [row for row in touched.system.rows(tables.claim) if row.invoice_id in touched.bills]
     assert len({row.submission_id for row in claims}) == 1
     assert {row.state for row in claims} == {"paid"}
-    bank = [row.simulated for row in touched.system.rows(tables.payout_answer)]
+    bank = [row.simulated for row in touched.system.rows(tables.payment_answer)]
     assert bank
     assert all(bank)
 

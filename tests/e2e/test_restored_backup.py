@@ -114,7 +114,8 @@ def until_final(system: System, bill: SampleBill) -> None:
 
 def payouts(system: System) -> dict[str, tuple[str, int]]:
     """Claim id to (payout id, fen) of every answered instruction; one answer each."""
-    answered = [row.payout_id for row in system.rows(tables.payout_answer)]
+    owners = {row.id: row.payout_id for row in system.rows(tables.payment_attempt)}
+    answered = [owners[row.attempt_id] for row in system.rows(tables.payment_answer)]
     assert len(answered) == len(set(answered))
     rows = [row for row in system.rows(tables.payout) if row.id in answered]
     return {row.claim_id: (row.id, row.amount_fen) for row in rows}

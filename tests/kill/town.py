@@ -34,7 +34,9 @@ from backend.service_layer.claims.submit import submit
 from backend.service_layer.intake.drafting import Upload
 from backend.service_layer.intake.upload_invoice import upload_invoice
 from backend.settings import Settings
+from tests.funding import fund_pools
 from tests.integration.anchoring.network import CUSTODIAL, PASSWORD, deploy_network
+from tests.memory_bank import SetAccounts
 from tests.reference import commitment as reference
 
 ITEM: Final = ("XM01AEE156A010010180277", "布洛芬缓释胶囊")  # 甲, no price limit
@@ -49,7 +51,13 @@ class Town:
     def __init__(self, url: str, folder: Path, database_url: str = "") -> None:
         self.url, self.folder, self.database_url = url, folder, database_url
         settings = dataclasses.replace(
-            Settings.from_environment({"YICHU_VAR": str(folder), "YICHU_RPC_URLS": url}),
+            Settings.from_environment(
+                {
+                    "YICHU_VAR": str(folder),
+                    "YICHU_RPC_URLS": url,
+                    "YICHU_PAYOUT_EVERY_SECONDS": "0",
+                }
+            ),
             batch_seconds=0,
         )
         if database_url:
@@ -57,6 +65,7 @@ class Town:
         self.settings = settings
         self.services = Services(settings, SystemClock(), RandomIds())
         self.services.keystores = Keystores(folder / "keystores", PASSWORD, SCRYPT_CHEAP)
+        self.services.__dict__["payees"] = SetAccounts()
 
     def close(self) -> None:
         self.services.engine.dispose()
@@ -208,7 +217,8 @@ class Town:
 
     def payouts(self) -> list[Any]:
         """(payout id, how often it was answered) of the journal."""
-        answers = [row.payout_id for row in self.rows(tables.payout_answer)]
+        owners = {row.id: row.payout_id for row in self.rows(tables.payment_attempt)}
+        answers = [owners[row.attempt_id] for row in self.rows(tables.payment_answer)]
         return [(row.id, answers.count(row.id)) for row in self.rows(tables.payout)]
 
 
@@ -235,6 +245,7 @@ def build_town(url: str, folder: Path, database_url: str = "") -> Town:
                 ledger_account=town.services.keystores.account_of(f"payer-{PAYER}"),
             )
         )
+    fund_pools(town.services)
     return town
 
 

@@ -194,6 +194,14 @@ class SimulatedBank(FolderExchange):
             now,
         )
         if not page.credit(credit):
+            before = page.credit_of(item.end_to_end_id)
+            if before is not None and (before.account, before.amount_fen) == (
+                credit.account,
+                credit.amount_fen,
+            ):
+                # The same instruction again, after a restored backup for example: it is told what
+                # became of it, and nobody is paid twice.
+                return _said(item, AnswerStatus.PAID, before.at, reference), behaviour
             return _because(rejected, DUPLICATE_PAYMENT, "重复的指令，没有再付"), behaviour
         return _said(item, AnswerStatus.PAID, now, reference), behaviour
 

@@ -131,7 +131,12 @@ class Page:
         )
         return done.rowcount == 1
 
+    def credit_of(self, end_to_end_id: str) -> Credit | None:
+        """What was credited under an identifier."""
+        return next((one for one in self.credits() if one.end_to_end_id == end_to_end_id), None)
+
     def credits(self) -> list[Credit]:
+        """Everything that was ever credited."""
         rows = self._connection.execute(
             "SELECT end_to_end_id, message_id, account, amount_fen, reference, at FROM credit "
             "ORDER BY end_to_end_id"

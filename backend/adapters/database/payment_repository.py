@@ -42,10 +42,13 @@ class PaymentRepository:
 
     # --- what is to be paid -------------------------------------------------------------------
 
-    def payables(self, *, after: tuple[dt.datetime, str] | None, limit: int) -> list[Payout]:
+    def payables(
+        self, *, after: tuple[dt.datetime, str] | None, limit: int, only_fresh: bool = False
+    ) -> list[Payout]:
         """Payables without an instruction that is open or carried out, oldest first.
 
-        ``after`` is (instant, id) of the last one that was seen.
+        ``after`` is (instant, id) of the last one that was seen. ``only_fresh``: of claims that
+        are being paid and wait for nothing.
         """
         failed = sa.exists().where(
             payment_answer.c.attempt_id == payment_attempt.c.id,
@@ -61,6 +64,10 @@ class PaymentRepository:
                 ~under_way,
             )
         )
+        if only_fresh:
+            query = query.where(
+                claim.c.state == str(ClaimState.PAYING), claim.c.waiting_for.is_(None)
+            )
         if after is not None:
             at, last_id = after
             query = query.where(
@@ -93,6 +100,19 @@ class PaymentRepository:
             .order_by(payment_answer.c.status == "returned")
         )
         return {row.attempt_id: _answer(row) for row in rows}
+
+    def is_owed(self, claim_id: str) -> bool:
+        """Whether a payable of the claim is not paid, or no longer."""
+        rows = self._connection.execute(
+            sa.select(payout.c.id)
+            .outerjoin(payout_answer, payout_answer.c.payout_id == payout.c.id)
+            .where(payout.c.claim_id == claim_id, payout_answer.c.payout_id.is_(None))
+        )
+        for payout_id in rows.scalars().all():
+            tried = self.tried(payout_id)
+            if not tried or not tried[-1].is_paid:
+                return True
+        return False
 
     # --- files --------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Payout instructions and the bank's answers, both insert-only."""
+"""What is owed to a claim, and how it stands at the bank."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from backend.adapters.database.tables import payout, payout_answer
+from backend.adapters.database.tables import (
+    payment_answer,
+    payment_attempt,
+    payout,
+    payout_answer,
+)
 from backend.service_layer.claims.records import Payout, PayoutAnswer
 
 
@@ -37,14 +42,25 @@ class PayoutRepository:
         ).first()
         return None if row is None else Payout(**row._mapping)
 
-    def answer(self, entry: PayoutAnswer) -> None:
-        self._connection.execute(
-            payout_answer.insert().values(
-                {name: getattr(entry, name) for name in PayoutAnswer.__dataclass_fields__}
-            )
-        )
-
     def answer_of(self, payout_id: str) -> PayoutAnswer | None:
+        """What the bank said last of the newest attempt; of a payout of a release that kept no
+        attempts, its one answer. ``outcome`` is paid, rejected or returned."""
+        newest = (
+            sa.select(payment_attempt.c.id)
+            .where(payment_attempt.c.payout_id == payout_id)
+            .order_by(payment_attempt.c.attempt.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        said = self._connection.execute(
+            sa.select(payment_answer)
+            .where(payment_answer.c.attempt_id == newest)
+            .order_by(payment_answer.c.status.desc())  # returned comes after paid
+        ).first()
+        if said is not None:
+            return PayoutAnswer(
+                payout_id, said.status, said.bank_reference, said.simulated, said.answered_at
+            )
         row = self._connection.execute(
             sa.select(payout_answer).where(payout_answer.c.payout_id == payout_id)
         ).first()

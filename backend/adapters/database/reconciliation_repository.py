@@ -20,6 +20,8 @@ from backend.adapters.database.tables import (
     invoice,
     invoice_version,
     ledger_intent,
+    payment_answer,
+    payment_attempt,
     payout,
     payout_answer,
 )
@@ -145,13 +147,22 @@ class ReconciliationRepository:
     def paid_without_settlement(self) -> Sequence[str]:
         """Numbers of claims that the bank has paid though their settlement is not on the chain
         now: a reorganisation took it away."""
+        paid_before = sa.select(payout.c.claim_id).join(
+            payout_answer, payout_answer.c.payout_id == payout.c.id
+        )
+        paid = (
+            sa.select(payment_attempt.c.claim_id)
+            .join(payment_answer, payment_answer.c.attempt_id == payment_attempt.c.id)
+            .where(payment_answer.c.status == "paid")
+        )
         rows = self._connection.execute(
             sa.select(claim.c.number)
-            .join(payout, payout.c.claim_id == claim.c.id)
-            .join(payout_answer, payout_answer.c.payout_id == payout.c.id)
             .join(ledger_intent, ledger_intent.c.subject_id == claim.c.id)
             .where(
-                payout_answer.c.outcome == "paid",
+                sa.or_(
+                    claim.c.id.in_(paid),
+                    claim.c.id.in_(paid_before.where(payout_answer.c.outcome == "paid")),
+                ),
                 ledger_intent.c.kind == str(IntentKind.SETTLE),
                 ledger_intent.c.state != str(IntentState.FINAL),
             )

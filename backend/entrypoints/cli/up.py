@@ -23,6 +23,14 @@ from backend.settings import Settings
 ROOT = Path(__file__).resolve().parents[3]
 
 
+_PAYOUT = {
+    "YICHU_PAYOUT_EVERY_SECONDS": "20",
+    "YICHU_INSTANT_BILL_FEN": "300000",
+    "YICHU_INSTANT_PERSON_DAY_FEN": "600000",
+    "YICHU_INSTANT_POOL_DAY_FEN": "50000000",
+}
+
+
 @click.command()
 @click.option(
     "--port",
@@ -45,7 +53,12 @@ ROOT = Path(__file__).resolve().parents[3]
     help="Open the web to the local network: QR code, one-time code, development cookie.",
 )
 @click.option("--no-sample", is_flag=True, help="Do not load the sample data.")
-def command(web_port: int, ledger_port: int, lan: bool, no_sample: bool) -> None:
+@click.option(
+    "--fresh",
+    is_flag=True,
+    help="Set the ledger and the database aside (nothing is deleted) and begin anew.",
+)
+def command(web_port: int, ledger_port: int, lan: bool, no_sample: bool, fresh: bool) -> None:
     """Start the embedded system: ledger, database, worker, web.
 
     Everything is kept in YICHU_VAR (var/); the first start makes the secrets, deploys the
@@ -59,7 +72,7 @@ def command(web_port: int, ledger_port: int, lan: bool, no_sample: bool) -> None
     with var.lock():
         plan = _plan(settings, environment, (web_port, ledger_port), access, not no_sample)
         click.echo("Yichu 一触 正在启动 / starting")
-        EmbeddedSystem(plan, click.echo).run()
+        EmbeddedSystem(plan, click.echo, is_fresh=fresh).run()
 
 
 def _environment(web_port: int, ledger_port: int, access: LanAccess | None) -> dict[str, str]:
@@ -77,6 +90,9 @@ def _environment(web_port: int, ledger_port: int, access: LanAccess | None) -> d
     )
     # The embedded system's keys guard a sample: opening each at full strength takes a second.
     environment.setdefault("YICHU_KEYSTORE_SCRYPT", "cheap")
+    # Its bank is simulated: nobody wants to wait until four o'clock to see a payment.
+    for name, value in _PAYOUT.items():
+        environment.setdefault(name, value)
     if access is not None:
         environment["YICHU_LAN"] = "1"
     else:

@@ -17,6 +17,8 @@ from backend.service_layer.claims.benefits import DAMAGE
 from backend.service_layer.claims.ports import ClaimServices
 from backend.service_layer.claims.records import Claim
 from backend.service_layer.claims.versions import return_freed
+from backend.service_layer.payout.approve import approve
+from backend.service_layer.payout.run import payout_pass
 from backend.service_layer.ports import LedgerUnavailableError
 from verifier.errors import VerificationError
 
@@ -30,13 +32,13 @@ _STEPS: dict[ClaimState, Step] = {
     ClaimState.LODGED: lodging.decide,
     ClaimState.DECIDED: closing.enqueue_closing,
     ClaimState.SETTLING: closing.read_settlement,
-    ClaimState.SETTLED: closing.instruct_payout,
-    ClaimState.PAYING: closing.ask_bank,
+    ClaimState.SETTLED: approve,
     ClaimState.RELEASING: closing.read_release,
     ClaimState.SUPPLEMENTING: supplement.advance_supplement,
     ClaimState.WITHDRAWING: withdraw.advance_withdrawal,
 }
-"""``PENDED`` is missing: only a person moves a pended claim on (review)."""
+"""``PENDED`` is missing: only a person moves a pended claim on (review); so is ``PAYING``: money
+goes in files of many claims (``payout_pass``)."""
 
 
 _AT_ONCE: Final = (ClaimState.SUBMITTED, ClaimState.SCREENED, ClaimState.CALCULATED)
@@ -48,13 +50,18 @@ def _nothing() -> int:
 
 
 def advance_claims(
-    deps: ClaimServices, *, at_once: bool = False, between: Callable[[], int] = _nothing
+    deps: ClaimServices,
+    *,
+    at_once: bool = False,
+    between: Callable[[], int] = _nothing,
+    with_payouts: bool = True,
 ) -> int:
     """Give every open claim one step; returns how many moved.
 
     ``at_once``: a new claim goes on in the same pass until its lodge is asked for, a transaction
     a step as always, so that the citizen sees the amount soon. ``between`` is called after each
-    claim: what must not wait until all of them had their step.
+    claim: what must not wait until all of them had their step. Unless ``with_payouts`` is False,
+    a pass over the payouts follows.
 
     A claim whose step fails on data of its own raises an alarm and stays where it is; the others
     go on.
@@ -68,7 +75,7 @@ def advance_claims(
         if at_once and has_moved:
             _follow_up(deps, claim_id)
         moved += between()
-    return moved
+    return moved + (payout_pass(deps) if with_payouts else 0)
 
 
 class NewClaims:

@@ -1,21 +1,19 @@
-"""After the decision: settle or release on the ledger, then the money, each only when final."""
+"""After the decision: settle or release on the ledger, each only when final."""
 
 from __future__ import annotations
 
 from backend.domain.claim import ClaimState, StageOutcome
-from backend.domain.ledger import IntentKind, IntentState, LedgerIntent, SlotState
-from backend.service_layer.claims import holds, screening
+from backend.domain.ledger import IntentKind, IntentState, LedgerIntent
+from backend.service_layer.claims import screening
 from backend.service_layer.claims.benefits import recalculate_year
-from backend.service_layer.claims.holds import are_payouts_held
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
-from backend.service_layer.claims.records import Claim, Decision, Payout, StageResult
+from backend.service_layer.claims.records import Claim, Decision, StageResult
 from backend.service_layer.claims.screen_step import (
     close_refused,
     keep_waiting,
     store_stage,
     wait_for,
 )
-from backend.service_layer.claims.supplement import payout_id, state_after_payment, unpaid
 from backend.service_layer.failpoints import reach
 
 REASON_REFUSED = 1
@@ -180,88 +178,6 @@ def read_settlement(deps: ClaimServices, claim: Claim) -> bool:
         )
         work.commit()
     return changed
-
-
-def instruct_payout(deps: ClaimServices, claim: Claim) -> bool:
-    """settled -> paying: the slot is read again, then the instruction is written, once.
-
-    What is paid is what the ledger has carried out, version by version: a supplement's payment
-    is its difference.
-    """
-    with deps.work(write=False) as work:
-        is_held = are_payouts_held(work)
-        bill = work.claims.bill_of_version(claim.version_id)
-        person = work.people.get(claim.person_id)
-    if is_held:
-        return wait_for(deps, claim, holds.WAITING)
-    slot = deps.ledger.slot(bill.invoice_key)
-    is_payable = slot.has_settled(claim.payer_number) and not slot.flags & (
-        SlotState.VOID | SlotState.REVERSED
-    )
-    with deps.work() as work:
-        if work.claims.get(claim.id, lock=True).state is not claim.state:
-            return False
-        now = deps.clock.now()
-        if not is_payable:
-            work.alarms.raise_alarm("payout-held", claim.id, f"flags {slot.flags}")
-            changed = claim.waiting_for != "payout-held" and work.claims.update(
-                claim.id, claim.state, now, waiting_for="payout-held"
-            )
-            work.commit()
-            return changed
-        intent = unpaid(work, claim)
-        if intent is None:
-            after = state_after_payment(work, claim)
-            work.claims.update(claim.id, claim.state, now, state=after, waiting_for=None)
-            work.commit()
-            return True
-        version = intent.payload["decision_version"]
-        work.payouts.add(
-            Payout(
-                id=payout_id(claim, version),
-                claim_id=claim.id,
-                decision_version=version,
-                amount_fen=intent.payload["amount"],
-                payee_bank=person.payee_bank,
-                payee_account_tail=person.payee_account_tail,
-                instructed_at=now,
-            )
-        )
-        work.claims.update(claim.id, claim.state, now, state=ClaimState.PAYING, waiting_for=None)
-        work.commit()
-    reach("claims.payout-instructed")
-    return True
-
-
-def ask_bank(deps: ClaimServices, claim: Claim) -> bool:
-    """paying -> paid when the bank has answered; a returned payment waits for a person."""
-    with deps.work(write=False) as work:
-        payout = work.payouts.of_claim(claim.id)
-        answered = payout is not None and work.payouts.answer_of(payout.id) is not None
-        is_held = are_payouts_held(work)
-    if payout is None or answered:
-        return False
-    if is_held:
-        return wait_for(deps, claim, holds.WAITING)
-    answer = deps.bank.pay(payout, deps.clock.now())
-    if answer is None:
-        return False
-    with deps.work() as work:
-        if work.claims.get(claim.id, lock=True).state is not claim.state:
-            return False
-        if work.payouts.answer_of(payout.id) is None:
-            work.payouts.answer(answer)
-        if answer.outcome == "paid":
-            after = state_after_payment(work, claim)
-            work.claims.update(
-                claim.id, claim.state, deps.clock.now(), state=after, waiting_for=None
-            )
-        else:
-            work.alarms.raise_alarm("payment-returned", claim.id, payout.id)
-            work.claims.update(claim.id, claim.state, deps.clock.now(), waiting_for="payee")
-        work.commit()
-    reach("claims.bank-answered")
-    return True
 
 
 def read_release(deps: ClaimServices, claim: Claim) -> bool:

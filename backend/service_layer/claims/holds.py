@@ -17,6 +17,7 @@ HOLDING_ALARMS: Final = frozenset({BEHIND, "final-reorganisation", "final-block-
 first is closed by adopting the chain, the others by a person (``yichu reconcile --close``)."""
 
 WAITING: Final = "reconcile"
+NEXT_RUN: Final = "payout-run"  # it goes with the next daily run
 _AT_THE_BANK: Final = (ClaimState.SETTLED, ClaimState.PAYING)
 
 
@@ -33,8 +34,8 @@ def show_held_payouts(deps: ClaimServices) -> int:
         wanted = WAITING if are_payouts_held(work) else None
         for claim_id, _ in work.claims.open_ids(limit=100_000):
             claim = work.claims.get(claim_id)
-            is_ours = claim.waiting_for in (None, WAITING)
-            if claim.state in _AT_THE_BANK and is_ours and claim.waiting_for != wanted:
+            before = (None, NEXT_RUN) if wanted else (WAITING,)
+            if claim.state in _AT_THE_BANK and claim.waiting_for in before:
                 now = deps.clock.now()
                 changed += work.claims.update(claim.id, claim.state, now, waiting_for=wanted)
         work.commit()

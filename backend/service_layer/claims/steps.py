@@ -11,6 +11,7 @@ from typing import Final
 
 from backend.domain.claim import ClaimState
 from backend.domain.ledger import IntentKind, LedgerIntent
+from backend.domain.payout import REASON_ZH
 from backend.service_layer.claims.ports import ClaimWork
 from backend.service_layer.claims.records import (
     FROM_LEDGER,
@@ -138,7 +139,11 @@ def _payment(work: ClaimWork, claim: Claim, intent: LedgerIntent, *, is_first: b
         return Step("金额为 0，不用打款", claim.updated_at)
     if answer is not None and answer.outcome == "paid":
         return Step(label, answer.answered_at, None, _bank_note(answer))
-    return Step(label, None, None, "核定后打款" if payout is None else "已发出，等银行回执")
+    tried = work.payments.tried(payout.id) if payout is not None else []
+    if tried and tried[-1].answer is not None:
+        code = tried[-1].answer.reason_code
+        return Step(label, None, None, f"银行没有付成：{REASON_ZH.get(code, code)}")
+    return Step(label, None, None, "已发出，等银行回执" if tried else "核定后打款")
 
 
 def _bank_note(answer: PayoutAnswer) -> str:

@@ -53,9 +53,12 @@ def unpaid(work: ClaimWork, claim: Claim) -> LedgerIntent | None:
 
 
 def state_after_payment(work: ClaimWork, claim: Claim) -> ClaimState:
-    """Where a claim goes whose instruction is carried out: another version may wait already."""
+    """Where a claim goes whose instruction is carried out: another one may not be yet, or another
+    version may wait already."""
     if unpaid(work, claim) is not None:
         return ClaimState.SETTLED
+    if work.payments.is_owed(claim.id):
+        return ClaimState.PAYING
     in_effect = [
         intent.payload["decision_version"] for intent in payments_in_effect(work, claim.id)
     ]

@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 from backend.adapters.database import tables
 from backend.adapters.ledger.network import Network
 from backend.adapters.ledger.transactions import decode_signed, sign
+from backend.entrypoints import anchor_worker
 from backend.entrypoints.cli.main import cli
 from backend.entrypoints.devchain.engine import Engine
 from backend.entrypoints.devchain.options import ChainOptions, RunOptions
@@ -84,7 +85,8 @@ def run_until(town: Town, claim: Claim, state: str) -> None:
     """A claim is stopped between any two of its steps, as a kill would: one step a pass."""
     step = advance.advance_claims
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(advance, "advance_claims", lambda deps, at_once: step(deps))
+        patch.setattr(anchor_worker, "advance_claims", lambda deps, **_: step(deps))
+        patch.setattr(advance.NewClaims, "advance", lambda _: 0)
         worker = town.worker()
         for _ in range(200):
             if town.claim(claim.id).state == state:

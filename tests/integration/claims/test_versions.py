@@ -337,14 +337,13 @@ def test_an_appeal_upheld_while_the_bank_is_still_paying_pays_both_amounts(world
     bill = mixed_bill(world, person, 500, 100, DAY)
     world.anchor()
     (claim,) = claim_on(world, person, bill)
-    bank = world.services.bank
-    world.services.__dict__["bank"] = type("Slow", (), {"pay": lambda *_: None})()
+    world.bank.is_slow = True
     world.run()
     assert world.claim(claim.id).state is ClaimState.PAYING
     appeal(world, person, claim)
     conclude(world, claim, "appeal", Outcome.APPROVE, matched(1))
     assert world.claim(claim.id).state is ClaimState.PAYING
-    world.services.__dict__["bank"] = bank
+    world.bank.is_slow = False
     world.run()
     assert world.claim(claim.id).state is ClaimState.PAID
     assert [amount for _, amount in payouts(world, claim)] == [12_000, 6_000]

@@ -30,6 +30,8 @@ from backend.service_layer.claims.advance import advance_claims
 from backend.service_layer.claims.records import Claim, Login, Person
 from backend.service_layer.ports import BillOnLedger, BlockStamp, LedgerUnavailableError
 from backend.settings import Settings
+from tests.funding import fund_pools
+from tests.memory_bank import MemoryBank, SetAccounts, equip
 from tests.migrated import migrate_fresh
 from verifier.commitment import merkle
 from verifier.commitment.batch import BatchLeaf, RecordKind, batch_head
@@ -166,6 +168,7 @@ def settings_for(tmp_path: Path, url: str | None = None) -> Settings:
     environ = {
         "YICHU_VAR": str(tmp_path),
         "YICHU_DATABASE_URL": url or f"sqlite:///{tmp_path}/yichu.db",
+        "YICHU_PAYOUT_EVERY_SECONDS": "0",
     }
     secrets_dir = tmp_path / "secrets"
     secrets_dir.mkdir(exist_ok=True)
@@ -217,7 +220,9 @@ class World:
         services.__dict__["engine"] = make_engine(services.settings.database_url)
         ledger = FakeLedger()
         services.__dict__["ledger"] = ledger
+        equip(services)
         migrate_fresh(services.engine)
+        fund_pools(services)
         with services.engine.begin() as connection:
             connection.execute(
                 tables.institution.insert().values(
@@ -243,6 +248,18 @@ class World:
                 )
             )
         return cls(services, ledger)
+
+    @property
+    def bank(self) -> MemoryBank:
+        bank = self.services.bank
+        assert isinstance(bank, MemoryBank)
+        return bank
+
+    @property
+    def accounts(self) -> SetAccounts:
+        accounts = self.services.payees
+        assert isinstance(accounts, SetAccounts)
+        return accounts
 
     def person(
         self, name: str = "测试甲子", username: str = "citizen01", *, is_covered: bool = True

@@ -1,0 +1,183 @@
+"""Taking in what the bank has left: a file is booked as a whole, or nothing of it.
+
+A file's answers, the claims' states and the journal are one transaction. A file that was booked
+is known by its name and digest, and its answers by their attempts: however often it comes, it is
+booked once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Sequence
+
+from backend.domain.claim import ClaimState
+from backend.service_layer.claims.ports import ClaimServices, ClaimWork
+from backend.service_layer.claims.supplement import state_after_payment
+from backend.service_layer.failpoints import reach
+from backend.service_layer.journal.booking import book_all
+from backend.service_layer.payout.booking import answer_entry
+from backend.service_layer.payout.examine import News, examine
+from backend.service_layer.payout.holding import waiting_after_failure
+from backend.service_layer.payout.ports import BadStatusFileError, BankUnavailableError
+from backend.service_layer.payout.records import (
+    INCOMING_BYTES_MAX,
+    AnswerStatus,
+    IncomingFile,
+    Lane,
+    StatusReport,
+    Verdict,
+)
+from backend.service_layer.payout.stored import BankMessage, PaymentAnswer
+
+REFUSED = "bank-file-refused"
+REPEATED = "bank-file-repeated"
+DIFFERENCE_MAX = 4_000
+NAME_MAX = 200
+
+
+def take_in_answers(deps: ClaimServices) -> int:
+    """Book what the bank has left; returns how many files were dealt with."""
+    try:
+        files = deps.bank.incoming()
+    except BankUnavailableError:
+        return 0
+    for file in files:
+        _take_in(deps, file)
+        try:
+            deps.bank.put_away(file.name)
+        except BankUnavailableError:
+            return 0  # known by its digest when it is offered again
+        reach("payout.put-away")
+    return len(files)
+
+
+def _take_in(deps: ClaimServices, file: IncomingFile) -> None:
+    digest = hashlib.sha256(file.content).digest()
+    with deps.work(write=False) as work:
+        if work.payments.message(file.name[:NAME_MAX], digest) is not None:
+            return  # it was dealt with, and the process ended before it was put away
+    reach("payout.message-read")
+    report, fault = _read(deps, file)
+    with deps.work() as work:
+        work.payments.take_turn(Lane.DAILY)
+        if work.payments.message(file.name[:NAME_MAX], digest) is not None:
+            return
+        news: list[News] = []
+        differences = [fault] if fault else []
+        if report is not None:
+            news, differences = examine(work, report, is_simulated=deps.bank.is_simulated)
+        verdict = _verdict(report, news, differences)
+        message = _message(deps, file, report, verdict, differences)
+        work.payments.add_message(message)
+        if verdict is Verdict.BOOKED and report is not None:
+            _book(deps, work, message, report, news)
+        elif verdict is Verdict.REPEATED:
+            work.alarms.raise_alarm(REPEATED, message.id, f"{file.name}: nothing new")
+        else:
+            work.alarms.raise_alarm(REFUSED, message.id, f"{file.name}: {differences[0]}")
+        work.commit()
+    reach("payout.answer-booked")
+
+
+def _read(deps: ClaimServices, file: IncomingFile) -> tuple[StatusReport | None, str]:
+    if len(file.content) > INCOMING_BYTES_MAX:
+        return None, f"it is larger than {INCOMING_BYTES_MAX} bytes"
+    try:
+        return deps.payment_format.read(file.content), ""
+    except BadStatusFileError as error:
+        return None, error.en
+
+
+def _verdict(
+    report: StatusReport | None, news: Sequence[News], differences: Sequence[str]
+) -> Verdict:
+    if report is None or differences:
+        return Verdict.REFUSED
+    says_only_accepted = all(item.status is AnswerStatus.ACCEPTED for item in report.items)
+    return Verdict.BOOKED if news or says_only_accepted else Verdict.REPEATED
+
+
+def _message(
+    deps: ClaimServices,
+    file: IncomingFile,
+    report: StatusReport | None,
+    verdict: Verdict,
+    differences: Sequence[str],
+) -> BankMessage:
+    message_id = deps.ids.new_id("bmg")
+    kept = file.content[:INCOMING_BYTES_MAX]
+    return BankMessage(
+        id=message_id,
+        name=file.name[:NAME_MAX],
+        digest=hashlib.sha256(file.content).digest(),
+        wrapped_content=deps.secret_box.wrap(kept, message_id),
+        received_at=deps.clock.now(),
+        report_id=None if report is None else report.message_id,
+        original_id=None if report is None else report.original_message_id,
+        reported_at=None if report is None else report.created_at,
+        simulated=None if report is None else report.simulated,
+        verdict=verdict,
+        difference="\n".join(differences)[:DIFFERENCE_MAX],
+    )
+
+
+def _book(
+    deps: ClaimServices,
+    work: ClaimWork,
+    message: BankMessage,
+    report: StatusReport,
+    news: Sequence[News],
+) -> None:
+    now = deps.clock.now()
+    entries = []
+    for one in sorted(news, key=lambda item: item.attempt.claim_id):
+        claim = work.claims.get(one.attempt.claim_id, lock=True)
+        answer = _answer(one, report, message, now)
+        work.payments.add_answer(answer)
+        entries.append(answer_entry(deps, work, claim, one.attempt, answer))
+    book_all(work, entries)
+    for one in news:
+        _move_claim(work, one, now)
+    file = work.payments.file_by_message(report.original_message_id)
+    assert file is not None, "a report that was examined names a file"
+    if file.handed_over_at is None:
+        work.payments.mark_handed_over(file.id, now)
+    if not any(tried.is_open for tried in work.payments.of_file(file.id)):
+        work.alarms.clear("payment-unanswered", file.message_id)
+
+
+def _answer(
+    one: News, report: StatusReport, message: BankMessage, now: dt.datetime
+) -> PaymentAnswer:
+    return PaymentAnswer(
+        attempt_id=one.attempt.id,
+        status=one.item.status,
+        reason_code=one.item.reason_code[:40],
+        reason_text=one.item.reason_text[:200],
+        bank_reference=one.item.bank_reference[:60],
+        simulated=report.simulated,
+        answered_at=one.item.answered_at or report.created_at,
+        booked_at=now,
+        message_id=message.id,
+    )
+
+
+def _move_claim(work: ClaimWork, one: News, now: dt.datetime) -> None:
+    """The claim's state after an answer. Where a further version is under way already, that goes
+    on first, and what is owed is found again when it is done."""
+    claim = work.claims.get(one.attempt.claim_id)
+    if one.item.status is not AnswerStatus.PAID:
+        detail = f"{one.attempt.id}: {one.item.status} {one.item.reason_code}"
+        work.alarms.raise_alarm("payment-returned", claim.id, detail)
+    else:
+        work.alarms.clear("payment-returned", claim.id)
+    if claim.state not in (ClaimState.PAYING, ClaimState.PAID):
+        return
+    if one.item.status is AnswerStatus.PAID:
+        after, waiting = state_after_payment(work, claim), None
+        if after is ClaimState.PAYING:
+            waiting = claim.waiting_for
+    else:
+        after, waiting = ClaimState.PAYING, waiting_after_failure(one.item.reason_code)
+    work.claims.update(claim.id, claim.state, now, state=after, waiting_for=waiting)

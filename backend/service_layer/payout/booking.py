@@ -1,0 +1,115 @@
+"""The journal entries of a payout, and what is left in a fund's purse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from backend.domain.journal import AccountKind, Entry, Fund, Occasion
+from backend.domain.journal import approved as approved_entry
+from backend.domain.journal import instructed as instructed_entry
+from backend.domain.journal import paid as paid_entry
+from backend.domain.journal import rejected as rejected_entry
+from backend.domain.journal import returned as returned_entry
+from backend.service_layer.claims.ports import ClaimServices, ClaimWork
+from backend.service_layer.claims.records import Claim, Payout
+from backend.service_layer.claims.supplement import payments_in_effect
+from backend.service_layer.journal.booking import book, book_all
+from backend.service_layer.journal.funds import fund_of_claim, layer_amounts
+from backend.service_layer.payout.records import AnswerStatus
+from backend.service_layer.payout.stored import Attempt, PaymentAnswer
+
+PAYABLE = "payout"
+ATTEMPT = "attempt"
+_ANSWERS = {
+    AnswerStatus.PAID: paid_entry,
+    AnswerStatus.REJECTED: rejected_entry,
+    AnswerStatus.RETURNED: returned_entry,
+}
+
+
+def fund_region(deps: ClaimServices, work: ClaimWork, claim: Claim) -> str:
+    """The region whose account is debited for a claim."""
+    return fund_of_claim(deps, work, claim).region
+
+
+def book_approved(deps: ClaimServices, work: ClaimWork, claim: Claim, payout: Payout) -> None:
+    """Owed from now on: by layer, what this version pays more than the one in effect before."""
+    by_version = {decision.version: decision for decision in work.decisions.all_of(claim.id)}
+    earlier = [
+        version
+        for version in (i.payload["decision_version"] for i in payments_in_effect(work, claim.id))
+        if version < payout.decision_version
+    ]
+    before = layer_amounts(by_version[max(earlier)] if earlier else None)
+    after = layer_amounts(by_version[payout.decision_version])
+    occasion = _occasion(deps, work, claim, PAYABLE, payout.id)
+    book(work, approved_entry(occasion, before, after))
+
+
+def book_instructed(deps: ClaimServices, work: ClaimWork, attempts: Sequence[Attempt]) -> None:
+    """Handed to the bank's file."""
+    entries = []
+    for attempt in attempts:
+        claim = work.claims.get(attempt.claim_id)
+        if work.journal.claim_fund(claim.id) is None:
+            # Written by a release that kept no journal: what is owed is booked now.
+            payout = work.payouts.get(attempt.payout_id)
+            assert payout is not None, "an attempt belongs to a payable"
+            book_approved(deps, work, claim, payout)
+        occasion = _occasion(deps, work, claim, ATTEMPT, attempt.id)
+        entries.append(instructed_entry(occasion, attempt.amount_fen))
+    book_all(work, entries)
+
+
+def answer_entry(
+    deps: ClaimServices, work: ClaimWork, claim: Claim, attempt: Attempt, answer: PaymentAnswer
+) -> Entry:
+    """What an answer of the bank moves."""
+    occasion = _occasion(deps, work, claim, ATTEMPT, attempt.id)
+    return _ANSWERS[answer.status](occasion, attempt.amount_fen)
+
+
+def _occasion(
+    deps: ClaimServices, work: ClaimWork, claim: Claim, source_type: str, source_id: str
+) -> Occasion:
+    return Occasion(
+        source_type=source_type,
+        source_id=source_id,
+        fund=fund_of_claim(deps, work, claim),
+        claim_id=claim.id,
+        booked_at=deps.clock.now(),
+        is_simulated=deps.bank.is_simulated,
+    )
+
+
+class Purse:
+    """What each fund still has at the bank, apart from what the bank was already told to pay.
+
+    Asked under the lock of the lanes, so that two workers do not spend the same money.
+    """
+
+    def __init__(self, deps: ClaimServices, work: ClaimWork) -> None:
+        self._deps, self._work = deps, work
+        self._left: dict[tuple[str, str], int] = {}
+
+    def take(self, claim: Claim, amount_fen: int) -> bool:
+        """Set the amount aside; False when the fund has less, which raises an alarm."""
+        fund = fund_of_claim(self._deps, self._work, claim)
+        key = (fund.region, fund.insurance_type)
+        if key not in self._left:
+            self._left[key] = self._available(fund)
+        if amount_fen > self._left[key]:
+            self._work.alarms.raise_alarm(
+                "fund-short", "/".join(key), f"{amount_fen} fen are asked, {self._left[key]} left"
+            )
+            return False
+        self._left[key] -= amount_fen
+        self._work.alarms.clear("fund-short", "/".join(key))
+        return True
+
+    def _available(self, fund: Fund) -> int:
+        bank, transit = (
+            self._work.journal.balance(fund.account(kind), insurance_type=fund.insurance_type)
+            for kind in (AccountKind.BANK, AccountKind.TRANSIT)
+        )
+        return bank - transit

@@ -1,0 +1,148 @@
+"""Comparing a status report with what was instructed: what is new, and what does not agree."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from backend.domain.payout import KNOWN_AT_THE_BANK
+from backend.service_layer.claims.ports import ClaimWork
+from backend.service_layer.payout.records import AnswerStatus, StatusItem, StatusReport
+from backend.service_layer.payout.stored import Attempt, StoredFile, Tried
+
+CLOCKS_APART: Final = dt.timedelta(minutes=10)
+"""So far a bank's clock may be behind ours before its report counts as older than our file."""
+
+DIFFERENCES_MAX: Final = 50
+
+_NEWS: Final = {
+    (None, AnswerStatus.PAID),
+    (None, AnswerStatus.REJECTED),
+    (AnswerStatus.PAID, AnswerStatus.RETURNED),
+}
+_KNOWN: Final = {
+    (None, AnswerStatus.ACCEPTED),
+    (AnswerStatus.PAID, AnswerStatus.PAID),
+    (AnswerStatus.REJECTED, AnswerStatus.REJECTED),
+    (AnswerStatus.RETURNED, AnswerStatus.RETURNED),
+    (AnswerStatus.RETURNED, AnswerStatus.PAID),
+}
+"""(how the instruction stands, what is said of it): no news and no contradiction."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """An ending that is not booked yet."""
+
+    attempt: Attempt
+    item: StatusItem
+
+
+def examine(
+    work: ClaimWork, report: StatusReport, *, is_simulated: bool
+) -> tuple[list[News], list[str]]:
+    """(news, differences) of a report. With any difference nothing of it may be booked.
+
+    ``is_simulated``: whether the bank of this installation is; a simulated answer must never be
+    booked for real money, nor the other way round.
+    """
+    file = work.payments.file_by_message(report.original_message_id)
+    if file is None:
+        return [], [f"no payment file {report.original_message_id} was ever written here"]
+    differences = _of_the_whole(work, report, file, is_simulated)
+    tried = {one.attempt.end_to_end_id: one for one in work.payments.of_file(file.id)}
+    items = _items(report, tried)
+    news: list[News] = []
+    counts = Counter(item.end_to_end_id for item in items)
+    differences += [f"{name} is named {n} times" for name, n in counts.items() if n > 1]
+    for item in items:
+        one = tried.get(item.end_to_end_id)
+        if one is None:
+            differences.append(f"{item.end_to_end_id} is not in {report.original_message_id}")
+            continue
+        fault = _fault(one, item)
+        if fault:
+            differences.append(f"{item.end_to_end_id}: {fault}")
+        elif (_standing(one), item.status) in _NEWS:
+            news.append(News(one.attempt, item))
+    if news:
+        differences += _older(work, report, [one.attempt for one in news])
+    if len(differences) > DIFFERENCES_MAX:
+        rest = len(differences) - DIFFERENCES_MAX
+        differences = [*differences[:DIFFERENCES_MAX], f"and {rest} more"]
+    return ([] if differences else news), differences
+
+
+def _of_the_whole(
+    work: ClaimWork, report: StatusReport, file: StoredFile, is_simulated: bool
+) -> list[str]:
+    found = []
+    if report.simulated != is_simulated:
+        words = {True: "simulated", False: "real"}
+        found.append(f"it is {words[report.simulated]}, this bank is {words[is_simulated]}")
+    if report.created_at < file.created_at - CLOCKS_APART:
+        found.append(f"made at {report.created_at:%FT%TZ}, before the file that it answers")
+    if report.original_item_count not in (None, file.item_count):
+        found.append(
+            f"speaks of {report.original_item_count} items, the file has {file.item_count}"
+        )
+    if report.original_control_sum_fen not in (None, file.control_sum_fen):
+        found.append(
+            f"speaks of {report.original_control_sum_fen} fen, the file has {file.control_sum_fen}"
+        )
+    if work.payments.message_of_report(report.message_id) is not None and not _is_same(
+        work, report
+    ):
+        found.append(f"another report named {report.message_id} was booked already")
+    return found
+
+
+def _is_same(work: ClaimWork, report: StatusReport) -> bool:
+    """A report of a known name is a repetition only if it was made at the same instant about the
+    same file; its items are then compared as any."""
+    known = work.payments.message_of_report(report.message_id)
+    assert known is not None, "asked only of a known report"
+    return (known.original_id, known.reported_at) == (
+        report.original_message_id,
+        report.created_at,
+    )
+
+
+def _items(report: StatusReport, tried: Mapping[str, Tried]) -> Sequence[StatusItem]:
+    """The report's items; a report on the whole file alone says the same of each."""
+    if report.items or report.group_status is None:
+        return report.items
+    whole = StatusItem("", report.group_status, report.group_reason_code)
+    return [replace(whole, end_to_end_id=name) for name in tried]
+
+
+def _standing(one: Tried) -> AnswerStatus | None:
+    return None if one.answer is None else one.answer.status
+
+
+def _fault(one: Tried, item: StatusItem) -> str:
+    if item.amount_fen not in (None, one.attempt.amount_fen):
+        return f"{item.amount_fen} fen were reported, {one.attempt.amount_fen} instructed"
+    standing = _standing(one)
+    if item.status is AnswerStatus.REJECTED and item.reason_code in KNOWN_AT_THE_BANK:
+        return f"{item.reason_code}: the bank knows this instruction; run yichu reconcile"
+    if (standing, item.status) not in _NEWS | _KNOWN:
+        return f"reported as {item.status}, and it is {standing or 'not answered yet'}"
+    answer = one.answer
+    is_other = (
+        answer is not None
+        and answer.status is item.status
+        and item.bank_reference not in ("", answer.bank_reference)
+        and answer.bank_reference != ""
+    )
+    return "reported again with another bank reference" if is_other else ""
+
+
+def _older(work: ClaimWork, report: StatusReport, attempts: Sequence[Attempt]) -> list[str]:
+    newest = work.payments.reported_at([attempt.id for attempt in attempts])
+    if newest is None or report.created_at >= newest:
+        return []
+    return [f"made at {report.created_at:%FT%TZ}, older than a report that was booked"]

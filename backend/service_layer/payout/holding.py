@@ -1,0 +1,125 @@
+"""Why money does not leave now. Each reason is a code on the claim, with words on its page.
+
+Nothing is lost by it: a held payable is looked at again in every run, and goes on by itself when
+its reason has ended.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Final
+
+from backend.domain.ledger import SlotState
+from backend.domain.payout import BANK_SIDE, may_try_again
+from backend.service_layer.claims.holds import NEXT_RUN, are_payouts_held
+from backend.service_layer.claims.holds import WAITING as LEDGER_DIFFERS
+from backend.service_layer.claims.ports import ClaimServices, ClaimWork
+from backend.service_layer.claims.records import Claim, Payout, StoredBill
+from backend.service_layer.claims.supplement import payments_in_effect
+from backend.service_layer.payout.records import HELD_BY_ACCOUNT, PayeeAccount
+from backend.service_layer.payout.stored import Tried
+
+SLOT: Final = "payout-held"  # the ledger does not show it as payable
+STOPPED: Final = "payout-stopped"  # a person has stopped it
+CASE: Final = "payout-case"  # a mismatch of the reconciliation is open
+PAYEE: Final = "payee"  # rejected or returned: the account must be corrected
+BANK_RETRY: Final = "bank-retry"  # the bank's own fault: tried again
+FUND_SHORT: Final = "fund-short"
+HELD_CODES: Final = (
+    LEDGER_DIFFERS, NEXT_RUN, SLOT, STOPPED, CASE, PAYEE, BANK_RETRY, FUND_SHORT, *HELD_BY_ACCOUNT,
+)  # fmt: skip
+"""Every ``waiting_for`` that this package sets on a claim."""
+
+CASE_KEY: Final = "holds_payout_of"
+"""The key of an open case's detail under which it names the claim whose money it holds."""
+
+_STOPPED_FLAGS: Final = SlotState.VOID | SlotState.REVERSED | SlotState.ON_PAPER
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A payable that may be instructed, with the account and the number of the attempt."""
+
+    payout: Payout
+    claim: Claim
+    account: PayeeAccount
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    payout: Payout
+    claim: Claim
+    reason: str
+
+
+def claims_with_case(work: ClaimWork) -> frozenset[str]:
+    """Ids of claims whose payment an open case of the reconciliation holds."""
+    cases = work.reconciliation.open_cases()
+    return frozenset(case.detail[CASE_KEY] for case in cases if CASE_KEY in case.detail)
+
+
+def judge(
+    deps: ClaimServices,
+    work: ClaimWork,
+    payout: Payout,
+    now: dt.datetime,
+    with_case: frozenset[str],
+) -> Ready | Held | None:
+    """Whether a payable may be instructed now, as far as the database knows; None when it is
+    under way or paid."""
+    tried = work.payments.tried(payout.id)
+    last = tried[-1] if tried else None
+    if last is not None and not last.has_failed:
+        return None
+    claim = work.claims.get(payout.claim_id)
+    reason = _stop(work, claim, with_case)
+    if reason is not None:
+        return Held(payout, claim, reason)
+    found = deps.payees.account_for(work, claim.person_id, now)
+    if found.account is None:
+        return Held(payout, claim, found.reason)
+    if last is not None and not _may_follow(work, last, found.account):
+        return Held(payout, claim, PAYEE)
+    return Ready(payout, claim, found.account, len(tried) + 1)
+
+
+def _stop(work: ClaimWork, claim: Claim, with_case: frozenset[str]) -> str | None:
+    if are_payouts_held(work):
+        return LEDGER_DIFFERS
+    hold = work.payments.last_hold(claim.id)
+    if hold is not None and hold.action == "hold":
+        return STOPPED
+    return CASE if claim.id in with_case else None
+
+
+def _may_follow(work: ClaimWork, last: Tried, account: PayeeAccount) -> bool:
+    answer = last.answer
+    assert answer is not None, "an attempt that failed was answered"
+    hold = work.payments.last_hold(last.attempt.claim_id)
+    return may_try_again(
+        last.attempt.attempt,
+        answer.reason_code,
+        is_other_account=account.version != last.attempt.account_version,
+        is_released=hold is not None and hold.action == "release" and hold.at > answer.booked_at,
+    )
+
+
+def waiting_after_failure(reason_code: str) -> str:
+    """What a claim waits for whose payment was rejected or returned."""
+    return BANK_RETRY if reason_code in BANK_SIDE else PAYEE
+
+
+def slot_bars(work: ClaimWork, claim: Claim, bill: StoredBill, slot: SlotState) -> str | None:
+    """What the ledger has against paying the claim now, in words for an operator; None when it
+    shows our settlement in effect with all that is to be paid."""
+    if slot.flags & _STOPPED_FLAGS:
+        return f"flags {slot.flags}"
+    if not slot.has_settled(claim.payer_number):
+        return "the ledger knows no settlement of ours"
+    in_effect = sum(intent.payload["amount"] for intent in payments_in_effect(work, claim.id))
+    expected = bill.borne_fen + in_effect
+    if slot.paid_fen < expected:
+        return f"the ledger has {slot.paid_fen} fen as paid, {expected} are to be"
+    return None

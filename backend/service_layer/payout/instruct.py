@@ -1,0 +1,300 @@
+"""Writing payment files: what is owed, still payable on the ledger, and may go to its account.
+
+A file, its instructions and their journal entries are one transaction, and its bytes are part of
+it: what was not committed never leaves, and what leaves is always the same.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from backend.domain.claim import ClaimState
+from backend.domain.payout import SHANGHAI, end_to_end_id, message_id
+from backend.service_layer.claims.holds import NEXT_RUN
+from backend.service_layer.claims.ports import ClaimServices, ClaimWork
+from backend.service_layer.claims.records import Claim, Payout
+from backend.service_layer.failpoints import reach
+from backend.service_layer.payout.booking import Purse, book_instructed, fund_region
+from backend.service_layer.payout.holding import (
+    FUND_SHORT,
+    SLOT,
+    Held,
+    Ready,
+    claims_with_case,
+    judge,
+    slot_bars,
+)
+from backend.service_layer.payout.lanes import is_machine_clean
+from backend.service_layer.payout.ports import BadPaymentFileError
+from backend.service_layer.payout.records import Lane, PaymentFile, PaymentItem
+from backend.service_layer.payout.stored import Attempt, Hold, StoredFile
+
+FILE_ITEMS: Final = 500
+"""Instructions in one file: as many as one transaction may hold the database's write lock for."""
+
+PURPOSE: Final = "医保报销款"
+WORKER: Final = "worker"
+Cursor = tuple[dt.datetime, str]
+
+
+@dataclass
+class Page:
+    """What one look at the payables came to."""
+
+    files: list[StoredFile] = field(default_factory=list)
+    instructed: int = 0
+    held: int = 0
+    moved: int = 0
+    last: Cursor | None = None  # None: there was nothing left to look at
+
+
+def write_files(deps: ClaimServices, lane: Lane, after: Cursor | None) -> Page:
+    """Instruct the next payables of a lane after a cursor; raises LedgerUnavailableError when
+    their slots cannot be read: then nothing is written.
+
+    In the instant lane only what is clean and within the limits goes; the rest is left to the
+    daily run.
+    """
+    now = deps.clock.now()
+    with deps.work(write=False) as work:
+        payables = _payables(work, lane, after)
+        with_case = claims_with_case(work) if payables else frozenset()
+        judged = [judge(deps, work, payable, now, with_case) for payable in payables]
+        wanted = [one for one in judged if isinstance(one, Ready)]
+        if lane is Lane.INSTANT:
+            wanted = [one for one in wanted if is_machine_clean(deps, work, one.claim, one.payout)]
+    if not payables:
+        return Page()
+    bars = _ask_ledger(deps, wanted)
+    page = _store(deps, lane, payables, bars)
+    page.last = (payables[-1].instructed_at, payables[-1].id)
+    if page.files:
+        reach("payout.file-written")
+    return page
+
+
+def _payables(work: ClaimWork, lane: Lane, after: Cursor | None) -> list[Payout]:
+    """In the instant lane what was approved just now: a claim that waits for anything is left to
+    the daily run."""
+    if lane is Lane.DAILY:
+        return work.payments.payables(after=after, limit=FILE_ITEMS)
+    return work.payments.payables(after=after, limit=FILE_ITEMS, only_fresh=True)
+
+
+def _ask_ledger(deps: ClaimServices, wanted: Sequence[Ready]) -> dict[str, str | None]:
+    """Payout id to what the ledger has against paying it now; read before the transaction."""
+    found: dict[str, str | None] = {}
+    for one in wanted:
+        with deps.work(write=False) as work:
+            bill = work.claims.bill_of_version(one.claim.version_id)
+        slot = deps.ledger.slot(bill.invoice_key)
+        with deps.work(write=False) as work:
+            found[one.payout.id] = slot_bars(work, one.claim, bill, slot)
+    return found
+
+
+def _store(
+    deps: ClaimServices,
+    lane: Lane,
+    payables: Sequence[Payout],
+    bars: dict[str, str | None],
+) -> Page:
+    try:
+        return _try_to_store(deps, lane, payables, bars)
+    except BadPaymentFileError:
+        # One instruction cannot be written: it must not keep the others from being paid.
+        return _try_to_store(deps, lane, payables, bars, one_by_one=True)
+
+
+def _try_to_store(
+    deps: ClaimServices,
+    lane: Lane,
+    payables: Sequence[Payout],
+    bars: dict[str, str | None],
+    *,
+    one_by_one: bool = False,
+) -> Page:
+    """Judge again, now under the lane's lock, and store. With ``one_by_one`` each instruction is
+    first written alone, and what cannot be is stopped for a person."""
+    page = Page()
+    now = deps.clock.now()
+    with deps.work() as work:
+        # One lock for all lanes: the purse and the limits are counted under it.
+        work.payments.take_turn(Lane.DAILY)
+        with_case = claims_with_case(work)
+        chosen: dict[str, list[Ready]] = defaultdict(list)
+        counter = _Counter(deps, work, lane, now)
+        for payable in payables:
+            claim = work.claims.get(payable.claim_id, lock=True)
+            one = judge(deps, work, payable, now, with_case)
+            if one is None:
+                continue
+            if isinstance(one, Ready):
+                one = counter.admit(one, bars)
+            if isinstance(one, Ready) and one_by_one and not _can_write(deps, one, now):
+                one = _stop(work, one, now)
+            if isinstance(one, Held):
+                page.held += 1
+                page.moved += _show(work, claim, one.reason, now)
+            else:
+                chosen[fund_region(deps, work, one.claim)].append(one)
+        for region, ready in sorted(chosen.items()):
+            file = _file(deps, lane, ready, now)
+            page.files.append(_add_file(deps, work, region, ready, file))
+            page.instructed += len(ready)
+        work.commit()
+    page.moved += page.instructed
+    return page
+
+
+class _Counter:
+    """What the ledger, the purse and the lane's limits say, one payable after the other."""
+
+    def __init__(self, deps: ClaimServices, work: ClaimWork, lane: Lane, now: dt.datetime) -> None:
+        self._deps, self._work, self._lane = deps, work, lane
+        self._day = now.astimezone(SHANGHAI).date()
+        self._purse = Purse(deps, work)
+        self._by_person: dict[str, int] = {}
+        self._by_pool: dict[str, int] = {}
+
+    def admit(self, one: Ready, bars: dict[str, str | None]) -> Ready | Held:
+        work, claim = self._work, one.claim
+        if one.payout.id not in bars:
+            # Not asked of the ledger: it was held until now, or is not for this lane.
+            return Held(one.payout, claim, NEXT_RUN)
+        bar = bars[one.payout.id]
+        if bar is not None:
+            work.alarms.raise_alarm("payout-held", claim.id, bar)
+            return Held(one.payout, claim, SLOT)
+        work.alarms.clear("payout-held", claim.id)
+        region = fund_region(self._deps, work, claim)
+        if self._lane is Lane.INSTANT and not self._is_within_day(one, region):
+            return Held(one.payout, claim, NEXT_RUN)
+        if not self._purse.take(claim, one.payout.amount_fen):
+            return Held(one.payout, claim, FUND_SHORT)
+        if self._lane is Lane.INSTANT:
+            self._by_person[claim.person_id] += one.payout.amount_fen
+            self._by_pool[region] += one.payout.amount_fen
+        return one
+
+    def _is_within_day(self, one: Ready, region: str) -> bool:
+        person_id, payments = one.claim.person_id, self._work.payments
+        if person_id not in self._by_person:
+            self._by_person[person_id] = payments.instructed_fen(
+                Lane.INSTANT, self._day, person_id=person_id
+            )
+        if region not in self._by_pool:
+            self._by_pool[region] = payments.instructed_fen(Lane.INSTANT, self._day, region=region)
+        return self._deps.settings.payout.instant.allow_day(
+            one.payout.amount_fen, self._by_person[person_id], self._by_pool[region]
+        )
+
+
+def _show(work: ClaimWork, claim: Claim, reason: str, now: dt.datetime) -> bool:
+    """Say on the claim why its money waits; while it is under way otherwise, that is said."""
+    if claim.state is not ClaimState.PAYING or claim.waiting_for == reason:
+        return False
+    return work.claims.update(claim.id, claim.state, now, waiting_for=reason)
+
+
+def _stop(work: ClaimWork, one: Ready, now: dt.datetime) -> Held:
+    """An instruction that no file can hold: a person corrects it and releases it."""
+    last = work.payments.last_hold(one.claim.id)
+    ordinal = 1 if last is None else last.ordinal + 1
+    reason = "付款文件写不出这笔：请核对户名和账号 / no payment file can hold it"
+    work.payments.add_hold(Hold(one.claim.id, ordinal, "hold", WORKER, reason, now))
+    work.alarms.raise_alarm("payout-unwritable", one.claim.id, one.payout.id)
+    return Held(one.payout, one.claim, "payout-stopped")
+
+
+def _can_write(deps: ClaimServices, one: Ready, now: dt.datetime) -> bool:
+    try:
+        deps.payment_format.write(_file(deps, Lane.DAILY, [one], now))
+    except BadPaymentFileError:
+        return False
+    return True
+
+
+def _item(one: Ready) -> PaymentItem:
+    return PaymentItem(
+        end_to_end_id=end_to_end_id(one.claim.number, one.payout.decision_version, one.attempt),
+        amount_fen=one.payout.amount_fen,
+        holder=one.account.holder,
+        account_number=one.account.number,
+        bank_name=one.account.bank_name,
+        bank_code=one.account.bank_code,
+        purpose=PURPOSE,
+    )
+
+
+def _file(deps: ClaimServices, lane: Lane, ready: Sequence[Ready], now: dt.datetime) -> PaymentFile:
+    day = now.astimezone(SHANGHAI).date()
+    items = tuple(_item(one) for one in ready)
+    account = deps.settings.payout.account
+    return PaymentFile(
+        message_id=message_id(now, lane, [item.end_to_end_id for item in items]),
+        created_at=now,
+        execute_on=day,
+        lane=lane,
+        debtor_name=account.holder,
+        debtor_account=account.number,
+        debtor_bank_code=account.bank_code,
+        items=items,
+    )
+
+
+def _add_file(
+    deps: ClaimServices, work: ClaimWork, region: str, ready: Sequence[Ready], file: PaymentFile
+) -> StoredFile:
+    now = file.created_at
+    content = deps.payment_format.write(file)
+    file_id = deps.ids.new_id("pfl")
+    stored = StoredFile(
+        id=file_id,
+        message_id=file.message_id,
+        lane=file.lane,
+        region=region,
+        created_at=now,
+        item_count=len(file.items),
+        control_sum_fen=file.control_sum_fen,
+        digest=hashlib.sha256(content).digest(),
+        wrapped_content=deps.secret_box.wrap(content, file_id),
+    )
+    attempts = [
+        _attempt(deps, one, item, stored) for one, item in zip(ready, file.items, strict=True)
+    ]
+    work.payments.add_file(stored, attempts)
+    book_instructed(deps, work, attempts)
+    for one in ready:
+        work.alarms.clear("payment-returned", one.claim.id)
+        if one.claim.state is ClaimState.PAYING and one.claim.waiting_for is not None:
+            work.claims.update(one.claim.id, one.claim.state, now, waiting_for=None)
+    return stored
+
+
+def _attempt(deps: ClaimServices, one: Ready, item: PaymentItem, stored: StoredFile) -> Attempt:
+    attempt_id = f"{one.payout.id}_a{one.attempt}"
+    return Attempt(
+        id=attempt_id,
+        payout_id=one.payout.id,
+        claim_id=one.claim.id,
+        person_id=one.claim.person_id,
+        attempt=one.attempt,
+        end_to_end_id=item.end_to_end_id,
+        account_version=one.account.version,
+        wrapped_holder=deps.secret_box.wrap(one.account.holder.encode(), f"{attempt_id}:holder"),
+        wrapped_account=deps.secret_box.wrap(one.account.number.encode(), f"{attempt_id}:account"),
+        account_tail=one.account.tail,
+        bank_name=one.account.bank_name,
+        amount_fen=item.amount_fen,
+        lane=stored.lane,
+        region=stored.region,
+        instructed_on=stored.created_at.astimezone(SHANGHAI).date(),
+        file_id=stored.id,
+        created_at=stored.created_at,
+    )

@@ -1,0 +1,35 @@
+"""Money in the funds of a test, so that what is approved can be paid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backend.domain.journal import Fund, LayerAmounts, Occasion, funded
+from backend.service_layer.journal.booking import book_all
+
+POOL_FEN = 10**12
+TYPES = ("310", "390")
+
+
+def fund_pools(services: Any, amount_fen: int = POOL_FEN) -> None:
+    """A deposit for each insurance type of this installation's region, marked as simulated."""
+    region = services.settings.region
+    with services.work() as work:
+        book_all(
+            work,
+            [
+                funded(
+                    Occasion(
+                        "deposit",
+                        f"test-{region}-{kind}",
+                        Fund(region, kind, region, "test"),
+                        None,
+                        services.clock.now(),
+                        is_simulated=True,
+                    ),
+                    LayerAmounts(pool_fen=amount_fen),
+                )
+                for kind in TYPES
+            ],
+        )
+        work.commit()
