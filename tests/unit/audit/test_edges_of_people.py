@@ -77,6 +77,15 @@ def test_an_age_that_is_not_in_years_is_not_compared(printed: str) -> None:
     assert unjudged(known, "other-age", tolerance_years=1) == ["no-printed-age"]
 
 
+@pytest.mark.parametrize("registered", ["测试甲", "测试 甲", " 测试\u3000甲 "])
+@pytest.mark.parametrize("printed", ["测试甲", "测 试甲", "测试甲 "])
+def test_spaces_are_no_part_of_a_name(registered: str, printed: str) -> None:
+    person = replace(WOMAN, name=registered)
+    assert not found(facts(outpatient(payer_name=printed), person=person), "other-name")
+    other_name = facts(outpatient(payer_name="测试乙"), person=person)
+    assert found(other_name, "other-name") == [(None, "hit")]
+
+
 @pytest.mark.parametrize("printed", ["男", "男性", "1", " 男 "])
 def test_every_spelling_of_male(printed: str) -> None:
     known = facts(outpatient(gender=printed))
@@ -530,6 +539,7 @@ def test_a_bed_is_idle_on_too_many_days(active: int, nights: int, hits: bool) ->
 def test_idle_days_of_a_hundred() -> None:
     assert idle(40, 100) == []
     assert idle(39, 100) == [(None, "active 39; days 100")]
+    assert idle(40, 101) == [(None, "active 40; days 101")]
     assert idle(99, 100, active_percent=100) == [(None, "active 99; days 100")]
 
 
