@@ -101,6 +101,15 @@ class PaymentRepository:
         )
         return {row.attempt_id: _answer(row) for row in rows}
 
+    def payables_of(self, claim_id: str) -> list[Payout]:
+        """Every payable of a claim, by version."""
+        rows = self._connection.execute(
+            sa.select(payout)
+            .where(payout.c.claim_id == claim_id)
+            .order_by(payout.c.decision_version)
+        )
+        return [Payout(**row._mapping) for row in rows]
+
     def is_owed(self, claim_id: str) -> bool:
         """Whether a payable of the claim is not paid, or no longer."""
         rows = self._connection.execute(

@@ -125,6 +125,10 @@ class Payments(Protocol):
         """The attempts of a payable, first to last."""
         ...
 
+    def payables_of(self, claim_id: str) -> list[Payout]:
+        """Every payable of a claim, by version."""
+        ...
+
     def is_owed(self, claim_id: str) -> bool:
         """Whether a payable of the claim is not paid, or no longer."""
         ...

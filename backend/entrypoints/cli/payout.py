@@ -1,0 +1,190 @@
+"""``yichu payout``: what is owed, what left in which file, what the bank said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from backend.bootstrap import Services, build_services
+from backend.domain.money import format_yuan
+from backend.service_layer.payout.stored import Tried
+
+_LIMIT = click.option(
+    "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many."
+)
+_BY = click.option("--by", required=True, help="Who does it.")
+_REASON = click.option("--reason", required=True, help="Why.")
+
+
+@click.group(
+    name="payout", help="打款：清单、批次、回执、暂停 / payments: list, runs, files, holds."
+)
+def command() -> None:
+    pass
+
+
+@command.command("list")
+@_LIMIT
+def list_command(limit: int) -> None:
+    """What is owed and not with the bank: id, yuan, since when, what it waits for."""
+    services = build_services()
+    with services.work(write=False) as work:
+        rows = [
+            (payable, work.claims.get(payable.claim_id))
+            for payable in work.payments.payables(after=None, limit=limit)
+        ]
+    for payable, claim in rows:
+        waiting = claim.waiting_for or "-"
+        amount = format_yuan(payable.amount_fen)
+        click.echo(f"{payable.id}\t{amount}\t{payable.instructed_at:%F %T}Z\t{waiting}")
+    click.echo(f"共 {len(rows)} 笔 / {len(rows)} in all")
+
+
+@command.command("show")
+@click.argument("claim_number")
+def show_command(claim_number: str) -> None:
+    """A claim's payables with every attempt and what the bank said of it."""
+    services = build_services()
+    with services.work(write=False) as work:
+        claim = work.claims.by_number(claim_number)
+        payables = work.payments.payables_of(claim.id)
+        tried = {payable.id: work.payments.tried(payable.id) for payable in payables}
+        hold = work.payments.last_hold(claim.id)
+    click.echo(f"{claim.number}\t{claim.state}\t{claim.waiting_for or '-'}")
+    for payable in payables:
+        click.echo(f"{payable.id}\t{format_yuan(payable.amount_fen)}")
+        for one in tried[payable.id]:
+            click.echo(f"  {_attempt(one)}")
+    if hold is not None:
+        click.echo(f"{hold.action}\t{hold.by}\t{hold.at:%F %T}Z\t{hold.reason}")
+
+
+def _attempt(one: Tried) -> str:
+    attempt, answer = one.attempt, one.answer
+    said = "等回执 / no answer yet"
+    if answer is not None:
+        marked = " 模拟 simulated" if answer.simulated else ""
+        said = f"{answer.status} {answer.reason_code} {answer.bank_reference}{marked}"
+    where = f"{attempt.bank_name} {attempt.account_tail}"
+    return f"{attempt.end_to_end_id}\t{attempt.lane}\t{where}\t{said}"
+
+
+@command.command("run")
+def run_command() -> None:
+    """Do the daily run now, whatever the hour: write files, hand them over, book answers.
+
+    A worker may be at work meanwhile: nothing is instructed twice. Exit status 1 when the ledger
+    could not be read, so that something is left to do.
+    """
+    from backend.service_layer.payout.answers import take_in_answers
+    from backend.service_layer.payout.hand_over import hand_over_files
+    from backend.service_layer.payout.records import Lane
+    from backend.service_layer.payout.run import run_lane
+
+    services = build_services()
+    services.settings.secret("wrapping_key")
+    booked = take_in_answers(services)
+    done = run_lane(services, Lane.DAILY)
+    handed = hand_over_files(services)
+    booked += take_in_answers(services)
+    click.echo(
+        f"付款文件 {done.files} 个，指令 {done.instructed} 笔，暂缓 {done.held} 笔，"
+        f"交银行 {handed} 个，回执 {booked} 个 / {done.files} files, {done.instructed} "
+        f"instructions, {done.held} held, {handed} handed over, {booked} bank files"
+    )
+    if not done.is_whole:
+        click.echo("账本连不上，没有做完 / the ledger does not answer: not finished", err=True)
+        raise click.exceptions.Exit(1)
+
+
+@command.command("files")
+@_LIMIT
+def files_command(limit: int) -> None:
+    """Payment files, newest first."""
+    services = build_services()
+    with services.work(write=False) as work:
+        files = work.payments.files(limit)
+    for file in files:
+        left = "未交 not handed over"
+        if file.handed_over_at is not None:
+            left = f"{file.handed_over_at:%F %T}Z"
+        total = format_yuan(file.control_sum_fen)
+        click.echo(f"{file.name}\t{file.lane}\t{file.item_count}\t{total}\t{left}")
+
+
+@command.group("messages")
+def messages() -> None:
+    """Files that the bank has left, whatever became of them."""
+
+
+@messages.command("list")
+@_LIMIT
+def list_messages(limit: int) -> None:
+    """Newest first: id, name, verdict."""
+    services = build_services()
+    with services.work(write=False) as work:
+        found = work.payments.messages(limit)
+    for one in found:
+        click.echo(f"{one.id}\t{one.name}\t{one.received_at:%F %T}Z\t{one.verdict}")
+
+
+@messages.command("show")
+@click.argument("message_id")
+@click.option("--content", is_flag=True, help="Print the file itself: it holds personal data.")
+def show_message(message_id: str, content: bool) -> None:
+    """Why nothing of a bank file was booked, line by line."""
+    services = build_services()
+    one = _message(services, message_id)
+    if content:
+        raw = services.secret_box.unwrap(one.wrapped_content, one.id)
+        click.echo(raw.decode("utf-8", errors="replace"))
+        return
+    click.echo(f"{one.name}\t{one.verdict}\t{one.received_at:%F %T}Z")
+    click.echo(f"SHA-256 {one.digest.hex()}")
+    click.echo(f"报告 report {one.report_id or '-'} -> {one.original_id or '-'}")
+    click.echo(one.difference or "没有差异 / no difference")
+
+
+def _message(services: Services, message_id: str) -> Any:
+    with services.work(write=False) as work:
+        found = work.payments.message_by_id(message_id)
+    if found is None:
+        raise click.ClickException("没有这个银行文件 / there is no such bank file")
+    return found
+
+
+@messages.command("acknowledge")
+@click.argument("message_id")
+@_BY
+@_REASON
+def acknowledge_message(message_id: str, by: str, reason: str) -> None:
+    """A person has dealt with a file of which nothing was booked: close its alarm."""
+    from backend.service_layer.payout.manual import acknowledge
+
+    acknowledge(build_services(), message_id, by, reason)
+    click.echo("已记录 / noted")
+
+
+@command.command("hold")
+@click.argument("claim_number")
+@_BY
+@_REASON
+def hold_command(claim_number: str, by: str, reason: str) -> None:
+    """Stop a claim's payments that are not in a file yet."""
+    from backend.service_layer.payout.manual import hold
+
+    hold(build_services(), claim_number, by, reason)
+    click.echo("已暂停 / stopped")
+
+
+@command.command("release")
+@click.argument("claim_number")
+@_BY
+@_REASON
+def release_command(claim_number: str, by: str, reason: str) -> None:
+    """Let a claim's payments go on; after a rejection, try the same account once more."""
+    from backend.service_layer.payout.manual import release
+
+    release(build_services(), claim_number, by, reason)
+    click.echo("已恢复 / released")

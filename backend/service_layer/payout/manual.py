@@ -1,0 +1,80 @@
+"""What a person does with payments: stop one, let it go on, note a bank file as dealt with."""
+
+from __future__ import annotations
+
+from backend.domain.claim import ClaimState
+from backend.domain.errors import ConflictError, DomainError, NotFoundError
+from backend.service_layer.claims.holds import NEXT_RUN
+from backend.service_layer.claims.ports import ClaimServices
+from backend.service_layer.payout.answers import REFUSED, REPEATED
+from backend.service_layer.payout.holding import STOPPED
+from backend.service_layer.payout.records import Verdict
+from backend.service_layer.payout.stored import Hold
+
+WORDS_MAX = 500
+CASE_KIND = "bank-file"
+
+
+def hold(deps: ClaimServices, claim_number: str, by: str, reason: str) -> None:
+    """Stop every payment of a claim that is not in a file yet. What is in one has left.
+
+    Raises DomainError for an unknown claim, without a name or a reason, or when it is stopped.
+    """
+    _act(deps, claim_number, "hold", by, reason)
+
+
+def release(deps: ClaimServices, claim_number: str, by: str, reason: str) -> None:
+    """Let a stopped claim's payments go on. After a rejection or a return it also allows one
+    more attempt to the same account: the person has asked the bank."""
+    _act(deps, claim_number, "release", by, reason)
+
+
+def _act(deps: ClaimServices, claim_number: str, action: str, by: str, reason: str) -> None:
+    _require_words(by, reason)
+    with deps.work() as work:
+        claim = work.claims.get(work.claims.by_number(claim_number).id, lock=True)
+        last = work.payments.last_hold(claim.id)
+        is_stopped = last is not None and last.action == "hold"
+        if is_stopped and action == "hold":
+            raise ConflictError("这笔打款已经暂停", "its payments are stopped already")
+        ordinal = 1 if last is None else last.ordinal + 1
+        now = deps.clock.now()
+        work.payments.add_hold(Hold(claim.id, ordinal, action, by, reason, now))
+        work.alarms.clear("payout-unwritable", claim.id)
+        if claim.state is ClaimState.PAYING:
+            wanted = STOPPED if action == "hold" else NEXT_RUN
+            if not any(
+                one.is_open
+                for payable in work.payments.payables_of(claim.id)
+                for one in work.payments.tried(payable.id)
+            ):
+                work.claims.update(claim.id, claim.state, now, waiting_for=wanted)
+        work.commit()
+
+
+def acknowledge(deps: ClaimServices, message_id: str, by: str, reason: str) -> None:
+    """A person has dealt with a bank file of which nothing was booked: its alarm is closed, and
+    who says so is kept. Raises DomainError when there is nothing to note."""
+    _require_words(by, reason)
+    with deps.work() as work:
+        message = work.payments.message_by_id(message_id)
+        if message is None:
+            raise NotFoundError("没有这个银行文件", "there is no such bank file")
+        if message.verdict is Verdict.BOOKED:
+            raise ConflictError("这个文件已入账，不用处理", "the file was booked: nothing to do")
+        case_id = f"{CASE_KIND}:{message_id}"
+        work.reconciliation.put_case(case_id, CASE_KIND, {"name": message.name})
+        if not work.reconciliation.resolve_case(case_id, by, reason):
+            raise ConflictError("这个文件已处理过", "the file was dealt with already")
+        work.alarms.clear(REFUSED, message_id)
+        work.alarms.clear(REPEATED, message_id)
+        work.commit()
+
+
+def _require_words(by: str, reason: str) -> None:
+    if not 1 <= len(by.strip()) <= 60 or not 1 <= len(reason.strip()) <= WORDS_MAX:
+        raise DomainError(
+            f"要写明经办人（最多 60 字）和理由（最多 {WORDS_MAX} 字）",
+            f"say who (at most 60 characters) and why (at most {WORDS_MAX})",
+            code="words-missing",
+        )
