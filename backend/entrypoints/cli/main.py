@@ -27,6 +27,7 @@ _COMMANDS = {
     "lead": "Leads of supervision: evidence, findings, appeals, recovery, points.",
     "money": "The three tables (have, owe, paid); close a month.",
     "outside": "Bills from outside: take in, type, check, confirm.",
+    "payout": "Payments: what is owed, runs, files, the bank's messages, holds.",
     "policy": "Check policy packs and run an adjudication offline.",
     "reconcile": "Adopt what the chain knows into a database restored from a backup.",
     "register": "Show and record what the simulated insurance register knows of a person.",
