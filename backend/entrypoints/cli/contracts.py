@@ -23,8 +23,9 @@ def command() -> None:
 def deploy() -> None:
     """Deploy both contracts once, and write deployment.json and the trust files.
 
-    Running it again changes nothing. Exit status 4: the ledger holds older contracts, or belongs
-    to another database; set one of the two aside.
+    Running it again changes nothing, but says when a published policy pack is installed with
+    another content. Exit status 4: the ledger holds older contracts, or belongs to another
+    database; set one of the two aside.
     """
     from backend.adapters.ledger.deployment import Deployer, ForeignContractsError, write_files
     from backend.adapters.ledger.finality import confirmations
@@ -39,6 +40,7 @@ def deploy() -> None:
     try:
         if known is not None:
             deployer.check(known)
+            _require_published_packs(services)
             click.echo(f"合约已部署 / the contracts are deployed: {known.invoice_ledger}")
             return
         found, blocks = deployer.deploy()
@@ -60,6 +62,15 @@ def deploy() -> None:
         click.echo(
             "  含网络密钥的在旁边，须保密 / the one with the network key, beside it, is secret"
         )
+
+
+def _require_published_packs(services: Services) -> None:
+    """What was published under a pack's name is still what is installed: else every decision by
+    the installed one would be refused by the ledger, one claim at a time."""
+    from backend.adapters.policy_packs import read_documents
+    from backend.service_layer.policies.publish import require_unedited
+
+    require_unedited(services, read_documents(None, services.settings.region))
 
 
 def _store(services: Services, found: Deployment) -> None:

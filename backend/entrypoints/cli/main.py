@@ -27,6 +27,7 @@ _COMMANDS = {
     "lead": "Leads of supervision: evidence, findings, appeals, recovery, points.",
     "money": "The three tables (have, owe, paid); close a month.",
     "outside": "Bills from outside: take in, type, check, confirm.",
+    "payee": "Payee accounts: show, name, cancel; guardians, contacts, notices.",
     "payout": "Payments: what is owed, runs, files, the bank's messages, holds.",
     "policy": "Check policy packs and run an adjudication offline.",
     "reconcile": "Adopt what the chain knows into a database restored from a backup.",
@@ -92,6 +93,10 @@ def _tell(error: Exception) -> None:
         click.echo("".join(traceback.format_exception(error)), err=True)
     folder = Path(os.environ.get("YICHU_VAR", "var")).absolute()
     if isinstance(error, DBAPIError) and not isinstance(error, DataError | IntegrityError):
+        fault = _version_fault()
+        if fault is not None:
+            click.echo(f"{fault.zh}\n{fault.en}\n[{fault.code}]", err=True)
+            return
         zh = (
             "数据库无法使用：连接不上，或其中还没有表。请运行 yichu db migrate，"
             f"并检查 YICHU_VAR（现为 {folder}）和 YICHU_DATABASE_URL"
@@ -111,6 +116,19 @@ def _tell(error: Exception) -> None:
             f"the program failed ({type(error).__name__}). {where[1]}",
             err=True,
         )
+
+
+def _version_fault() -> DomainError | None:
+    """Whether the database is only of another version; None where that cannot be seen."""
+    from sqlalchemy.exc import DBAPIError
+
+    from backend.adapters.database.schema import version_fault
+    from backend.bootstrap import build_services
+
+    try:
+        return version_fault(build_services().engine)
+    except (DomainError, DBAPIError, OSError):
+        return None
 
 
 def _log(error: Exception, path: Path) -> tuple[str, str]:

@@ -47,6 +47,7 @@ def command(host: str, port: int, workers: int, threads: int, forwarded_allow_ip
     settings = Settings.from_environment()
     for name in ("network_key", "wrapping_key", "session_key"):
         settings.secret(name)
+    _require_version(settings)
     _application(
         {
             "bind": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
@@ -64,6 +65,18 @@ def command(host: str, port: int, workers: int, threads: int, forwarded_allow_ip
             "control_socket_disable": True,
         }
     ).run()
+
+
+def _require_version(settings: Settings) -> None:
+    """A database of another version is said at the start, not by every page."""
+    from backend.adapters.database.engine import make_engine
+    from backend.adapters.database.schema import require_version
+
+    engine = make_engine(settings.database_url)
+    try:
+        require_version(engine)
+    finally:
+        engine.dispose()
 
 
 def _application(options: dict[str, Any]) -> Any:

@@ -33,6 +33,7 @@ def command(once: bool, wait: float) -> None:
     SIGTERM stops it after the current step. It can be killed at any moment and started again;
     a second one waits as a standby.
     """
+    from backend.adapters.database.schema import require_version
     from backend.adapters.ledger.preflight import require_ready
     from backend.entrypoints.anchor_worker import Worker
     from backend.service_layer.anchoring.behind import DatabaseBehindChainError
@@ -45,6 +46,7 @@ def command(once: bool, wait: float) -> None:
     # A missing secret is one plain message here, not a claim that never moves on.
     for name in ("network_key", "wrapping_key"):
         services.settings.secret(name)
+    require_version(services.engine)
     require_ready(services, wait)
     worker = Worker(services, stop)
     try:

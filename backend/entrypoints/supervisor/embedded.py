@@ -60,8 +60,10 @@ class Plan:
 class EmbeddedSystem:
     """One start of the embedded system."""
 
-    def __init__(self, plan: Plan, say: Callable[[str], None]) -> None:
-        """``say`` prints a line for the person at the terminal."""
+    def __init__(self, plan: Plan, say: Callable[[str], None], *, is_fresh: bool = False) -> None:
+        """``say`` prints a line for the person at the terminal; ``is_fresh``: what is there is set
+        aside first, as that person asked."""
+        self._is_fresh = is_fresh
         self._plan = plan
         self._say = say
         self._codes = OneTimeCodeFile(plan.var.path / "lan-code")
@@ -91,7 +93,9 @@ class EmbeddedSystem:
             "127.0.0.1", plan.ledger_port, option="--ledger-port", zh="开发链", en="ledger"
         )
         require_free_port(plan.web_host, plan.web_port, option="--port", zh="网页", en="web")
-        if plan.var.sample_interrupted():
+        if self._is_fresh:
+            self._set_aside("按 --fresh 重新开始", "begun anew, as --fresh says")
+        elif plan.var.sample_interrupted():
             self._set_aside(
                 "上次载入示例数据时被中断", "loading the sample was interrupted last time"
             )

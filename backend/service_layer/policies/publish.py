@@ -62,6 +62,14 @@ def publish_packs(
     ]
 
 
+def require_unedited(deps: PublishServices, packs: Sequence[PackDocument]) -> None:
+    """Raises :class:`PolicyEditedError` when one of ``packs`` has the name of another published
+    text; nothing is kept or sent."""
+    with deps.work(write=False) as work:
+        for entry in packs:
+            _refuse_edited(entry.pack, work.decisions.policy_hashes(entry.pack.pack_id))
+
+
 def _refuse_shared_names(packs: Sequence[PackDocument]) -> None:
     for entry in packs:
         if hashlib.sha256(entry.document).digest() != entry.pack.policy_hash:
@@ -79,8 +87,13 @@ def _refuse_edited(pack: PolicyPack, known: Sequence[bytes]) -> None:
         if policy_hash != pack.policy_hash:
             raise PolicyEditedError(
                 f"政策包 {pack.pack_id} 已经公布过，内容不同（已公布 {policy_hash.hex()}，"
-                f"现在 {pack.policy_hash.hex()}）。公布后不能修改：请换新的 pack_id 和生效日期。",
+                f"现在 {pack.policy_hash.hex()}）。公布后不能修改：请换新的 pack_id 和生效日期，"
+                "或装回公布过的文件（yichu policy list 列出已公布的）。示例系统：停下后运行 "
+                "yichu up --fresh，旧的开发链和数据库移到一边、不删除，再用现在的政策重新载入。",
                 f"Policy pack {pack.pack_id} was published with another content (published "
                 f"{policy_hash.hex()}, now {pack.policy_hash.hex()}). A published pack is never "
-                "edited: give the change a new pack_id and date.",
+                "edited: give the change a new pack_id and date, or install the published file "
+                "again (`yichu policy list` shows what was published). A sample system: stop it "
+                "and run `yichu up --fresh`; the old ledger and database are set aside, not deleted, and "
+                "the sample is loaded anew under the present policy.",
             )

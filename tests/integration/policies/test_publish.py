@@ -18,7 +18,11 @@ from backend.adapters.database import tables
 from backend.adapters.policy_packs import read_documents
 from backend.entrypoints.cli.policy import command
 from backend.service_layer.policies.pack_document import PackDocument
-from backend.service_layer.policies.publish import PolicyEditedError, publish_packs
+from backend.service_layer.policies.publish import (
+    PolicyEditedError,
+    publish_packs,
+    require_unedited,
+)
 from tests.integration.claims.world import World
 
 QUZHOU = POLICY_DIRECTORY / "quzhou-2026.json"
@@ -85,6 +89,17 @@ def test_an_edited_pack_under_the_old_name_is_refused_before_anything_is_sent(
         publish_packs(world.services, ledger, [other, edited])
     assert list(ledger.published) == [first.pack.policy_hash]
     assert kept(world) == [("quzhou-2026", first.pack.policy_hash)]
+
+
+def test_an_installed_pack_that_was_published_otherwise_is_said_with_what_to_run(
+    world: World, tmp_path: Path
+) -> None:
+    publish_packs(world.services, Ledger(), [document(tmp_path)])
+    require_unedited(world.services, [document(tmp_path)])
+    with pytest.raises(PolicyEditedError, match="yichu up --fresh") as refused:
+        require_unedited(world.services, [document(tmp_path, name_en="edited")])
+    assert "yichu policy list" in refused.value.zh and "不删除" in refused.value.zh
+    assert len(kept(world)) == 1
 
 
 def test_the_same_change_under_a_new_name_is_published(world: World, tmp_path: Path) -> None:

@@ -366,3 +366,14 @@ def test_lan_start_prints_address_and_a_code_that_is_gone_after_the_stop(scene: 
     assert re.search(r"one-time code for a sample login: \d{8}\n", scene.text + "\n")
     assert "http://192.0.2.7:8000/m" in scene.text
     assert not (scene.plan.var.path / "lan-code").exists()
+
+
+def test_fresh_sets_everything_aside_and_loads_the_sample_anew(scene: Scene) -> None:
+    scene.run()
+    assert scene.done().count("sample") == 1
+    scene.said.clear()
+    system = EmbeddedSystem(scene.plan, lambda line: scene._hear(line, "Ctrl-C"), is_fresh=True)
+    system.run()
+    assert "按 --fresh 重新开始" in scene.text and "set-aside-" in scene.text
+    assert scene.done().count("sample") == 2
+    assert list(scene.var.path.glob("set-aside-*"))

@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 import pytest
 
+from backend.adapters.database.engine import make_engine
+from backend.adapters.database.schema import migrate, newest_revision
 from backend.entrypoints.cli import main as command_line
 from backend.entrypoints.cli import review
 
@@ -69,6 +71,59 @@ def test_command_on_a_file_that_is_no_database(shell: Shell, tmp_path: Path) -> 
     status, said = shell.run("review", "list")
     assert status == 1
     assert "the database cannot be used" in said
+
+
+def set_revision(folder: Path, revision: str) -> None:
+    engine = make_engine(f"sqlite:///{folder}/var/yichu.db")
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
+    engine.dispose()
+
+
+def old_database(folder: Path, revision: str = "0010") -> None:
+    (folder / "var").mkdir()
+    engine = make_engine(f"sqlite:///{folder}/var/yichu.db")
+    migrate(engine, revision)
+    engine.dispose()
+
+
+def test_an_older_database_is_said_to_be_older_and_how_it_is_upgraded(
+    shell: Shell, tmp_path: Path
+) -> None:
+    old_database(tmp_path)
+    status, said = shell.run("outside", "list")
+    assert status == 1
+    assert f"数据库是旧版本的（0010，程序要 {newest_revision()}），不是坏了" in said
+    assert "备份数据库，运行 yichu db migrate 升级" in said
+    assert "盖戳记录和密钥都保留" in said and "are kept; upgrading only adds" in said
+    assert "[database-version]" in said
+    assert "数据库无法使用" not in said and "Traceback" not in said
+    assert shell.run("db", "migrate") == (0, "")
+    assert shell.run("outside", "list") == (0, "")
+
+
+def test_a_newer_database_is_not_to_be_changed_by_this_program(
+    shell: Shell, tmp_path: Path
+) -> None:
+    old_database(tmp_path)
+    set_revision(tmp_path, "9999")
+    status, said = shell.run("outside", "list")
+    assert status == 1
+    assert "数据库是更新的版本的（9999" in said and "install the program that belongs to it" in said
+
+
+@pytest.mark.parametrize("arguments", [("worker", "--once", "--wait", "0"), ("serve",)])
+def test_worker_and_web_do_not_start_on_an_older_database(
+    shell: Shell, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    old_database(tmp_path)
+    secrets_dir = tmp_path / "var" / "secrets"
+    secrets_dir.mkdir()
+    for name in ("network_key", "wrapping_key", "session_key"):
+        (secrets_dir / name).write_text("01" * 32)
+    status, said = shell.run(*arguments)
+    assert status == 1
+    assert "[database-version]" in said and "yichu db migrate" in said
 
 
 def test_command_on_a_migrated_database_works(shell: Shell) -> None:
