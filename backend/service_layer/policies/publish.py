@@ -94,6 +94,6 @@ def _refuse_edited(pack: PolicyPack, known: Sequence[bytes]) -> None:
                 f"{policy_hash.hex()}, now {pack.policy_hash.hex()}). A published pack is never "
                 "edited: give the change a new pack_id and date, or install the published file "
                 "again (`yichu policy list` shows what was published). A sample system: stop it "
-                "and run `yichu up --fresh`; the old ledger and database are set aside, not deleted, and "
-                "the sample is loaded anew under the present policy.",
+                "and run `yichu up --fresh`; the old ledger and database are set aside, not "
+                "deleted, and the sample is loaded anew under the present policy.",
             )
