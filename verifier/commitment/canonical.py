@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
 from verifier.errors import MalformedError
@@ -108,19 +108,25 @@ def _is_plain(value: Any, depth: int) -> bool:
     kind = type(value)
     if kind not in _CONTAINERS:
         return kind is str or (kind is int and -MAX_INTEGER <= value <= MAX_INTEGER)
-    if depth >= MAX_DEPTH:
+    if depth >= MAX_DEPTH or (kind is dict and not _has_plain_names(value)):
         return False
-    members = value
-    if kind is dict:
-        if value and ({*map(type, value)} != _ONLY_STRINGS or not "".join(value).isascii()):
-            return False
-        members = value.values()
+    members = value.values() if kind is dict else value
     kinds = {*map(type, members)}
-    if not kinds <= _PLAIN:
+    if not kinds <= _PLAIN or (int in kinds and not _are_exact(members)):
         return False
-    if kinds <= _ONLY_STRINGS:
+    if kinds.isdisjoint(_CONTAINERS):
         return True
-    return all(type(member) is str or _is_plain(member, depth + 1) for member in members)
+    inner = [member for member in members if type(member) in _CONTAINERS]
+    return all(_is_plain(member, depth + 1) for member in inner)
+
+
+def _has_plain_names(value: dict[Any, Any]) -> bool:
+    return not value or ({*map(type, value)} == _ONLY_STRINGS and "".join(value).isascii())
+
+
+def _are_exact(members: Iterable[Any]) -> bool:
+    numbers = [member for member in members if type(member) is int]
+    return min(numbers) >= -MAX_INTEGER and max(numbers) <= MAX_INTEGER
 
 
 def _utf16_units(key: str) -> bytes:

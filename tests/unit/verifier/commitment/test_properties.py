@@ -54,6 +54,26 @@ def test_one_member_without_a_form_refuses_an_object_of_texts(value: Any) -> Non
         canonical.canonical_bytes({"a": "1", value: "2"})
 
 
+@pytest.mark.parametrize("beyond", [2**53, -(2**53)])
+@pytest.mark.parametrize("at", ["member", "element", "below"])
+def test_an_integer_beyond_the_exact_ones_is_refused_among_others(beyond: int, at: str) -> None:
+    value: Any = {"member": {"a": 1, "b": beyond}, "element": ["1", 2, beyond]}.get(at)
+    if at == "below":
+        value = {"a": [{"b": 1, "c": ("2", {"d": beyond})}]}
+    with pytest.raises(MalformedError, match="an integer is outside"):
+        canonical.canonical_bytes(value)
+
+
+def test_depth_is_counted_from_the_whole_value() -> None:
+    value: Any = 1
+    for depth in range(canonical.MAX_DEPTH):
+        value = [value] if depth % 2 else {"a": value}
+    assert canonical.canonical_bytes(value).count(b"a") == canonical.MAX_DEPTH // 2
+    for deeper in ([value], {"a": "b", "c": value}, (1, value)):
+        with pytest.raises(MalformedError, match="nested deeper"):
+            canonical.canonical_bytes(deeper)
+
+
 @pytest.mark.parametrize("word", ["null", "true", "false"])
 def test_a_word_in_a_text_is_read_and_the_bare_word_refused(word: str) -> None:
     assert canonical.parse_canonical(f'{{"a":"{word}"}}'.encode()) == {"a": word}
