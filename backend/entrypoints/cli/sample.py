@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from backend.adapters.ledger.rpc import JSONRPC
     from backend.domain.draw_proof import AnnouncementAnchor, ProvedDraw
+    from backend.domain.sampling import Announcement
 
 _FILE_BYTES_MAX: Final = 16 * 2**20
 _NAMES: Final = {None: "在查 open", "confirmed": "属实 confirmed", "finding": "有问题 finding"}
@@ -25,19 +26,29 @@ def command() -> None:
 def list_command() -> None:
     """List announcements, their blocks and what people found."""
     from backend.bootstrap import build_services
+    from backend.service_layer.supervision.announcement_anchor import anchor_of
 
     services = build_services()
     with services.work(write=False) as work:
         entries, counts = work.samples.all(), work.samples.counts()
+        anchors = {stored.id: anchor_of(work, stored) for stored, _ in entries}
     for stored, drawn in entries:
         one = stored.announcement
-        state = "已抽取 drawn" if drawn else f"等区块 {one.block_number} waits for its block"
+        state = "已抽取 drawn" if drawn else _waits_for(one, anchors[stored.id])
         click.echo(
             f"第 {one.sequence} 期  至 {one.period_until}  {one.population_size} 笔"
             f"  比例 {one.share_bp / 100:g}%  {state}"
         )
     found = "，".join(f"{_NAMES[None if key == 'open' else key]} {n}" for key, n in counts.items())
     click.echo(f"事后抽查：{found or '还没有 / none yet'}")
+
+
+def _waits_for(announcement: Announcement, anchor: AnnouncementAnchor | None) -> str:
+    from backend.domain.draw_proof import seed_block
+
+    if anchor is None:
+        return "等公告上链 waits for the ledger"
+    return f"等区块 {seed_block(announcement, anchor.block_number)} waits for its block"
 
 
 @command.command("show")

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
 from backend.adapters.database import tables
 from backend.domain.draw_proof import verify_draw
 from backend.domain.errors import NotFoundError
 from backend.domain.review import CaseKind, Outcome
 from backend.domain.sampling import SamplingError
+from backend.entrypoints.cli.sample import command
 from backend.entrypoints.web import create_app
 from backend.service_layer.claims.review import approve_pended
 from backend.service_layer.intake.adopt import find_lost_leaves
@@ -381,3 +383,23 @@ def test_anybody_reads_the_draws_without_signing_in_and_finds_nobody_in_them(pos
     person = post.world.people[0]
     for secret in (person.name, person.identity_number, person.id, "clm_", "dec_"):
         assert secret not in text
+
+
+def test_the_list_says_what_each_sample_waits_for(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.bootstrap.build_services", lambda: post.services)
+
+    def listed() -> str:
+        return CliRunner().invoke(command, ["list"]).output
+
+    post.approved(100)
+    announce(post.services, by="周审")
+    assert "waits for the ledger" in listed()
+    post.anchor_announcements()
+    with post.services.work(write=False) as work:
+        number = work.samples.last().announcement.block_number
+    assert f"等区块 {number} waits for its block" in listed()
+    final(post)
+    draw(post.services, 1)
+    assert "已抽取 drawn" in listed()
