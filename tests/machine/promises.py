@@ -11,23 +11,18 @@ from typing import Any
 import sqlalchemy as sa
 
 from backend.adapters.database import tables
-from backend.service_layer.claims.records import Payout, PayoutAnswer
 from backend.service_layer.claims.replay import replay_decision
 from tests.integration.claims.world import World
+from tests.memory_bank import MemoryBank, claim_number_of
+
+LOCKED = frozenset({"lodged", "pended", "decided", "settling"})
+SETTLED = frozenset({"settled", "paying", "paid", "supplementing"})
 
 
-@dataclass
-class CountingBank:
-    """Pays each instruction id once, as banks do; may be slow to answer."""
-
-    paid: dict[str, tuple[str, int]] = field(default_factory=dict)
-    is_slow: bool = False
-
-    def pay(self, payout: Payout, at: Any) -> PayoutAnswer | None:
-        if self.is_slow:
-            return None
-        self.paid.setdefault(payout.id, (payout.claim_id, payout.amount_fen))
-        return PayoutAnswer(payout.id, "paid", f"SIM-{payout.id}"[:40], True, at)
+def paid_by(books: Books, bank: MemoryBank) -> list[tuple[str, int]]:
+    """(claim id, fen) of everything that the bank has carried out."""
+    ids = {row.number: row.id for row in books.all(tables.claim)}
+    return [(ids[claim_number_of(name)], fen) for name, (_, fen) in bank.paid.items()]
 
 
 def rows(world: World, table: sa.Table, *where: Any) -> list[Any]:
@@ -35,11 +30,33 @@ def rows(world: World, table: sa.Table, *where: Any) -> list[Any]:
         return list(connection.execute(sa.select(table).where(*where)))
 
 
+@dataclass
+class Books:
+    """What is stored at one moment, each table read once."""
+
+    world: World
+    _read: dict[str, list[Any]] = field(default_factory=dict)
+
+    def all(self, table: sa.Table) -> list[Any]:
+        if table.name not in self._read:
+            self._read[table.name] = rows(self.world, table)
+        return self._read[table.name]
+
+    def effective(self) -> list[Any]:
+        """Calls that the ledger carried out in a block that is final."""
+        return [
+            row
+            for row in self.all(tables.ledger_intent)
+            if row.state == "final" and row.outcome in ("done", "repeated")
+        ]
+
+
 def footprint(world: World) -> dict[str, int]:
     """How much of everything there is: what a repeated request must not change."""
     counted = (
         tables.submission, tables.claim, tables.decision, tables.payout, tables.calculation,
         tables.ledger_intent, tables.pend_reason, tables.review_case, tables.register_fact,
+        tables.invoice, tables.invoice_version, tables.expense_line, tables.revision_request,
     )  # fmt: skip
     with world.services.engine.connect() as connection:
         return {
@@ -50,15 +67,11 @@ def footprint(world: World) -> dict[str, int]:
         }
 
 
-def no_bill_is_paid_twice(world: World, bank: CountingBank) -> None:
+def no_bill_is_paid_twice(books: Books, bank: MemoryBank) -> None:
     """P1: one settlement of a bill, within what it costs; payments are versions' differences."""
-    claims = {row.id: row for row in rows(world, tables.claim)}
-    invoices = {row.id: row for row in rows(world, tables.invoice_version)}
-    effective = [
-        row
-        for row in rows(world, tables.ledger_intent)
-        if row.state == "final" and row.outcome in ("done", "repeated")
-    ]
+    claims = {row.id: row for row in books.all(tables.claim)}
+    invoices = {row.id: row for row in books.all(tables.invoice_version)}
+    effective = books.effective()
     settled = Counter(claims[r.subject_id].invoice_id for r in effective if r.kind == "settle")
     assert all(count == 1 for count in settled.values()), f"settled twice: {settled}"
     asked: dict[tuple[str, int], int] = {}
@@ -68,20 +81,18 @@ def no_bill_is_paid_twice(world: World, bank: CountingBank) -> None:
             key = (row.subject_id, payload["decision_version"])
             assert key not in asked, f"one version took effect twice: {key}"
             asked[key] = payload["amount"]
-    decided = {(r.claim_id, r.version): r.paid_fen for r in rows(world, tables.decision)}
+    decided = {(r.claim_id, r.version): r.paid_fen for r in books.all(tables.decision)}
     _amounts_are_differences(asked, decided)
-    instructed = {
-        (r.claim_id, r.decision_version): r.amount_fen for r in rows(world, tables.payout)
-    }
+    instructed = {(r.claim_id, r.decision_version): r.amount_fen for r in books.all(tables.payout)}
     for key, amount in instructed.items():
         assert asked.get(key) == amount, f"instructed {amount} for {key}, the ledger: {asked}"
     by_bill: Counter[str] = Counter()
-    for claim_id, amount in bank.paid.values():
+    for claim_id, amount in paid_by(books, bank):
         by_bill[claims[claim_id].version_id] += amount
     for version_id, amount in by_bill.items():
         bill = invoices[version_id]
         assert amount <= bill.total_fen - bill.borne_fen, f"{amount} fen paid of one bill"
-    _paid_is_whole(claims.values(), decided, bank)
+    _paid_is_whole(claims.values(), decided, paid_by(books, bank))
 
 
 def _amounts_are_differences(
@@ -97,23 +108,58 @@ def _amounts_are_differences(
 
 
 def _paid_is_whole(
-    claims: Iterable[Any], decided: dict[tuple[str, int], int], bank: CountingBank
+    claims: Iterable[Any], decided: dict[tuple[str, int], int], paid: list[tuple[str, int]]
 ) -> None:
     """A claim that calls itself paid got what its newest version says."""
     for claim in claims:
         if claim.state == "paid":
-            got = sum(amount for owner, amount in bank.paid.values() if owner == claim.id)
+            got = sum(amount for owner, amount in paid if owner == claim.id)
             wanted = decided[(claim.id, claim.decision_version)]
             assert got == wanted, f"{claim.number} is paid: {got} of {wanted} fen"
 
 
-def nothing_is_lost(world: World, bills: Iterable[str], claims: dict[str, str]) -> None:
-    """P2: every bill that was taken in and every claim that was accepted is there."""
-    assert set(bills) <= {row.id for row in rows(world, tables.invoice)}
-    stored = {row.id: row.invoice_id for row in rows(world, tables.claim)}
-    assert {claim_id: stored.get(claim_id) for claim_id in claims} == claims
-    assert set(stored) == set(claims), "a claim that nobody submitted"
-    live = Counter(row.live_invoice_id for row in rows(world, tables.claim) if row.live_invoice_id)
+def money_follows_the_ledger(books: Books, bank: MemoryBank) -> None:
+    """P1: nothing counts that a reorganisation could still take back: a claim that is locked or
+    settled is so in a final block, and only what the ledger knows of is paid."""
+    claims = {row.id: row for row in books.all(tables.claim)}
+    final = {(row.subject_id, row.kind) for row in books.effective()}
+    for claim in claims.values():
+        if claim.state in LOCKED | SETTLED:
+            assert (claim.id, "lodge") in final, f"{claim.state}, its lodge is not final"
+        if claim.state in SETTLED:
+            assert (claim.id, "settle") in final, f"{claim.state}, its settlement is not final"
+    payments_are_on_the_ledger(books, bank)
+
+
+def payments_are_on_the_ledger(books: Books, bank: MemoryBank) -> None:
+    """What the bank has paid of a bill is within what the ledger knows at this moment."""
+    claims = {row.id: row for row in books.all(tables.claim)}
+    keys = {row.id: row.invoice_key for row in books.all(tables.invoice)}
+    borne = {row.id: row.borne_fen for row in books.all(tables.invoice_version)}
+    by_claim: Counter[str] = Counter()
+    for claim_id, amount in paid_by(books, bank):
+        by_claim[claim_id] += amount
+    for claim_id, amount in by_claim.items():
+        claim = claims[claim_id]
+        slot = books.world.ledger.slots.get(keys[claim.invoice_id])
+        on_ledger = 0 if slot is None else slot.paid_fen - borne[claim.version_id]
+        assert amount <= on_ledger, f"{amount} fen paid, the ledger knows of {on_ledger}"
+
+
+def nothing_is_lost(
+    books: Books, contents: dict[tuple[str, int], int], claims: dict[str, str]
+) -> None:
+    """P2: every content of a bill that was acknowledged (with its total in fen) and every claim
+    that was accepted is there, and nothing else."""
+    versions = books.all(tables.invoice_version)
+    assert {(row.invoice_id, row.version): row.total_fen for row in versions} == contents
+    current = {row.id: row.current_version for row in books.all(tables.invoice)}
+    assert current == {bill: max(v for b, v in contents if b == bill) for bill, _ in contents}
+    lines = Counter(row.version_id for row in books.all(tables.expense_line))
+    assert lines == {row.id: row.line_count for row in versions}
+    stored = {row.id: row.invoice_id for row in books.all(tables.claim)}
+    assert stored == claims
+    live = Counter(r.live_invoice_id for r in books.all(tables.claim) if r.live_invoice_id)
     assert all(count == 1 for count in live.values()), "two claims live on one bill"
 
 
@@ -132,40 +178,38 @@ def year_counts_each_claim_once(decision: Any) -> None:
     assert len(numbers) == len(set(numbers)), f"the year's totals count twice: {numbers}"
 
 
-def decisions_explain_themselves(world: World, known: set[str], damaged: set[str]) -> None:
-    """P3 of every decision that is new since the last look; ``known`` grows."""
-    claims = {row.id: row for row in rows(world, tables.claim)}
-    causes = {(row.claim_id, row.version) for row in rows(world, tables.decision_cause)}
-    for decision in rows(world, tables.decision):
+def decisions_explain_themselves(books: Books, known: set[str], damaged: set[str]) -> None:
+    """P3 of every decision that is new since the last look; ``known`` grows. ``damaged`` are the
+    versions of bills that somebody has changed."""
+    claims = {row.id: row for row in books.all(tables.claim)}
+    causes = {(row.claim_id, row.version) for row in books.all(tables.decision_cause)}
+    for decision in books.all(tables.decision):
         if decision.id in known:
             continue
         known.add(decision.id)
         claim = claims[decision.claim_id]
-        assert claim.invoice_id not in damaged, f"{claim.number} was decided on a changed bill"
+        assert claim.version_id not in damaged, f"{claim.number} was decided on a changed bill"
         every_fen_is_explained(json.loads(decision.explanation))
         year_counts_each_claim_once(decision)
         assert decision.reason and decision.decided_by
         assert (decision.claim_id, decision.version) in causes, "a version without a cause"
-        replay = replay_decision(world.services, claim.number, decision.version)
+        replay = replay_decision(books.world.services, claim.number, decision.version)
         assert replay.is_same, replay
 
 
-def one_appeal_a_version(world: World) -> None:
+def one_appeal_a_version(books: Books) -> None:
     asked = Counter(
         (row.claim_id, row.decision_version)
-        for row in rows(world, tables.revision_request, tables.revision_request.c.kind == "appeal")
+        for row in books.all(tables.revision_request)
+        if row.kind == "appeal"
     )
     assert all(count == 1 for count in asked.values()), f"appealed twice: {asked}"
 
 
-def what_is_settled_stays(world: World) -> None:
+def what_is_settled_stays(books: Books) -> None:
     """A claim whose settlement took effect is never given back or decided anew."""
-    intent = tables.ledger_intent.c
-    settled = rows(
-        world, tables.ledger_intent, intent.kind == "settle", intent.state == "final",
-        intent.outcome == "done",
-    )  # fmt: skip
-    states = {row.id: row.state for row in rows(world, tables.claim)}
-    for row in settled:
-        state = states[row.subject_id]
-        assert state in ("settling", "settled", "paying", "paid", "supplementing"), state
+    states = {row.id: row.state for row in books.all(tables.claim)}
+    for row in books.effective():
+        if row.kind == "settle":
+            state = states[row.subject_id]
+            assert state in SETTLED | {"settling"}, state

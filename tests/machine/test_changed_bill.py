@@ -7,21 +7,21 @@ from collections.abc import Callable
 import pytest
 
 from tests.integration.claims.revising import alarms, decisions
-from tests.machine.test_planted_bugs import Begun
+from tests.machine.state_machine import Machine
 
 pytestmark = pytest.mark.slow
-ACTS: dict[str, Callable[[Begun, str], None]] = {
+ACTS: dict[str, Callable[[Machine, str], None]] = {
     "an appeal that is upheld": lambda town, claim: town.appeal(claim, True, True),
 }
 
 
 @pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
-def test_no_version_is_made_of_a_bill_that_was_changed(act: Callable[[Begun, str], None]) -> None:
-    town = Begun()
+def test_no_version_is_made_of_a_bill_that_was_changed(act: Callable[[Machine, str], None]) -> None:
+    town = Machine()
     town.begin()
     town.promises_hold()
     claim = next(iter(town.accepted))
-    town.tamper(town.accepted[claim])
+    town.change_line(town.accepted[claim])
     act(town, claim)
     town.run_on(3)
     town.promises_hold()

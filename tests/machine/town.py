@@ -1,33 +1,18 @@
-"""Any order of acts by citizens, reviewers, the worker, the ledger and a tamperer."""
+"""What a hospital, citizens, reviewers, the worker, the ledger and a tamperer can do."""
 
 from __future__ import annotations
 
 import datetime as dt
 import secrets
-import shutil
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, ClassVar
+from collections import Counter
+from typing import Any
 
 import sqlalchemy as sa
-from hypothesis import strategies as st
-from hypothesis.stateful import (
-    Bundle,
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    multiple,
-    rule,
-)
 
 from backend.adapters.clock import SetClock
 from backend.adapters.database import tables
-from backend.adapters.database.engine import make_engine
 from backend.adapters.identifiers import RandomIds
 from backend.bootstrap import Services
-from backend.domain.claim import CLOSED_STATES, ClaimState
-from backend.domain.errors import DomainError
 from backend.domain.register import FactKind
 from backend.domain.review import CaseKind, Outcome
 from backend.service_layer.claims.advance import advance_claims, advance_one
@@ -35,103 +20,68 @@ from backend.service_layer.claims.appeals import file_appeal
 from backend.service_layer.claims.review import approve_pended, refuse_pended
 from backend.service_layer.claims.submit import submit
 from backend.service_layer.claims.withdraw import withdraw
+from backend.service_layer.intake.form_batches import form_batches
 from backend.service_layer.register.entries import Entry
 from backend.service_layer.register.record_fact import record_fact
-from tests.integration.claims.revising import WORDS, conclude, matched, mixed_bill
-from tests.integration.claims.world import CLASS_A, NOW, OUTSIDE, World, settings_for
+from tests.integration.claims.revising import WORDS, conclude, matched
 from tests.machine import promises
-from tests.machine.promises import CountingBank
-from tests.machine.reorganising_ledger import ReorganisingLedger
+from tests.machine.hospital import Sent, dearer
+from tests.machine.tampering import set_last_line, swap_last_line
+from tests.machine.walk import Walk
 
-DAY = dt.date(2026, 11, 3)
-_template: list[Path] = []
-
-
-def fresh_world(folder: Path) -> World:
-    """A world on a copy of a migrated database: hundreds are made."""
-    if not _template:
-        made = Path(tempfile.mkdtemp(prefix="yichu-machine-"))
-        World.make(made).services.engine.dispose()
-        _template.append(made / "yichu.db")
-    shutil.copy(_template[0], folder / "yichu.db")
-    services = Services(settings_for(folder), SetClock(NOW), RandomIds())
-    services.__dict__["engine"] = make_engine(services.settings.database_url)
-    return World(services, ReorganisingLedger())
+TROUBLES = ("the ledger is down", "the bank is slow", "the backend restarts", "all is well")
+_UNSETTLED = frozenset(
+    {"submitted", "screened", "calculated", "lodging", "lodged", "pended", "decided"}
+)
 
 
-class Town(RuleBasedStateMachine):
-    """Two people, their bills and claims; everything may happen at any moment."""
+class Town(Walk):
+    """Each act may be refused; what it did is counted."""
 
-    make: ClassVar[Callable[[Path], World]] = staticmethod(fresh_world)
-    bills = Bundle("bills")
-    claims = Bundle("claims")
+    def claims_in(self, states: frozenset[str], is_wild: bool) -> list[str]:
+        """Claims in these states; all of them where there is none, or when anything goes."""
+        found = [claim for claim, state in self.states.items() if state in states]
+        return list(self.accepted) if is_wild or not found else found
 
-    @initialize()
-    def begin(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="yichu-town-"))
-        self.world = type(self).make(self.folder)
-        self.ledger = ReorganisingLedger()
-        self.bank = CountingBank()
-        self.world.ledger = self.ledger
-        self._wire(self.world.services)
-        self.people = [self.world.person(), self.world.person("测试丙寅", "citizen02")]
-        self.taken_in: list[str] = []
-        self.accepted: dict[str, str] = {}
-        self.submitted: list[tuple[str, list[str], str, list[str]]] = []
-        self.damaged: dict[str, tuple[str, str]] = {}
-        self.known: set[str] = set()
-        self.reviewers = 0
+    def free_bills(self, who: int | None, is_wild: bool) -> list[str]:
+        """Bills that no claim holds, of one person or of both; all where there is none."""
+        gone = ("refused", "withdrawn")
+        held = {self.accepted[c] for c, state in self.states.items() if state not in gone}
+        owners = {person.identity_number for person in self.people}
+        if who is not None:
+            owners = {self.people[who].identity_number}
+        free = [
+            bill
+            for bill in self.taken_in
+            if bill not in held and self.newest(bill).invoice.payer_id in owners
+        ]
+        return self.taken_in if is_wild or not free else free
 
-    def _wire(self, services: Services) -> None:
-        services.__dict__["ledger"] = self.ledger
-        services.__dict__["bank"] = self.bank
+    # --- hospital -------------------------------------------------------------------------
 
-    def tried(self, act: Callable[[], Any]) -> Any:
-        """The answer, or the code of a refusal."""
-        try:
-            return act()
-        except DomainError as error:
-            return error.code
+    def upload(self, who: int, yuan: int, back: int, kind: str, form: str) -> None:
+        self.take_in(who, yuan, back, kind, form)
 
-    def once(self, act: Callable[[], Any]) -> Any:
-        """P7: the same request again changes nothing."""
-        first = self.tried(act)
+    def upload_again(self, place: int, form: str) -> None:
+        """Any request that was ever acknowledged comes once more, perhaps in the other format."""
+        one = self.sent[place % len(self.sent)]
         before = promises.footprint(self.world)
-        self.tried(act)
-        assert promises.footprint(self.world) == before, f"repeated, it did more: {first}"
-        return first
+        again = self.hospital.upload(one.invoice, form)
+        assert (again.invoice_id, again.created) == (one.invoice_id, False)
+        assert promises.footprint(self.world) == before
+        self.note("a bill uploaded again" if form == one.form else "a bill in the other format")
 
-    # --- hospital and citizens ------------------------------------------------------------
+    def other_content(self, place: int, yuan: int) -> None:
+        """The same number with other content is no second bill, nor is the same row."""
+        one = self.sent[place % len(self.sent)]
+        invoice = dearer(one.invoice, 10_000 + yuan)
+        before = promises.footprint(self.world)
+        assert self.tried(lambda: self.hospital.upload(invoice, "json")) == "different-content"
+        assert promises.footprint(self.world) == before
+        self._same_row_again(one.invoice_id)
+        self.note("a number with other content refused")
 
-    @rule(
-        target=bills,
-        who=st.integers(0, 1),
-        yuan=st.sampled_from([100, 350, 900, 6_000]),
-        back=st.integers(0, 40),
-        kind=st.sampled_from(["plain", "mixed", "mixed", "loose", "another name"]),
-    )
-    def upload(self, who: int, yuan: int, back: int, kind: str) -> Any:
-        person, day = self.people[who], DAY - dt.timedelta(days=back)
-        yuan += len(self.taken_in)  # no two bills alike: those go to a person
-        if kind == "mixed":
-            made = mixed_bill(self.world, person, yuan, 100, day)
-        else:
-            name = {"payer_name": "测试丁卯"} if kind == "another name" else {}
-            made = self.world.bill(person, yuan, day, **name)
-        self.taken_in.append(made)
-        if kind != "loose":
-            self.world.anchor()
-        return made
-
-    @rule()
-    def anchor(self) -> None:
-        with self.world.services.work(write=False) as work:
-            is_waiting = bool(work.batches.unbatched("H33080200001"))
-        if is_waiting:
-            self.world.anchor()
-
-    @rule(bill=bills)
-    def same_number_again(self, bill: str) -> None:
+    def _same_row_again(self, bill: str) -> None:
         (stored,) = promises.rows(self.world, tables.invoice, tables.invoice.c.id == bill)
         with self.world.services.engine.connect() as connection, connection.begin() as change:
             again = dict(stored._mapping) | {"id": "inv_again", "public_token": "again"}
@@ -143,45 +93,79 @@ class Town(RuleBasedStateMachine):
             change.rollback()
         raise AssertionError("a number was taken in twice")
 
-    @rule(target=claims, who=st.integers(0, 1), picked=st.lists(bills, min_size=1, max_size=3))
-    def touch(self, who: int, picked: list[str]) -> Any:
-        person, token = self.people[who], secrets.token_urlsafe(32)
-        return multiple(*self._submit(person.id, list(dict.fromkeys(picked)), token))
-
-    @rule(place=st.integers(0, 20), is_reordered=st.booleans())
-    def the_same_form_again(self, place: int, is_reordered: bool) -> None:
-        if not self.submitted:
+    def correct(self, place: int, yuan: int, form: str, is_wild: bool) -> None:
+        """The hospital sends a bill anew with another amount, while nobody holds it."""
+        pool = self.free_bills(None, is_wild)
+        bill = pool[place % len(pool)]
+        newest = self.newest(bill)
+        invoice = dearer(newest.invoice, yuan)
+        answer = self.once(lambda: self.hospital.correct(bill, invoice, form))
+        if isinstance(answer, str):
+            self.note(f"a correction refused: {answer}")
             return
-        person_id, bills, token, found = self.submitted[place % len(self.submitted)]
+        assert answer.created
+        self.sent.append(Sent(bill, newest.version + 1, invoice, form))
+        self.note("a bill corrected")
+
+    def correct_again(self, place: int, form: str) -> None:
+        """The last correction comes once more, whatever has happened to the bill since."""
+        pool = [one for one in self.sent if one.version > 1]
+        if not pool:
+            return
+        bill = pool[place % len(pool)].invoice_id
+        before = promises.footprint(self.world)
+        again = self.hospital.correct(bill, self.newest(bill).invoice, form)
+        assert (again.invoice_id, again.created) == (bill, False)
+        assert promises.footprint(self.world) == before
+        self.note("a correction sent again")
+
+    # --- citizens -------------------------------------------------------------------------
+
+    def touch(self, who: int, places: list[int], is_wild: bool) -> None:
+        pool = self.free_bills(who, is_wild)
+        picked = list(dict.fromkeys(pool[place % len(pool)] for place in places))
+        self.hand_in(self.people[who].id, picked, secrets.token_urlsafe(32))
+
+    def the_same_form_again(self, place: int, is_reordered: bool) -> None:
+        person_id, bills, token, found = self.submitted[-1 - place % len(self.submitted)]
         before = promises.footprint(self.world)
         order = bills[::-1] if is_reordered else bills
         again = submit(self.world.services, person_id, order, token, has_consent=True)
         assert not again.is_new and [claim.id for claim in again.claims] == found
         assert promises.footprint(self.world) == before
+        is_other = is_reordered and len(bills) > 1
+        self.note("a form in another order" if is_other else "a form sent again")
 
-    def _submit(self, person_id: str, bills: list[str], token: str) -> list[str]:
-        services = self.world.services
-        result = self.once(lambda: submit(services, person_id, bills, token, has_consent=True))
-        if isinstance(result, str):
-            return []
-        found = [claim.id for claim in result.claims]
-        self.accepted.update({claim.id: claim.invoice_id for claim in result.claims})
-        self.submitted.append((person_id, bills, token, found))
-        return found
+    def take_back(self, place: int, is_wild: bool) -> None:
+        pool = self.claims_in(_UNSETTLED, is_wild)
+        self.withdraw(pool[place % len(pool)])
 
-    @rule(claim=claims)
-    def take_back(self, claim: str) -> None:
+    def withdraw(self, claim: str) -> None:
         owner = self.world.claim(claim).person_id
-        self.once(lambda: withdraw(self.world.services, owner, claim))
+        answer = self.once(lambda: withdraw(self.world.services, owner, claim))
+        if not isinstance(answer, str):
+            self.note("a claim withdrawn")
 
-    @rule(claim=claims, is_upheld=st.booleans(), is_ended=st.booleans())
+    def object(self, place: int, is_upheld: bool, is_ended: bool, is_wild: bool) -> None:
+        pool = self.claims_in(frozenset({"paid", "refused"}), is_wild)
+        self.appeal(pool[place % len(pool)], is_upheld, is_ended)
+
     def appeal(self, claim: str, is_upheld: bool, is_ended: bool) -> None:
         stored = self.world.claim(claim)
-        self.once(lambda: file_appeal(self.world.services, stored.person_id, claim, "item", WORDS))
+        answer = self.once(
+            lambda: file_appeal(self.world.services, stored.person_id, claim, "item", WORDS)
+        )
+        if not isinstance(answer, str):
+            self.note("an appeal filed")
         if is_ended:
             self.end_appeal(claim, is_upheld)
 
-    @rule(claim=claims, is_upheld=st.booleans())
+    # --- people of the agency -------------------------------------------------------------
+
+    def answer_appeals(self, is_upheld: bool) -> None:
+        for claim in self.accepted:
+            self.end_appeal(claim, is_upheld)
+
     def end_appeal(self, claim: str, is_upheld: bool) -> None:
         stored = self.world.claim(claim)
         with self.world.services.work(write=False) as work:
@@ -192,20 +176,28 @@ class Town(RuleBasedStateMachine):
         rulings = [] if not is_upheld or is_ruled else [matched(lines - 1)]
         outcome = Outcome.APPROVE if is_upheld else Outcome.REFUSE
         self.reviewers += 1
-        self.tried(
+        answer = self.tried(
             lambda: conclude(
                 self.world, stored, "appeal", outcome, *rulings, by=f"复核员{self.reviewers}"
             )
         )
+        if answer is None:
+            self.note("an appeal upheld" if is_upheld else "an appeal rejected")
 
-    @rule(claim=claims, is_approved=st.sampled_from([True, True, False]))
+    def look_at(self, place: int, is_approved: bool, is_wild: bool) -> None:
+        pool = self.claims_in(frozenset({"pended"}), is_wild)
+        self.review(pool[place % len(pool)], is_approved)
+
     def review(self, claim: str, is_approved: bool) -> None:
         number = self.world.claim(claim).number
         self.reviewers += 1
         act = approve_pended if is_approved else refuse_pended
-        self.once(lambda: act(self.world.services, number, f"复核员{self.reviewers}", "看过材料"))
+        answer = self.once(
+            lambda: act(self.world.services, number, f"复核员{self.reviewers}", "看过材料")
+        )
+        if not isinstance(answer, str):
+            self.note("a claim approved by people" if is_approved else "a claim refused by people")
 
-    @rule(who=st.integers(0, 1), fact=st.sampled_from(["retired", "hardship", "filing"]))
     def late_fact(self, who: int, fact: str) -> None:
         today = self.world.services.clock.now().date()
         entry = {
@@ -217,141 +209,81 @@ class Town(RuleBasedStateMachine):
             ),
         }[fact]  # fmt: skip
         services, person = self.world.services, self.people[who]
-        self.once(lambda: record_fact(services, person.id, entry, by="李登记", reason="补办"))
+        answer: Any = self.once(
+            lambda: record_fact(services, person.id, entry, by="李登记", reason="补办")
+        )
+        if isinstance(answer, str) or not answer.is_new:
+            return
+        self.note("a late filing recorded" if fact == "filing" else "an entitlement changed")
+        for effect in answer.effects:
+            self.note(f"a late fact: {effect.what}")
 
     # --- worker, ledger, bank, time -------------------------------------------------------
 
-    @rule(at_once=st.booleans())
-    def work(self, at_once: bool) -> None:
+    def work(self, at_once: bool, count: int) -> None:
+        """A pass of the worker, and some of what then waits is mined; none of it is final."""
+        form_batches(self.world.services)
         advance_claims(self.world.services, at_once=at_once)
+        self.ledger.mine(self.world, count)
 
-    @rule(claim=claims)
-    def one_step(self, claim: str) -> None:
-        advance_one(self.world.services, claim)
+    def one_step(self, place: int) -> None:
+        advance_one(self.world.services, list(self.accepted)[place % len(self.accepted)])
 
-    @rule(rounds=st.integers(1, 6))
     def run_on(self, rounds: int) -> None:
-        for _ in range(rounds):
-            advance_claims(self.world.services, at_once=True)
-            self.ledger.mine(self.world, 100)
-            self.ledger.finalise(self.world)
+        self.go_on(rounds)
 
-    @rule(count=st.integers(1, 5))
     def mine(self, count: int) -> None:
         self.ledger.mine(self.world, count)
 
-    @rule()
     def finalise(self) -> None:
         self.ledger.finalise(self.world)
 
-    @rule(depth=st.integers(1, 5))
-    def reorganise(self, depth: int) -> None:
-        self.ledger.reorganise(self.world, depth)
+    def reorganise(self, depth: int) -> Counter[str]:
+        """Blocks are lost that were not final yet; returns how many calls of each kind."""
+        if not self.ledger.mined:
+            self.work(True, depth)
+        lost = self.ledger.reorganise(self.world, depth)
+        for kind, count in lost.items():
+            self.note(f"a reorganisation took back: {kind}", count)
+        return lost
 
-    @rule(is_down=st.booleans())
-    def outage(self, is_down: bool) -> None:
-        self.ledger.is_down = is_down
+    def trouble(self, what: str) -> None:
+        self.ledger.is_down = what == "the ledger is down"
+        self.bank.is_slow = what == "the bank is slow"
+        if what == "the backend restarts":
+            self.restart()
+        self.note(what)
 
-    @rule(is_slow=st.booleans())
-    def slow_bank(self, is_slow: bool) -> None:
-        self.bank.is_slow = is_slow
-
-    @rule(bill=bills, act=st.sampled_from(["lodge", "settle", "release"]), yuan=st.integers(1, 90))
-    def other_payer(self, bill: str, act: str, yuan: int) -> None:
-        (row,) = promises.rows(self.world, tables.invoice, tables.invoice.c.id == bill)
-        (version,) = promises.rows(
-            self.world, tables.invoice_version, tables.invoice_version.c.invoice_id == bill
-        )
-        self.ledger.rival(row.invoice_key, version.total_fen, act, yuan * 100)
-
-    @rule(seconds=st.sampled_from([1, 60, 86_400, 10 * 86_400, 65 * 86_400]))
-    def time_passes(self, seconds: int) -> None:
-        self.world.services.clock.advance(seconds)
-
-    @rule()
     def restart(self) -> None:
         before = self.world.services
         services = Services(before.settings, SetClock(before.clock.now()), RandomIds())
         services.__dict__["engine"] = before.engine
         self._wire(services)
         self.world.services = services
+        self.hospital.reach(services)
+
+    def other_payer(self, place: int, act: str, yuan: int) -> None:
+        bill = self.taken_in[place % len(self.taken_in)]
+        (row,) = promises.rows(self.world, tables.invoice, tables.invoice.c.id == bill)
+        total_fen = self.newest(bill).invoice.total_fen
+        if self.ledger.rival(row.invoice_key, total_fen, act, yuan * 100):
+            self.note(f"another payer: {act}")
+
+    def time_passes(self, seconds: int) -> None:
+        self.world.services.clock.advance(seconds)
+        self.note("time passed" if seconds < 86_400 else "the clock jumped")
 
     # --- the tamperer ---------------------------------------------------------------------
 
-    @rule(bill=bills)
-    def tamper(self, bill: str) -> None:
+    def tamper(self, place: int) -> None:
+        self.change_line(self.taken_in[-1 - place % len(self.taken_in)])
+
+    def change_line(self, bill: str) -> None:
         """A line becomes a covered item, behind the application's back, until it is mended."""
-        if bill in self.damaged:
-            self._set_line(*self.damaged.pop(bill))
+        version_id = self.version_of(bill)
+        if version_id in self.damaged:
+            set_last_line(self.world, version_id, self.damaged.pop(version_id))
+            self.note("a line mended")
             return
-        version = tables.invoice_version.c
-        (stored,) = promises.rows(self.world, tables.invoice_version, version.invoice_id == bill)
-        line = tables.expense_line.c
-        kept = promises.rows(self.world, tables.expense_line, line.version_id == stored.id)
-        last = max(kept, key=lambda row: row.line_index)
-        pair = (OUTSIDE, CLASS_A) if OUTSIDE[0] in last.record else (CLASS_A, OUTSIDE)
-        changed = last.record.replace(pair[0][0], pair[1][0])
-        assert changed != last.record
-        self.damaged[bill] = (stored.id, last.record)
-        self._set_line(stored.id, changed)
-
-    def _set_line(self, version_id: str, record: str) -> None:
-        line = tables.expense_line
-        with self.world.services.engine.begin() as connection:
-            triggers = connection.execute(
-                sa.text("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND"
-                        " tbl_name = 'expense_line'")
-            ).all()  # fmt: skip
-            for trigger in triggers:
-                connection.exec_driver_sql(f"DROP TRIGGER {trigger.name}")
-            last = (
-                sa.select(sa.func.max(line.c.line_index))
-                .where(line.c.version_id == version_id)
-                .scalar_subquery()
-            )
-            connection.execute(
-                line.update()
-                .where(line.c.version_id == version_id, line.c.line_index == last)
-                .values(record=record)
-            )
-            for trigger in triggers:
-                connection.exec_driver_sql(trigger.sql)
-
-    # --- what must hold -------------------------------------------------------------------
-
-    @invariant()
-    def promises_hold(self) -> None:
-        promises.no_bill_is_paid_twice(self.world, self.bank)
-        promises.nothing_is_lost(self.world, self.taken_in, self.accepted)
-        promises.decisions_explain_themselves(self.world, self.known, set(self.damaged))
-        promises.one_appeal_a_version(self.world)
-        promises.what_is_settled_stays(self.world)
-
-    def teardown(self) -> None:
-        """In the end, with everything mended, nothing hangs: closed, or with a person."""
-        if not hasattr(self, "world"):
-            return
-        for change in self.damaged.values():
-            self._set_line(*change)
-        self.damaged.clear()
-        self.ledger.is_down = self.bank.is_slow = False
-        for _ in range(4):
-            self.world.services.clock.advance(60)
-            self.run_on(6)
-        self.promises_hold()
-        with self.world.services.work(write=False) as work:
-            batched = {
-                bill for bill in self.taken_in
-                if work.batches.anchor_of(self._version_of(bill)) is not None
-            }  # fmt: skip
-        for claim_id, bill in self.accepted.items():
-            claim = self.world.claim(claim_id)
-            is_resting = claim.state in (*CLOSED_STATES, ClaimState.PENDED)
-            assert is_resting or claim.waiting_for or bill not in batched, claim
-        self.world.services.engine.dispose()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _version_of(self, bill: str) -> str:
-        version = tables.invoice_version.c
-        (row,) = promises.rows(self.world, tables.invoice_version, version.invoice_id == bill)
-        return str(row.id)
+        self.damaged[version_id] = swap_last_line(self.world, version_id)
+        self.note("a line changed")
