@@ -314,7 +314,7 @@ def test_exported_bundle_is_verified_by_the_command(
     done = subprocess.run([*command, "--believe-node"], capture_output=True, text=True, check=False)
     assert done.returncode == VERIFIED, done.stdout + done.stderr
     numbers = re.findall(r"^\s*(\d+)\b.*\bOK\b", done.stdout, re.MULTILINE)
-    assert [int(number) for number in numbers] == list(range(1, 19))
+    assert [int(number) for number in numbers] == list(range(1, 23))
     assert "believed" in done.stdout
 
 
