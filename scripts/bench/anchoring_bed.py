@@ -265,14 +265,15 @@ def open_bed(database: str, institutions: int) -> Iterator[Bed]:
         )
         url = f"sqlite:///{folder}/yichu.db"
         if database == "postgresql":
-            url = stack.enter_context(_postgresql())
+            url = stack.enter_context(open_postgresql())
         bed = Bed(stack.enter_context(running_anvil(*ANVIL_OPTIONS)), folder, url, institutions)
         stack.callback(bed.close)
         yield bed
 
 
 @contextlib.contextmanager
-def _postgresql() -> Iterator[str]:
+def open_postgresql() -> Iterator[str]:
+    """The URL of a PostgreSQL server of the run's own."""
     with tempfile.TemporaryDirectory(prefix="yichu-pg-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)
