@@ -70,7 +70,8 @@ def version_fault(engine: sa.Engine) -> DatabaseVersionError | None:
             f"the database is of an older version ({have}, needed {need}) and not damaged: stop "
             "web and worker, back the database up, run `yichu db migrate` and start again (the "
             "sample system is upgraded by running `yichu up` again). Bills, claims, decisions, "
-            "reviews, money, ledger records and secrets are kept; upgrading only adds tables and columns",
+            "reviews, money, ledger records and secrets are kept; upgrading only adds tables and "
+            "columns",
         )
     return DatabaseVersionError(
         f"数据库是更新的版本的（{have}，程序只到 {need}）。请安装与它相配的程序；"
