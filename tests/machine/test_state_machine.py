@@ -79,7 +79,7 @@ def walk(databases: Databases, walks: int, steps: int) -> Counter[str]:
 
 
 def test_a_few_orders_of_events_keep_every_promise() -> None:
-    happened = walk(SqliteFiles(), 3, 25)
+    happened = walk(SqliteFiles(), 2, 25)
     assert happened["in the end: paid"] and happened["one bill submitted"]
 
 
