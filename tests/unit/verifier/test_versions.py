@@ -361,6 +361,39 @@ def test_supplement_on_a_refusal_is_refuted() -> None:
     assert "not settled" in reason(report, 19)
 
 
+def same_version_again(bundle: Bundle) -> None:
+    bundle["later"][1]["decision_version"] = 3
+    commit(bundle["later"][1], lambda record: record.update(decision_version=3))
+
+
+def refusal_under_the_same_lodge(bundle: Bundle) -> None:
+    bundle["earlier"][0]["counter"] = evidence.COUNTER
+    commit(bundle["earlier"][0], lambda record: record.update(lodge_counter=evidence.COUNTER))
+
+
+def version_that_pays_nothing_more(bundle: Bundle) -> None:
+    first, second = bundle["later"]
+    second.update(amount_fen=0, decision=copy.deepcopy(first["decision"]))
+    commit(second, lambda record: record.update(decision_version=4))
+
+
+@pytest.mark.parametrize(
+    ("attack", "why"),
+    [
+        (same_version_again, "decision versions do not rise"),
+        (refusal_under_the_same_lodge, "lodge counters of the versions do not rise"),
+        (version_that_pays_nothing_more, "a supplement of nothing"),
+    ],
+)
+def test_decisions_that_are_whole_and_out_of_order_are_refuted(attack: Attack, why: str) -> None:
+    """Everything that is committed agrees with itself: only the order of the versions is wrong."""
+    bundle = FULL.bundle()
+    attack(bundle)
+    report = verify(bundle)
+    assert ended(report, Status.FAIL)[0] == 19
+    assert why in reason(report, 19)
+
+
 def test_the_failing_version_is_named() -> None:
     bundle = FULL.bundle()
     later_line_out_of_balance(bundle)
@@ -620,3 +653,16 @@ def test_claim_that_came_back_and_is_still_open_is_verified_as_refused() -> None
     node.claim_event("Lodged(bytes32,uint256)", REFUSED.key, again)
     node.slots[REFUSED.key] += 1 << 168
     assert verify(REFUSED.bundle(), REFUSED, node).verdict is Verdict.VERIFIED
+
+
+def test_versions_in_blocks_that_may_still_change_are_undecided() -> None:
+    trust = FULL.trust()
+    trust["finality"]["confirmations"] = 4  # the last supplement and both recoveries are younger
+    report = verify(FULL.bundle(), trust=trust)
+    assert ended(report, Status.FAIL) == []
+    assert ended(report, Status.UNDECIDED) == [20, 22]
+    assert "too few blocks" in reason(report, 20) + reason(report, 22)
+    node = FULL.node()
+    for _ in range(3):
+        node.mine()
+    assert verify(FULL.bundle(), node=node, trust=trust).verdict is Verdict.VERIFIED
