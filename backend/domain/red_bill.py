@@ -1,9 +1,10 @@
 """Which lines of a bill its red bills cancel (identity 5 of domain reference 2.2, line by line).
 
 A refund is the negated record that names its original: each line of a red bill takes quantity and
-amount off lines of the same item, code, unit and unit price, never more than is left of them. Fiscal
-bills are reversed as a whole, digital tax invoices also in part (domain reference 4.2). Whether the
-quantity or the price carries the sign is not settled (1.4), so both are read without it.
+amount off lines of the same item, code, unit and unit price, never more than is left of them.
+Fiscal bills are reversed as a whole, digital tax invoices also in part (domain reference 4.2).
+Whether the quantity or the price carries the sign is not settled (1.4), so both are read
+without it.
 """
 
 from __future__ import annotations
