@@ -15,7 +15,24 @@ _BY = click.option("--by", required=True, help="经办人用户名或姓名 / wh
 _REASON = click.option("--reason", required=True, help="理由 / why")
 
 
+class _TwoSteps(click.Group):
+    """Says which steps there are to who names the claim at once."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands:
+            raise click.UsageError(
+                "重开要两个人分两步：一人 propose，另一人 confirm，例如 / it takes two people "
+                "and two steps, propose and confirm, for example:\n"
+                f"  yichu review reopen propose {args[0]} --code calculation-error "
+                "--reason .. --source .. --by .."
+            )
+        return super().resolve_command(ctx, args)
+
+
 @click.group(
+    cls=_TwoSteps,
     name="reopen",
     help="""重开已办结的申请：一人提出，另一人确认。Reopen a closed claim: one proposes, another
     confirms within 7 days; neither of them reviews it.

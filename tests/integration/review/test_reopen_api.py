@@ -284,6 +284,9 @@ def test_the_command_line_proposes_lists_and_confirms(
     assert "no proposal waits" in run("list").output
     assert "yichu review reopen confirm" in run("--help").output  # an example of both steps
     assert run(*words).exit_code == 2  # who proposes must be said
+    at_once = run(claim.number, "--by", "one", "two")
+    assert at_once.exit_code == 2
+    assert f"yichu review reopen propose {claim.number} --code" in at_once.output
 
 
 def test_an_expired_proposal_is_not_confirmed_at_the_command_line(office: Office) -> None:
