@@ -450,7 +450,7 @@ def supplement_detail(bits: int) -> Lie:
 
 
 def paid_sum_falls(node: SimulatedNode) -> None:
-    detail_of(node, FULL.later[1]["supplement"], lambda detail: detail - (40 << 176))
+    detail_of(node, FULL.later[1]["supplement"], lambda detail: detail - (1 << 176))
 
 
 def supplement_reverted(node: SimulatedNode) -> None:
@@ -497,6 +497,21 @@ def test_ledger_that_says_otherwise_refutes_the_versions(check: int, lie: Lie) -
     lie(node)
     report = verify(FULL.bundle(), node=node)
     assert ended(report, Status.FAIL) == [check]
+
+
+@pytest.mark.parametrize(
+    ("lie", "why"),
+    [
+        (paid_less, "paid less than the bundle shows"),
+        (paid_more, "further payment of this payer"),
+        (paid_sum_falls, "paid sums of the events do not follow"),
+    ],
+)
+def test_what_is_wrong_with_the_sums_is_said(lie: Lie, why: str) -> None:
+    node = FULL.node()
+    lie(node)
+    report = verify(FULL.bundle(), node=node)
+    assert any(why in result.reason for result in report.results)
 
 
 def test_later_policy_that_was_published_afterwards_refutes() -> None:
