@@ -67,7 +67,9 @@ _DIAGNOSIS: Final = ("J06.900", "急性上呼吸道感染")
 _STOCKED: Final = ("XA10B", "XC07", "XC08", "XC09", "XC10", "XB01AC", "XN05C")
 _STOCKED_WORDS: Final = ("奥司他韦", "白蛋白", "病历复印", "远程会诊")
 _PLAIN_FACTS: Final = {FactKind.COVER, FactKind.AREA}
-_RESTING: Final = ("paid", "refused", "pended")
+_UNDER_WAY: Final = (
+    "submitted", "screened", "calculated", "lodging", "lodged", "decided", "settling",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +272,7 @@ def _print_reasons(system: System) -> None:
 def _until_at_rest(system: System) -> None:
     wait_for(
         "the claims to come to rest",
-        lambda: all(row.state in _RESTING for row in system.rows(tables.claim)),
+        lambda: all(row.state not in _UNDER_WAY for row in system.rows(tables.claim)),
         300,
         0.5,
     )
