@@ -60,6 +60,7 @@ def test_a_name_and_a_username_of_one_person_are_one(office: RuleOffice) -> None
     assert code_of(refused) == (422, "rule-switch-refused")
 
 
+@pytest.mark.slow
 def test_a_rule_goes_live_on_a_trial_run_only(office: RuleOffice) -> None:
     desks = desks_of(office, state="trial")
     office.claim()
@@ -74,6 +75,7 @@ def test_a_rule_goes_live_on_a_trial_run_only(office: RuleOffice) -> None:
     assert desks.post("supervisor02", confirming, WHY).get_json()["state"] == "live"
 
 
+@pytest.mark.slow
 def test_what_is_no_switch_is_refused(office: RuleOffice) -> None:
     desks = desks_of(office)
     bad = (400, "malformed-staff-request")

@@ -75,6 +75,7 @@ def test_the_window_declares_and_the_holder_excludes_by_a_code(office: Office) -
     assert "申请人工复核" in finding["reason"]  # the way to appeal
 
 
+@pytest.mark.slow
 def test_lines_are_excluded_by_a_code_and_the_rest_is_paid(office: Office) -> None:
     desks = desks_of(office)
     claim = claim_of(office, lines=2)  # 500.00 each
@@ -118,6 +119,7 @@ def test_who_holds_no_step_changes_nothing(office: Office) -> None:
     assert office.world.claim(claim.id).kind == "accident"
 
 
+@pytest.mark.slow
 def test_bad_codes_kinds_and_declarations_are_refused(office: Office) -> None:
     desks, claim, case, holder = declared_and_held(office)
     for path, body, expected in (
@@ -145,6 +147,7 @@ def test_bad_codes_kinds_and_declarations_are_refused(office: Office) -> None:
     assert code_of(post(desks[holder], late, {"code": "illness"})) == (403, "forbidden")
 
 
+@pytest.mark.slow
 def test_the_holder_makes_it_an_accident_and_asks_for_the_undertaking(office: Office) -> None:
     desks = desks_of(office)
     claim = office.pended()  # an unknown code, no injury

@@ -126,6 +126,7 @@ def test_the_same_person_twice_an_ended_and_an_expired_proposal_are_refused(
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_roles_own_hospital_and_bad_words_are_refused(office: Office) -> None:
     claim = closed_claim(office)
     desks = desks_of(
@@ -158,6 +159,7 @@ def test_roles_own_hospital_and_bad_words_are_refused(office: Office) -> None:
     assert code_of(post(desks["one"], "/reopen-proposals/rop_none/confirm")) == (404, "not-found")
 
 
+@pytest.mark.slow
 def test_a_claim_that_is_open_or_under_review_is_not_proposed(office: Office) -> None:
     claim = closed_claim(office)
     services = office.world.services
@@ -172,6 +174,7 @@ def test_a_claim_that_is_open_or_under_review_is_not_proposed(office: Office) ->
         propose_reopening(services, waiting.number, WHY, "one")
 
 
+@pytest.mark.slow
 def test_without_staff_one_name_in_two_spellings_is_one_person(office: Office) -> None:
     from backend.service_layer.claims.review import refuse_pended
 
@@ -289,6 +292,7 @@ def test_the_command_line_proposes_lists_and_confirms(
     assert f"yichu review reopen propose {claim.number} --code" in at_once.output
 
 
+@pytest.mark.slow
 def test_an_expired_proposal_is_not_confirmed_at_the_command_line(office: Office) -> None:
     claim = closed_claim(office)
     services = office.world.services

@@ -18,6 +18,7 @@ def fresh_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "_REQUESTS", RateLimit(count=900, seconds=60))
 
 
+@pytest.mark.slow
 def test_a_supervisor_announces_draws_and_hands_out_what_verifies(post: Post) -> None:
     desks = Desks.open(post.world)
     post.approved(400, 500)

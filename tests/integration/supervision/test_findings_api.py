@@ -315,6 +315,7 @@ def test_a_body_that_is_no_statement_is_refused(case_file: CaseFile) -> None:
 # --- in the database ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_database_refuses_a_change_another_hospital_and_a_late_day(
     any_case_file: CaseFile,
 ) -> None:
