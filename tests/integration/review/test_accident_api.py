@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
+import pytest
+
 from backend.service_layer.claims.records import Claim
 from backend.service_layer.claims.submit import submit
 from tests.integration.review.office import ALL_QUEUES, DAY, Desk, Office
