@@ -18,7 +18,7 @@ USUAL = settings(
     database=None,
     phases=[Phase.generate, Phase.shrink],
 )
-WALKS = {"sqlite": 20, "postgresql": 8}
+WALKS = {"sqlite": 16, "postgresql": 6}
 STEPS = 40
 
 REACHED = (
