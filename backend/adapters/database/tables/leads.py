@@ -148,9 +148,7 @@ provider_statement = sa.Table(
     column("received_at", AT, INTERNAL),
     column("received_on", sa.Date, INTERNAL),  # the local day
     column("due_on", sa.Date, INTERNAL),  # the day that it was told
-    sa.ForeignKeyConstraint(
-        ["lead_id", "institution_code"], ["lead.id", "lead.institution_code"]
-    ),
+    sa.ForeignKeyConstraint(["lead_id", "institution_code"], ["lead.id", "lead.institution_code"]),
     sa.ForeignKeyConstraint(["lead_id", "ordinal"], ["lead_step.lead_id", "lead_step.ordinal"]),
     sa.CheckConstraint("kind IN ('answered', 'appealed')", name="ck_provider_statement_kind"),
     sa.CheckConstraint("received_on <= due_on", name="ck_provider_statement_in_time"),
