@@ -32,3 +32,16 @@ def status_command() -> None:
     click.echo(f"database {have or 'empty'}, needed {need}")
     if have != need:
         raise click.exceptions.Exit(1)
+
+
+@command.command("grant")
+@click.argument("role")
+def grant_command(role: str) -> None:
+    """Give ROLE (PostgreSQL) what the application needs and nothing more; run it as the owner,
+    again after each migration."""
+    from backend.adapters.database.grants import grant_application
+
+    grant_application(build_services().engine, role)
+    click.echo(
+        f"{role}：可读写，不能改动只增的记录 / reads and writes, changes nothing insert-only"
+    )
