@@ -84,8 +84,8 @@ def build_steps(
     from backend.service_layer.claims.renewal import renew_locks
     from backend.service_layer.intake.form_batches import BATCHES_A_PASS, form_batches
     from backend.service_layer.outside.check import carry_on
-    from backend.service_layer.payout.run import payout_pass
     from backend.service_layer.payees.notices import send_notices
+    from backend.service_layer.payout.run import payout_pass
     from backend.service_layer.review.sweep import review_pass
     from backend.service_layer.supervision.cases import supervision_pass
     from backend.service_layer.supervision.sampling_audit import sample_pass

@@ -34,7 +34,7 @@ class FolderExchange:
         return False
 
     def _part(self, name: str) -> Path:
-        path = self._folder / name
+        path = self._folder.joinpath(name)
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         return path
 
@@ -43,7 +43,7 @@ class FolderExchange:
         written again: the bank refuses a message id that it knows."""
         self._require_name(name)
         try:
-            kept = self._part("handed") / name
+            kept = self._part("handed").joinpath(name)
             if kept.exists():
                 if kept.read_bytes() != content:
                     raise BankConflictError(
@@ -51,7 +51,7 @@ class FolderExchange:
                         f"file {name} was handed over with other bytes. It was not handed over.",
                     )
                 return
-            write_durably(self._part("out") / name, content)
+            write_durably(self._part("out").joinpath(name), content)
             write_durably(kept, content)
         except OSError as error:
             raise self._unavailable(error) from error
@@ -74,12 +74,12 @@ class FolderExchange:
         """Move a file from ``in/`` to ``read/``; a name that is there already gets a number."""
         self._require_name(name)
         try:
-            source = self._part("in") / name
-            target = self._part("read") / name
+            source = self._part("in").joinpath(name)
+            target = self._part("read").joinpath(name)
             number = 1
             while target.exists():
                 number += 1
-                target = self._part("read") / f"{number}-{name}"
+                target = self._part("read").joinpath(f"{number}-{name}")
             source.rename(target)
             _sync_folder(target.parent)
             _sync_folder(source.parent)

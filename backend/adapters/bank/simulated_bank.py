@@ -64,7 +64,7 @@ class SimulatedBank(FolderExchange):
         self._behaviour = behaviour
         self._answer_after = answer_after
         self._return_after = return_after
-        self.book = SimulatedBook(folder / "simulated.db")
+        self.book = SimulatedBook(folder.joinpath("simulated.db"))
 
     @property
     def is_simulated(self) -> bool:
@@ -100,14 +100,14 @@ class SimulatedBank(FolderExchange):
             path = Path(entry.path)
             with suppress(FileNotFoundError):  # another process took it a moment ago
                 self._take(entry.name, path.read_bytes())
-                path.replace(self._part("fetched") / entry.name)
+                path.replace(self._part("fetched").joinpath(entry.name))
         now = self._now()
         with self.book.open() as page:  # held meanwhile: two looks deliver an answer once
             due = page.answers_due(now)
             for answer in due:
-                places = (self._part(part) / answer.name for part in ("in", "read"))
+                places = (self._part(part).joinpath(answer.name) for part in ("in", "read"))
                 if not any(place.exists() for place in places):
-                    write_durably(self._part("in") / answer.name, answer.content)
+                    write_durably(self._part("in").joinpath(answer.name), answer.content)
             page.delivered([answer.name for answer in due])
 
     def _take(self, name: str, content: bytes) -> None:

@@ -19,7 +19,7 @@ PAIN002: Final = "pain.002.001.12"
 CURRENCY: Final = "CNY"
 BYTES_MAX: Final = 16 * 2**20
 FEN_MAX: Final = 10**14
-_SCHEMAS: Final = Path(__file__).parent / "schemas"
+_SCHEMAS: Final = Path(__file__).parent.joinpath("schemas")
 _AMOUNT: Final = re.compile(r"([0-9]{1,13})(?:\.([0-9]{1,2})0{0,3})?", re.ASCII)
 _ILLEGAL: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _OWN: Final = threading.local()
@@ -38,7 +38,7 @@ def _schema(message: str) -> etree.XMLSchema:
     """One compiled schema a thread: its error log is not shared between threads."""
     kept: dict[str, etree.XMLSchema] = _OWN.__dict__.setdefault("schemas", {})
     if message not in kept:
-        kept[message] = etree.XMLSchema(etree.parse(str(_SCHEMAS / f"{message}.xsd")))
+        kept[message] = etree.XMLSchema(etree.parse(str(_SCHEMAS.joinpath(f"{message}.xsd"))))
     return kept[message]
 
 

@@ -47,6 +47,9 @@ from backend.service_layer.claims.ports import BillHeldError
 from backend.service_layer.claims.read import ClaimView, view_all, view_claim, view_submission
 from backend.service_layer.claims.records import StoredBill
 from backend.service_layer.claims.submit import MAX_BILLS, SHANGHAI, submit, working_days_after
+from backend.service_layer.payees.read import with_payee
+from backend.service_layer.payout.holding import PAYEE
+from backend.service_layer.payout.records import HELD_BY_ACCOUNT
 
 blueprint = Blueprint("m", __name__, url_prefix="/m")
 PHONE = "12393"
@@ -169,12 +172,13 @@ def home() -> str:
         found = list_claimable(deps, work, person)
         chosen = [entry.bill for entry in found.offered[:MAX_BILLS]]
         amounts, problem = _estimate(work, person, chosen)
+        shown = with_payee(deps, work, person)
         views = view_all(deps, work, g.person_id)
         recent = [view for view in views if not view.claim.is_closed][:3]
     report_unreadable(deps, found)
     return render_template(
         "m/home.html",
-        person=person,
+        person=shown,
         found=found,
         chosen={bill.invoice_id for bill in chosen},
         amounts=amounts,
@@ -242,6 +246,7 @@ def _check_page(
             if entry.bill.invoice_id in wanted and entry.claim is not None
         ]
         amounts, problem = _estimate(work, person, [entry.bill for entry in bills])
+        shown = with_payee(deps, work, person)
     if not bills and held:
         # The back button after sending: say where the bills are, not that there is nothing.
         return render_template("m/held.html", held=held, left=[])
@@ -250,7 +255,7 @@ def _check_page(
     bills.sort(key=lambda entry: (entry.bill.service_on, entry.bill.invoice_key))
     page = render_template(
         "m/check.html",
-        person=person,
+        person=shown,
         bills=bills,
         amounts=amounts,
         total_fen=sum(eob.paid_fen for eob in amounts.values()),
@@ -340,7 +345,7 @@ def _is_moving(view: ClaimView) -> bool:
 def submission(submission_id: str) -> Response:
     with services().work(write=False) as work:
         found, views = view_submission(services(), work, g.person_id, submission_id)
-        person = work.people.get(g.person_id)
+        person = with_payee(services(), work, work.people.get(g.person_id))
     is_moving = any(_is_moving(view) for view in views)
     page = render_template(
         "m/submission.html",
@@ -361,7 +366,7 @@ def submission(submission_id: str) -> Response:
 def claim(claim_id: str) -> Response:
     with services().work(write=False) as work:
         view = view_claim(services(), work, g.person_id, claim_id)
-        person = work.people.get(g.person_id)
+        person = with_payee(services(), work, work.people.get(g.person_id))
         asked = work.material.open_request_of_claim(claim_id)
         asks_accident = lacks_declaration(work, view.claim)
         declared = accident_of(work, claim_id)
@@ -371,6 +376,7 @@ def claim(claim_id: str) -> Response:
         view=view,
         material=asked,
         asks_accident=asks_accident,
+        asks_account=view.claim.waiting_for in (*HELD_BY_ACCOUNT, PAYEE),
         declared=declared,
         excused=excused[-1] if excused else None,
         person=person,
