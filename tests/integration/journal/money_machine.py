@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import shutil
 import tempfile
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -90,10 +90,8 @@ class MoneyMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="yichu-money-"))
-        self.engine = make_engine(f"sqlite:///{self.folder}/m.db")
-        # Nothing here loses its power; what each commit costs on a disk is not the question.
-        sa.event.listen(self.engine, "connect", _without_waiting_for_the_disk)
+        self.resources = ExitStack()
+        self.engine = self.resources.enter_context(self.open_engine())
         self.clock = SetClock(dt.datetime(2026, 1, 30, 12, tzinfo=dt.UTC))
         self.services = Services(self.engine, self.clock, RandomIds())
         self.balances: dict[tuple[str, str], int] = defaultdict(int)
@@ -103,13 +101,15 @@ class MoneyMachine(RuleBasedStateMachine):
         self.seen = 0
         self.closed: dict[str, str] = {}
 
+    def open_engine(self) -> AbstractContextManager[sa.Engine]:
+        """A migrated database of this life's own."""
+        return _sqlite()
+
     def teardown(self) -> None:
-        self.engine.dispose()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.resources.close()
 
     @initialize()
     def begin(self) -> None:
-        migrate_fresh(self.engine)
         add_claims(self.engine, *(str(index) for index in range(CLAIMS)))
         raw.run(self.engine, *raw.ACCOUNTS)
         for index in range(CLAIMS):
@@ -401,6 +401,17 @@ class MoneyMachine(RuleBasedStateMachine):
                     known = getattr(claim, kind)
                     wanted = sum(known) if isinstance(known, list) else known
                     assert found.get(f"clm_{index}", 0) == wanted
+
+
+@contextmanager
+def _sqlite() -> Iterator[sa.Engine]:
+    with tempfile.TemporaryDirectory(prefix="yichu-money-") as folder:
+        engine = make_engine(f"sqlite:///{folder}/m.db")
+        # Nothing here loses its power; what each commit costs on a disk is not the question.
+        sa.event.listen(engine, "connect", _without_waiting_for_the_disk)
+        migrate_fresh(engine)
+        yield engine
+        engine.dispose()
 
 
 def _without_waiting_for_the_disk(connection: Any, _entry: Any) -> None:
