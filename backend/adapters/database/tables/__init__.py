@@ -106,6 +106,17 @@ from backend.adapters.database.tables.payouts import (
     payout_hold,
     payout_lane,
 )
+from backend.adapters.database.tables.recoveries import (
+    payable_reversal,
+    recovery_approval,
+    recovery_dismissal,
+    recovery_instalment,
+    recovery_order,
+    recovery_receipt,
+    recovery_waiver,
+    recovery_waiver_request,
+    withdrawal_cursor,
+)
 from backend.adapters.database.tables.register import (
     catalogue_document,
     register_fact,
@@ -214,6 +225,14 @@ INSERT_ONLY: Final = (
     "person_contact",
     "notice",
     "notice_delivery",
+    "payable_reversal",
+    "recovery_approval",
+    "recovery_dismissal",
+    "recovery_instalment",
+    "recovery_order",
+    "recovery_receipt",
+    "recovery_waiver",
+    "recovery_waiver_request",
 )
 
 __all__ = [
@@ -276,6 +295,7 @@ __all__ = [
     "outside_bill",
     "outside_file",
     "outside_step",
+    "payable_reversal",
     "payee_account",
     "payee_account_event",
     "payer",
@@ -296,6 +316,13 @@ __all__ = [
     "provider_file",
     "provider_statement",
     "reconciliation_case",
+    "recovery_approval",
+    "recovery_dismissal",
+    "recovery_instalment",
+    "recovery_order",
+    "recovery_receipt",
+    "recovery_waiver",
+    "recovery_waiver_request",
     "register_fact",
     "reopen_answer",
     "reopen_proposal",
@@ -319,4 +346,5 @@ __all__ = [
     "staff_act",
     "submission",
     "unbatched_version",
+    "withdrawal_cursor",
 ]
