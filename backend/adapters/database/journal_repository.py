@@ -18,12 +18,13 @@ from backend.adapters.database.tables import (
     journal_entry,
     journal_transfer,
 )
-from backend.domain.journal import Account, ClaimFund, Entry, Fund, Occasion, Transfer
+from backend.domain.journal import Account, ClaimFund, Entry, EventKind, Fund, Occasion, Transfer
 from backend.service_layer.journal.records import Balance, ClaimBalance, JournalClose, Turnover
 from backend.service_layer.ports import Clock
 
 _Item = TypeVar("_Item")
 
+_KINDS: Final = {str(kind): place for place, kind in enumerate(EventKind)}
 _CHUNK: Final = 500
 """Ids or rows in one statement; both databases limit the parameters of one."""
 
@@ -132,7 +133,7 @@ class JournalRepository:
                 )
             )
         found = self.find(list(self._connection.execute(wanted).scalars()))
-        return sorted(found.values(), key=lambda one: (one.occasion.booked_at, one.id))
+        return sorted(found.values(), key=_order)
 
     def _read(self, *where: sa.ColumnElement[bool]) -> list[Entry]:
         rows = self._connection.execute(
@@ -144,12 +145,12 @@ class JournalRepository:
             )
             .join(journal_transfer, journal_transfer.c.entry_id == journal_entry.c.id)
             .where(*where)
-            .order_by(journal_entry.c.booked_at, journal_entry.c.id, journal_transfer.c.part)
+            .order_by(journal_transfer.c.entry_id, journal_transfer.c.part)
         ).all()
         grouped: dict[str, list[Any]] = {}
         for row in rows:
             grouped.setdefault(row.id, []).append(row)
-        return [_to_entry(some) for some in grouped.values()]
+        return sorted((_to_entry(some) for some in grouped.values()), key=_order)
 
     # --- sums ----------------------------------------------------------------------------------
 
@@ -252,6 +253,11 @@ class JournalRepository:
         return list(
             self._connection.execute(sa.select(region).distinct().order_by(region)).scalars()
         )
+
+
+def _order(entry: Entry) -> tuple[dt.datetime, int, str]:
+    """By time; of one instant in the order in which the kinds of events follow each other."""
+    return entry.occasion.booked_at, _KINDS.get(entry.kind, len(_KINDS)), entry.id
 
 
 def _transfer_row(entry: Entry, part: int) -> dict[str, Any]:
