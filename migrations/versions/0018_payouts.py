@@ -203,9 +203,12 @@ def _guard_on_postgresql() -> None:
         "CREATE TRIGGER payout_file_kept BEFORE DELETE ON payout_file "
         "FOR EACH ROW EXECUTE FUNCTION yichu_insert_only('fixed')"
     )
-    for table in (*_INSERT_ONLY, "payout_file"):
+    for table, name in (
+        *((table, f"{table}_no_truncate") for table in _INSERT_ONLY),
+        ("payout_file", "payout_file_never_emptied"),
+    ):
         op.execute(
-            f"CREATE TRIGGER {table}_no_truncate BEFORE TRUNCATE ON {table} "
+            f"CREATE TRIGGER {name} BEFORE TRUNCATE ON {table} "
             "FOR EACH STATEMENT EXECUTE FUNCTION yichu_insert_only('fixed')"
         )
     same = _HANDED_OVER_ONCE.format(same="IS NOT DISTINCT FROM")
@@ -238,7 +241,7 @@ def _guard_on_sqlite() -> None:
         op.execute(f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} {refusal}")
         op.execute(f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {refusal}")
     op.execute(
-        "CREATE TRIGGER payout_file_no_delete BEFORE DELETE ON payout_file "
+        "CREATE TRIGGER payout_file_kept BEFORE DELETE ON payout_file "
         "BEGIN SELECT RAISE(ABORT, 'payout_file is insert-only'); END"
     )
     same = _HANDED_OVER_ONCE.format(same="IS")
