@@ -51,7 +51,8 @@ def book_instructed(deps: ClaimServices, work: ClaimWork, attempts: Sequence[Att
     entries = []
     for attempt in attempts:
         claim = work.claims.get(attempt.claim_id)
-        if work.journal.claim_fund(claim.id) is None:
+        booked = {entry.occasion.source_id for entry in work.journal.entries_of(claim.id)}
+        if attempt.payout_id not in booked:
             # Written by a release that kept no journal: what is owed is booked now.
             payout = work.payouts.get(attempt.payout_id)
             assert payout is not None, "an attempt belongs to a payable"

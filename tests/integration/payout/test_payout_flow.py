@@ -10,10 +10,12 @@ import pytest
 import sqlalchemy as sa
 
 from backend.adapters.database import tables
+from backend.domain.claim import ClaimState
 from backend.domain.ledger import SlotState
 from backend.entrypoints.mobile.texts import status_of
 from backend.service_layer.claims.advance import advance_claims
 from backend.service_layer.claims.read import view_claim
+from backend.service_layer.claims.records import Claim
 from backend.service_layer.payout.manual import acknowledge, hold, release
 from backend.service_layer.payout.records import (
     ACCOUNT_CLOSED,
@@ -593,3 +595,52 @@ def test_two_people_are_paid_in_one_file_each_their_own(world: World) -> None:
     assert dict(world.bank.paid.values()) == {
         account_of(first): FIRST_FEN, account_of(second): SECOND_FEN,
     }  # fmt: skip
+
+
+# --- rows of a release that kept neither journal nor files ---------------------------------------
+
+
+def written_before(world: World, *, is_answered: bool) -> Claim:
+    """A claim whose payout was written, and perhaps answered, by such a release."""
+    claim = settled(world, claim_of(world, world.person()))
+    now = world.services.clock.now()
+    payout_id = f"pay_{claim.number}_v1"
+    with world.services.engine.begin() as db:
+        db.execute(
+            tables.payout.insert().values(
+                id=payout_id, claim_id=claim.id, decision_version=1, amount_fen=FIRST_FEN,
+                payee_bank="示例银行（测试）", payee_account_tail="6217", instructed_at=now,
+            )
+        )  # fmt: skip
+        if is_answered:
+            db.execute(
+                tables.payout_answer.insert().values(
+                    payout_id=payout_id, outcome="paid", bank_reference="SIM1", simulated=True,
+                    answered_at=now,
+                )
+            )  # fmt: skip
+    with world.services.work() as work:
+        after = ClaimState.PAID if is_answered else ClaimState.PAYING
+        work.claims.update(claim.id, claim.state, now, state=after)
+        work.commit()
+    return world.claim(claim.id)
+
+
+def test_what_an_earlier_release_has_paid_stays_paid_and_readable(world: World) -> None:
+    claim = written_before(world, is_answered=True)
+    world.run()
+    assert state(world, claim) == ("paid", None) and attempts(world) == []
+    with world.services.work(write=False) as work:
+        view = view_claim(world.services, work, claim.person_id, claim.id)
+    assert view.answer is not None and view.answer.bank_reference == "SIM1"
+    assert view.steps[-1].note == "模拟银行回执"
+
+
+def test_what_an_earlier_release_has_only_written_is_booked_and_paid_once(world: World) -> None:
+    claim = written_before(world, is_answered=False)
+    world.run()
+    assert state(world, claim) == ("paid", None)
+    assert [name for name, _, _ in attempts(world)] == [f"{claim.number}-V1-A1"]
+    with world.services.work(write=False) as work:
+        kinds = [entry.kind for entry in work.journal.entries_of(claim.id)]
+    assert kinds == ["approved", "instructed", "paid"]
