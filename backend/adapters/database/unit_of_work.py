@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from backend.adapters.database.cause_repository import CauseRepository
     from backend.adapters.database.chain_repository import ChainRepository
     from backend.adapters.database.claim_repository import ClaimRepository
+    from backend.adapters.database.clearing_repository import ClearingRepository
     from backend.adapters.database.decided_claims_repository import DecidedClaimsRepository
     from backend.adapters.database.decision_repository import DecisionRepository
     from backend.adapters.database.declaration_repository import DeclarationRepository
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from backend.adapters.database.journal_repository import JournalRepository
     from backend.adapters.database.lead_repository import LeadRepository
     from backend.adapters.database.material_repository import MaterialRepository
+    from backend.adapters.database.money_rule_repository import MoneyRuleRepository
     from backend.adapters.database.outbox_repository import OutboxRepository
     from backend.adapters.database.outside_repository import OutsideRepository
     from backend.adapters.database.payee_repository import PayeeRepository
@@ -42,11 +44,13 @@ if TYPE_CHECKING:
     from backend.adapters.database.payout_repository import PayoutRepository
     from backend.adapters.database.person_repository import PersonRepository
     from backend.adapters.database.reconciliation_repository import ReconciliationRepository
+    from backend.adapters.database.recovery_repository import RecoveryRepository
     from backend.adapters.database.register_repository import RegisterRepository
     from backend.adapters.database.reopening_repository import ReopeningRepository
     from backend.adapters.database.review_repository import ReviewRepository
     from backend.adapters.database.revision_repository import RevisionRepository
     from backend.adapters.database.sample_repository import SampleRepository
+    from backend.adapters.database.second_payer_repository import SecondPayerRepository
     from backend.adapters.database.staff_act_repository import StaffActRepository
     from backend.adapters.database.staff_repository import StaffRepository
     from backend.adapters.database.statement_repository import StatementRepository
@@ -175,6 +179,12 @@ class SqlUnitOfWork:
         return ClaimRepository(self.connection, self._clock)
 
     @cached_property
+    def clearings(self) -> ClearingRepository:
+        from backend.adapters.database.clearing_repository import ClearingRepository
+
+        return ClearingRepository(self.connection, self._clock)
+
+    @cached_property
     def decided_claims(self) -> DecidedClaimsRepository:
         from backend.adapters.database.decided_claims_repository import DecidedClaimsRepository
 
@@ -235,6 +245,12 @@ class SqlUnitOfWork:
         return ReconciliationRepository(self.connection, self._clock)
 
     @cached_property
+    def recoveries(self) -> RecoveryRepository:
+        from backend.adapters.database.recovery_repository import RecoveryRepository
+
+        return RecoveryRepository(self.connection, self._clock)
+
+    @cached_property
     def register(self) -> RegisterRepository:
         from backend.adapters.database.register_repository import RegisterRepository
 
@@ -277,10 +293,22 @@ class SqlUnitOfWork:
         return MaterialRepository(self.connection, self._clock)
 
     @cached_property
+    def money_rules(self) -> MoneyRuleRepository:
+        from backend.adapters.database.money_rule_repository import MoneyRuleRepository
+
+        return MoneyRuleRepository(self.connection, self._clock)
+
+    @cached_property
     def samples(self) -> SampleRepository:
         from backend.adapters.database.sample_repository import SampleRepository
 
         return SampleRepository(self.connection, self._clock)
+
+    @cached_property
+    def second_payers(self) -> SecondPayerRepository:
+        from backend.adapters.database.second_payer_repository import SecondPayerRepository
+
+        return SecondPayerRepository(self.connection, self._clock)
 
     @cached_property
     def staff_acts(self) -> StaffActRepository:

@@ -32,6 +32,12 @@ from backend.adapters.database.tables.claims import (
     policy_pack,
     submission,
 )
+from backend.adapters.database.tables.clearing import (
+    clearing_end,
+    clearing_item,
+    clearing_person,
+    clearing_run,
+)
 from backend.adapters.database.tables.declarations import (
     claim_declaration,
 )
@@ -53,6 +59,7 @@ from backend.adapters.database.tables.leads import (
     lead,
     lead_evidence,
     lead_part,
+    lead_recovered,
     lead_step,
     point_booking,
     point_counter,
@@ -145,6 +152,15 @@ from backend.adapters.database.tables.samples import (
     sample_outcome,
     sample_population,
 )
+from backend.adapters.database.tables.second_payers import (
+    payer_answer,
+    payer_claim,
+    payer_claim_end,
+    payer_consent,
+    payer_consent_end,
+    payer_key,
+    payer_reading,
+)
 from backend.adapters.database.tables.versions import (
     claim_event,
     decision_cause,
@@ -193,6 +209,10 @@ INSERT_ONLY: Final = (
     "revision_outcome",
     "claim_event",
     "claim_declaration",
+    "clearing_end",
+    "clearing_item",
+    "clearing_person",
+    "clearing_run",
     "sample_announcement",
     "sample_audit",
     "sample_draw",
@@ -203,6 +223,7 @@ INSERT_ONLY: Final = (
     "lead_part",
     "lead_step",
     "lead_evidence",
+    "lead_recovered",
     "point_booking",
     "point_counter",
     "provider_statement",
@@ -233,6 +254,12 @@ INSERT_ONLY: Final = (
     "recovery_receipt",
     "recovery_waiver",
     "recovery_waiver_request",
+    "payer_answer",
+    "payer_claim",
+    "payer_claim_end",
+    "payer_consent",
+    "payer_consent_end",
+    "payer_reading",
 )
 
 __all__ = [
@@ -260,6 +287,10 @@ __all__ = [
     "claim_event",
     "claim_fund",
     "claim_stage",
+    "clearing_end",
+    "clearing_item",
+    "clearing_person",
+    "clearing_run",
     "decision",
     "decision_cause",
     "deployment",
@@ -278,6 +309,7 @@ __all__ = [
     "lead",
     "lead_evidence",
     "lead_part",
+    "lead_recovered",
     "lead_step",
     "lease",
     "ledger_intent",
@@ -300,6 +332,13 @@ __all__ = [
     "payee_account_event",
     "payer",
     "payer_account",
+    "payer_answer",
+    "payer_claim",
+    "payer_claim_end",
+    "payer_consent",
+    "payer_consent_end",
+    "payer_key",
+    "payer_reading",
     "payment_answer",
     "payment_attempt",
     "payout",
