@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Sequence
 
 from backend.domain.claim import ClaimState
+from backend.domain.errors import DomainError
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.supplement import state_after_payment
 from backend.service_layer.failpoints import reach
@@ -32,6 +33,7 @@ from backend.service_layer.payout.stored import BankMessage, PaymentAnswer
 
 REFUSED = "bank-file-refused"
 REPEATED = "bank-file-repeated"
+STUCK = "bank-file-stuck"
 DIFFERENCE_MAX = 4_000
 NAME_MAX = 200
 
@@ -43,7 +45,14 @@ def take_in_answers(deps: ClaimServices) -> int:
     except BankUnavailableError:
         return 0
     for file in files:
-        _take_in(deps, file)
+        try:
+            _take_in(deps, file)
+        except DomainError as error:
+            # It stays where it is, and the others are booked.
+            with deps.work() as work:
+                work.alarms.raise_alarm(STUCK, file.name[:NAME_MAX], f"{error.code}: {error.en}")
+                work.commit()
+            continue
         try:
             deps.bank.put_away(file.name)
         except BankUnavailableError:

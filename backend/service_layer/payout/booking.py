@@ -46,17 +46,18 @@ def book_approved(deps: ClaimServices, work: ClaimWork, claim: Claim, payout: Pa
     book(work, approved_entry(occasion, before, after))
 
 
+def require_approved(deps: ClaimServices, work: ClaimWork, claim: Claim, payout: Payout) -> None:
+    """Book what is owed where a release that kept no journal has written the payable."""
+    booked = {entry.occasion.source_id for entry in work.journal.entries_of(claim.id)}
+    if payout.id not in booked:
+        book_approved(deps, work, claim, payout)
+
+
 def book_instructed(deps: ClaimServices, work: ClaimWork, attempts: Sequence[Attempt]) -> None:
     """Handed to the bank's file."""
     entries = []
     for attempt in attempts:
         claim = work.claims.get(attempt.claim_id)
-        booked = {entry.occasion.source_id for entry in work.journal.entries_of(claim.id)}
-        if attempt.payout_id not in booked:
-            # Written by a release that kept no journal: what is owed is booked now.
-            payout = work.payouts.get(attempt.payout_id)
-            assert payout is not None, "an attempt belongs to a payable"
-            book_approved(deps, work, claim, payout)
         occasion = _occasion(deps, work, claim, ATTEMPT, attempt.id)
         entries.append(instructed_entry(occasion, attempt.amount_fen))
     book_all(work, entries)

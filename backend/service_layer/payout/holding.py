@@ -34,6 +34,7 @@ HELD_CODES: Final = (
 CASE_KEY: Final = "holds_payout_of"
 """The key of an open case's detail under which it names the claim whose money it holds."""
 
+_WITHDRAWN: Final = ("void", "reversed")  # known here before the ledger shows it as final
 _STOPPED_FLAGS: Final = SlotState.VOID | SlotState.REVERSED | SlotState.ON_PAPER
 
 
@@ -68,10 +69,10 @@ def judge(
     with_case: frozenset[str],
 ) -> Ready | Held | None:
     """Whether a payable may be instructed now, as far as the database knows; None when it is
-    under way or paid."""
+    under way or paid, or fell away."""
     tried = work.payments.tried(payout.id)
     last = tried[-1] if tried else None
-    if last is not None and not last.has_failed:
+    if (last is not None and not last.has_failed) or work.payments.fell_away(payout.id):
         return None
     claim = work.claims.get(payout.claim_id)
     reason = _stop(work, claim, with_case)
@@ -112,8 +113,10 @@ def waiting_after_failure(reason_code: str) -> str:
 
 
 def slot_bars(work: ClaimWork, claim: Claim, bill: StoredBill, slot: SlotState) -> str | None:
-    """What the ledger has against paying the claim now, in words for an operator; None when it
-    shows our settlement in effect with all that is to be paid."""
+    """What the bill and the ledger have against paying the claim now, in words for an operator;
+    None when the ledger shows our settlement in effect with all that is to be paid."""
+    if bill.state in _WITHDRAWN:
+        return f"the bill is {bill.state}"
     if slot.flags & _STOPPED_FLAGS:
         return f"flags {slot.flags}"
     if not slot.has_settled(claim.payer_number):

@@ -14,12 +14,19 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from backend.domain.claim import ClaimState
+from backend.domain.errors import DomainError
 from backend.domain.payout import SHANGHAI, end_to_end_id, message_id
+from backend.service_layer.claims.benefits import DAMAGE
 from backend.service_layer.claims.holds import NEXT_RUN
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Payout
 from backend.service_layer.failpoints import reach
-from backend.service_layer.payout.booking import Purse, book_instructed, fund_region
+from backend.service_layer.payout.booking import (
+    Purse,
+    book_instructed,
+    fund_region,
+    require_approved,
+)
 from backend.service_layer.payout.holding import (
     FUND_SHORT,
     SLOT,
@@ -64,8 +71,8 @@ def write_files(deps: ClaimServices, lane: Lane, after: Cursor | None) -> Page:
     with deps.work(write=False) as work:
         payables = _payables(work, lane, after)
         with_case = claims_with_case(work) if payables else frozenset()
-        judged = [judge(deps, work, payable, now, with_case) for payable in payables]
-        wanted = [one for one in judged if isinstance(one, Ready)]
+        judged = [_first_look(deps, work, payable, now, with_case) for payable in payables]
+        wanted = [one for one in judged if one is not None]
         if lane is Lane.INSTANT:
             wanted = [one for one in wanted if is_machine_clean(deps, work, one.claim, one.payout)]
     if not payables:
@@ -76,6 +83,21 @@ def write_files(deps: ClaimServices, lane: Lane, after: Cursor | None) -> Page:
     if page.files:
         reach("payout.file-written")
     return page
+
+
+def _first_look(
+    deps: ClaimServices,
+    work: ClaimWork,
+    payable: Payout,
+    now: dt.datetime,
+    with_case: frozenset[str],
+) -> Ready | None:
+    """What is worth asking the ledger for; why the rest waits is told under the lock."""
+    try:
+        one = judge(deps, work, payable, now, with_case)
+    except (DomainError, AssertionError, *DAMAGE):
+        return None
+    return one if isinstance(one, Ready) else None
 
 
 def _payables(work: ClaimWork, lane: Lane, after: Cursor | None) -> list[Payout]:
@@ -131,11 +153,9 @@ def _try_to_store(
         counter = _Counter(deps, work, lane, now)
         for payable in payables:
             claim = work.claims.get(payable.claim_id, lock=True)
-            one = judge(deps, work, payable, now, with_case)
+            one = counter.judge(payable, with_case, bars)
             if one is None:
                 continue
-            if isinstance(one, Ready):
-                one = counter.admit(one, bars)
             if isinstance(one, Ready) and one_by_one and not _can_write(deps, one, now):
                 one = _stop(work, one, now)
             if isinstance(one, Held):
@@ -157,10 +177,28 @@ class _Counter:
 
     def __init__(self, deps: ClaimServices, work: ClaimWork, lane: Lane, now: dt.datetime) -> None:
         self._deps, self._work, self._lane = deps, work, lane
+        self._now = now
         self._day = now.astimezone(SHANGHAI).date()
         self._purse = Purse(deps, work)
         self._by_person: dict[str, int] = {}
         self._by_pool: dict[str, int] = {}
+
+    def judge(
+        self, payable: Payout, with_case: frozenset[str], bars: dict[str, str | None]
+    ) -> Ready | Held | None:
+        """Stored values that were changed can break any reader: one payable must not keep the
+        others from being paid."""
+        work = self._work
+        try:
+            one = judge(self._deps, work, payable, self._now, with_case)
+            if not isinstance(one, Ready):
+                return one
+            require_approved(self._deps, work, one.claim, one.payout)
+            return self.admit(one, bars)
+        except (DomainError, AssertionError, *DAMAGE) as error:
+            what = getattr(error, "code", type(error).__name__)
+            work.alarms.raise_alarm("payout-failed", payable.claim_id, f"{payable.id}: {what}")
+            return Held(payable, work.claims.get(payable.claim_id), "operator")
 
     def admit(self, one: Ready, bars: dict[str, str | None]) -> Ready | Held:
         work, claim = self._work, one.claim

@@ -130,7 +130,11 @@ class Payments(Protocol):
         ...
 
     def is_owed(self, claim_id: str) -> bool:
-        """Whether a payable of the claim is not paid, or no longer."""
+        """Whether a payable of the claim is not paid, or no longer; not one that fell away."""
+        ...
+
+    def fell_away(self, payout_id: str) -> bool:
+        """Whether a payable is owed no longer, since its bill became void or was reversed."""
         ...
 
     def take_turn(self, lane: Lane) -> dt.datetime | None:

@@ -644,3 +644,21 @@ def test_what_an_earlier_release_has_only_written_is_booked_and_paid_once(world:
     with world.services.work(write=False) as work:
         kinds = [entry.kind for entry in work.journal.entries_of(claim.id)]
     assert kinds == ["approved", "instructed", "paid"]
+
+
+def test_a_payable_whose_decision_was_changed_does_not_stop_the_others(world: World) -> None:
+    bad, good = world.person(), world.person("测试乙丑", "citizen02")
+    for person in (bad, good):
+        world.accounts.withhold(person.id, ACCOUNT_DELAY)
+    stuck, fine = claim_of(world, bad), claim_of(world, good, 410)
+    world.run()
+    entries = "(SELECT id FROM journal_entry WHERE claim_id = :claim)"
+    world.sql(f"DELETE FROM journal_transfer WHERE entry_id IN {entries}", claim=stuck.id)
+    world.sql("DELETE FROM journal_entry WHERE claim_id = :claim", claim=stuck.id)
+    world.sql("UPDATE decision SET explanation = '[]' WHERE claim_id = :claim", claim=stuck.id)
+    world.accounts.answers.clear()
+    world.run()
+    assert state(world, fine) == ("paid", None)
+    assert state(world, stuck) == ("paying", "operator")
+    assert "payout-failed" in alarms(world)
+    assert [name for name, _, _ in attempts(world)] == [f"{fine.number}-V1-A1"]
