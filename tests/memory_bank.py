@@ -44,6 +44,12 @@ class PlainFormat:
             raise BadPaymentFileError("写不出", "a holder cannot be written")
         return json.dumps(dataclasses.asdict(file), default=str, sort_keys=True).encode()
 
+    def read_payment(self, content: bytes) -> PaymentFile:
+        try:
+            return file_of(content)
+        except (ValueError, TypeError, KeyError) as error:
+            raise BadPaymentFileError("读不懂", "it is no whole file") from error
+
     def read(self, content: bytes) -> StatusReport:
         try:
             found = json.loads(content)
@@ -103,6 +109,8 @@ class MemoryBank:
         self._now = now
         self.files: dict[str, bytes] = {}
         self.inbox: dict[str, bytes] = {}
+        #: Every report that was ever left, dealt with or not.
+        self.left: dict[str, bytes] = {}
         self.plan: dict[str, tuple[AnswerStatus, str] | None] = {}
         #: EndToEndId -> (account number, fen) of everything that was carried out.
         self.paid: dict[str, tuple[str, int]] = {}
@@ -130,13 +138,21 @@ class MemoryBank:
         self._asked()
         self.inbox.pop(name, None)
 
+    def handed_over(self) -> Sequence[IncomingFile]:
+        self._asked()
+        return [IncomingFile(name, content) for name, content in sorted(self.files.items())]
+
+    def received(self) -> Sequence[IncomingFile]:
+        self._asked()
+        return [IncomingFile(name, content) for name, content in self.left.items()]
+
     def check_name(self, holder: str, account_number: str, bank_code: str) -> NameMatch:
         return NameMatch(NameVerdict.MATCH, simulated=True)
 
     def leave(self, report: StatusReport, name: str = "") -> str:
         """Put a report where we look for the bank's files; returns its name."""
         name = name or f"{report.message_id}.json"
-        self.inbox[name] = report_bytes(report)
+        self.inbox[name] = self.left[name] = report_bytes(report)
         return name
 
     def report_on(self, file: PaymentFile, *items: StatusItem, **fields: Any) -> StatusReport:

@@ -203,6 +203,10 @@ class ReconciliationRepository:
     def open_cases(self) -> Sequence[Case]:
         return self._cases(table.c.resolved_at.is_(None))
 
+    def cases_of(self, kind: str) -> Sequence[Case]:
+        """Every case of a kind, resolved ones too."""
+        return self._cases(table.c.kind == kind)
+
     def resolve_case(self, case_id: str, by: str, resolution: str) -> bool:
         done = self._connection.execute(
             sa.update(table)

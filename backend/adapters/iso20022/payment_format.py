@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backend.adapters.iso20022.document import MessageError
-from backend.adapters.iso20022.pain001 import write_pain001
+from backend.adapters.iso20022.pain001 import read_pain001, write_pain001
 from backend.adapters.iso20022.pain002 import read_pain002
 from backend.service_layer.payout.ports import BadPaymentFileError, BadStatusFileError
 from backend.service_layer.payout.records import PaymentFile, StatusReport
@@ -17,6 +17,15 @@ class Iso20022Format:
             raise BadPaymentFileError(
                 f"付款文件写不出来：{error}。没有发出任何指令。",
                 f"the payment file cannot be written: {error}. No instruction has left.",
+            ) from error
+
+    def read_payment(self, content: bytes) -> PaymentFile:
+        """A payment file of ours, read back."""
+        try:
+            return read_pain001(content)
+        except MessageError as error:
+            raise BadPaymentFileError(
+                f"付款文件读不出来：{error}", f"the payment file cannot be read: {error}"
             ) from error
 
     def read(self, content: bytes) -> StatusReport:

@@ -34,6 +34,7 @@ from verifier.errors import MalformedError
 
 #: Nodes answer 1,000 calls a batch (Besu's default); receipts of full calls are large.
 RECEIPTS_A_BATCH: Final = 50
+SLOTS_A_REQUEST: Final = 500
 _NOT_GIVEN: Final = RPCError(0, "no answer to a call")
 _FEE_MODES: Final = ("legacy-zero", "eip1559-zero", "market")
 
@@ -137,6 +138,16 @@ class LedgerClient:
 
     def slot(self, invoice_key: bytes) -> SlotState:
         return SlotState.decode(self._read("InvoiceLedger", "slot", invoice_key)[0])
+
+    def read_slots(self, invoice_keys: Sequence[bytes]) -> Mapping[bytes, SlotState]:
+        """Many slots, some hundreds a request."""
+        found: dict[bytes, SlotState] = {}
+        for start in range(0, len(invoice_keys), SLOTS_A_REQUEST):
+            some = invoice_keys[start : start + SLOTS_A_REQUEST]
+            answers = self._asked([self._view("InvoiceLedger", "slot", key) for key in some])
+            for key, answer in zip(some, answers, strict=True):
+                found[key] = SlotState.decode(_result("InvoiceLedger", "slot", answer)[0])
+        return found
 
     def bill(self, invoice_key: bytes, batch: tuple[int, int] | None = None) -> BillOnLedger:
         """Slot, newest block and the head of a batch, in one exchange with one node."""

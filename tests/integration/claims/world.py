@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,8 @@ class FakeLedger:
         self.heads: dict[tuple[int, int], bytes] = {}
         self.is_down = False
         self.calls: list[tuple[str, str]] = []
+        #: recovery number -> (invoice key, fen)
+        self.recovered: dict[str, tuple[str, int]] = {}
 
     def _asked(self) -> None:
         if self.is_down:
@@ -75,6 +78,9 @@ class FakeLedger:
     def slot(self, invoice_key: bytes) -> SlotState:
         self._asked()
         return self.slots.get(invoice_key, SlotState.decode(0))
+
+    def read_slots(self, invoice_keys: Sequence[bytes]) -> dict[bytes, SlotState]:
+        return {key: self.slot(key) for key in invoice_keys}
 
     def bill(self, invoice_key: bytes, batch: tuple[int, int] | None = None) -> BillOnLedger:
         batch_head = None if batch is None else self.batch_head(*batch)
@@ -142,6 +148,19 @@ class FakeLedger:
         self.slots[key] = dataclasses.replace(
             slot, open_payer=0, deadline=0, leaf_reference=reference
         )
+        return "done", {}
+
+    def _recover(self, payload: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        slot = self.slots[bytes.fromhex(payload["invoice_key"])]
+        if not slot.has_settled(payload["payer"]):
+            return "not-settled", {}
+        said = (payload["invoice_key"], payload["amount"])
+        if payload["recovery_number"] in self.recovered:
+            is_same = self.recovered[payload["recovery_number"]] == said
+            return ("repeated" if is_same else "number-used"), {}
+        if not 0 < payload["amount"] <= slot.paid_fen:
+            return "bad-amount", {}
+        self.recovered[payload["recovery_number"]] = said
         return "done", {}
 
     def _supplement(self, payload: dict[str, Any]) -> tuple[str, dict[str, Any]]:

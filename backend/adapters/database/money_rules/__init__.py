@@ -1,0 +1,1 @@
+"""Rules of the reconciliation that the database alone can answer, as set-based queries."""

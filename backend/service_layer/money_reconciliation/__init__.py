@@ -1,0 +1,1 @@
+"""Whether bill, claim, decision, ledger, journal, payment file and bank say the same."""

@@ -1,0 +1,156 @@
+"""Payment files and the bank's answers against what the bank's side of the exchange still has."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from backend.domain.errors import DomainError
+from backend.service_layer.money_reconciliation.ports import (
+    BookedAnswer,
+    FileRow,
+    ItemRow,
+    MoneyServices,
+)
+from backend.service_layer.money_reconciliation.records import Mismatch
+from backend.service_layer.money_reconciliation.unmatched import LostItem
+from backend.service_layer.payout.ports import BadStatusFileError
+from backend.service_layer.payout.records import AnswerStatus, StatusReport, Verdict
+
+NAME_MAX: Final = 200  # of a bank's file, as it is stored
+_ENDINGS: Final = frozenset({AnswerStatus.PAID, AnswerStatus.REJECTED, AnswerStatus.RETURNED})
+
+
+def file_rules(
+    deps: MoneyServices, work: Any, lost: Mapping[str, LostItem]
+) -> Iterator[Mismatch]:
+    """R10: a stored file's bytes are those that were written and say its instructions. R11: the
+    bank has the same bytes of what was handed over, and no file that is unknown here."""
+    at_bank = {
+        file.name: hashlib.sha256(file.content).digest() for file in deps.bank.handed_over()
+    }
+    items = work.money_rules.items()
+    for row in work.money_rules.files():
+        yield from _content(deps, row, items.get(row.id, []), lost)
+        theirs = at_bank.pop(row.name, None)
+        if theirs is not None and theirs != row.digest:
+            here, there = row.digest.hex()[:16], theirs.hex()[:16]
+            yield Mismatch("R11", row.message_id, f"bytes {here}", f"the bank has {there}")
+        elif theirs is None and row.handed_over_at is not None:
+            yield Mismatch("R11", row.message_id, "handed over", "the bank has no such file")
+    for name in sorted(at_bank):
+        yield Mismatch("R11", name[:80], "unknown here", "the bank has it")
+
+
+def _content(
+    deps: MoneyServices, row: FileRow, items: list[ItemRow], lost: Mapping[str, LostItem]
+) -> Iterator[Mismatch]:
+    try:
+        content = deps.secret_box.unwrap(row.wrapped_content, row.id)
+        if hashlib.sha256(content).digest() != row.digest:
+            yield Mismatch("R10", row.message_id, "digest as written", "other bytes are stored")
+            return
+        file = deps.payment_format.read_payment(content)
+    except DomainError as error:
+        yield Mismatch("R10", row.message_id, "stored file", f"cannot be read: {error.code}")
+        return
+    if (len(file.items), file.control_sum_fen) != (row.item_count, row.control_sum_fen):
+        here = f"{row.item_count} items, {row.control_sum_fen} fen"
+        there = f"its bytes say {len(file.items)} items, {file.control_sum_fen} fen"
+        yield Mismatch("R10", row.message_id, here, there)
+    written = {
+        item.end_to_end_id: (item.amount_fen, item.account_number[-4:])
+        for item in file.items
+        if item.end_to_end_id not in lost
+    }
+    for item in items:
+        said = written.pop(item.end_to_end_id, None)
+        if said != (item.amount_fen, item.account_tail):
+            here = f"{item.amount_fen} fen to {item.account_tail}"
+            there = "not in the file" if said is None else f"file: {said[0]} fen to {said[1]}"
+            yield Mismatch("R10", item.end_to_end_id, here, there, item.claim_id)
+    for name, (amount, _) in sorted(written.items()):
+        yield Mismatch("R10", name, "no instruction", f"file {row.message_id}: {amount} fen")
+
+
+def bank_answers(
+    deps: MoneyServices, work: Any, lost: Mapping[str, LostItem]
+) -> Iterator[Mismatch]:
+    """R13: every ending in a report that was believed is booked, and nothing else is; every report
+    that the bank left was dealt with."""
+    messages = {(row.name, row.digest): row for row in work.money_rules.messages()}
+    booked: dict[str, dict[tuple[str, str], BookedAnswer]] = {}
+    by_file: dict[str, dict[str, list[BookedAnswer]]] = {}
+    for answer in work.money_rules.answers():
+        key = (answer.end_to_end_id, answer.status)
+        booked.setdefault(answer.message_id, {})[key] = answer
+        by_file.setdefault(answer.file, {}).setdefault(answer.end_to_end_id, []).append(answer)
+    seen = set()
+    for file in deps.bank.received():
+        digest = hashlib.sha256(file.content).digest()
+        row = messages.get((file.name[:NAME_MAX], digest)) or messages.get(
+            (_first_name(file.name)[:NAME_MAX], digest)
+        )
+        if row is None:
+            yield Mismatch("R13", file.name[:80], "unknown here", "the bank left it")
+            continue
+        seen.add(row.id)
+        if row.verdict == Verdict.BOOKED:
+            known = by_file.get(row.original_id or "", {})
+            yield from _of_report(
+                deps, file.name[:80], file.content, booked.pop(row.id, {}), known, lost
+            )
+    for row in messages.values():
+        if row.verdict == Verdict.BOOKED and row.id not in seen:
+            booked.pop(row.id, None)
+            yield Mismatch("R13", row.name[:80], "booked", "the bank left no such file")
+    for rest in booked.values():
+        for answer in rest.values():
+            here = f"{answer.status}, {answer.amount_fen} fen"
+            yield Mismatch(
+                "R13", answer.end_to_end_id, here, "from a file that was not booked",
+                answer.claim_id,
+            )  # fmt: skip
+
+
+def _first_name(name: str) -> str:
+    """The name under which a file came that was put away under a number."""
+    number, _, rest = name.partition("-")
+    return rest if number.isdecimal() else name
+
+
+def _of_report(
+    deps: MoneyServices,
+    name: str,
+    content: bytes,
+    booked: dict[tuple[str, str], BookedAnswer],
+    known: Mapping[str, list[BookedAnswer]],
+    lost: Mapping[str, LostItem],
+) -> Iterator[Mismatch]:
+    try:
+        report: StatusReport = deps.payment_format.read(content)
+    except BadStatusFileError as error:
+        yield Mismatch("R13", name, "booked", f"the bank's file cannot be read: {error.code}")
+        return
+    for item in report.items:
+        if item.status not in _ENDINGS or item.end_to_end_id in lost:
+            continue
+        booked.pop((item.end_to_end_id, str(item.status)), None)
+        said = {one.status: one for one in known.get(item.end_to_end_id, ())}
+        if str(item.status) not in said:
+            here = ", ".join(sorted(said)) or "no answer"
+            yield Mismatch("R13", item.end_to_end_id, here, f"the bank said {item.status}")
+        elif item.amount_fen not in (None, said[str(item.status)].amount_fen):
+            answer = said[str(item.status)]
+            yield Mismatch(
+                "R13", item.end_to_end_id, f"{answer.amount_fen} fen",
+                f"the bank said {item.amount_fen} fen", answer.claim_id,
+            )  # fmt: skip
+    if report.group_status is not None and not report.items:
+        return
+    for answer in booked.values():
+        here = f"booked {answer.status}"
+        yield Mismatch(
+            "R13", answer.end_to_end_id, here, "the bank did not say so", answer.claim_id
+        )

@@ -1,0 +1,152 @@
+"""What the reconciliation of money needs from outside, and the rows that it compares."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from backend.domain.ledger import SlotState
+from backend.service_layer.money_reconciliation.records import Mismatch
+from backend.service_layer.payout.records import IncomingFile, PaymentFile, StatusReport
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A claim in effect; ``paid_fen`` is what its slot must show, what others bore at the counter
+    included. ``is_changing``: a supplement is on its way, so that the slot may be ahead."""
+
+    claim_id: str
+    number: str
+    payer_number: int
+    invoice_key: bytes
+    paid_fen: int
+    is_changing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDecision:
+    id: str
+    claim_id: str
+    number: str
+    version: int
+    paid_fen: int
+    explanation: str
+    fingerprint: bytes
+    wrapped_secret: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    id: str
+    message_id: str
+    digest: bytes
+    wrapped_content: bytes
+    handed_over_at: dt.datetime | None
+    item_count: int
+    control_sum_fen: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.message_id}.xml"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRow:
+    id: str
+    claim_id: str
+    end_to_end_id: str
+    amount_fen: int
+    account_tail: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    id: str
+    name: str
+    digest: bytes
+    verdict: str
+    original_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BookedAnswer:
+    attempt_id: str
+    status: str
+    message_id: str
+    end_to_end_id: str
+    claim_id: str
+    amount_fen: int
+    file: str  # message id of the payment file
+
+
+class MoneyRules(Protocol):
+    """Questions to the database; one transaction sees one instant after ``freeze``."""
+
+    def freeze(self) -> None: ...
+    def claim_rules(self) -> Iterator[Mismatch]: ...
+    def payment_rules(
+        self, silent_before: dt.datetime, lost_files: Set[str]
+    ) -> Iterator[Mismatch]: ...
+    def claim_balances(self, without: Set[str]) -> Iterator[Mismatch]: ...
+    def settled(self) -> list[Settled]: ...
+    def decisions(self) -> Iterator[StoredDecision]: ...
+    def files(self) -> Iterator[FileRow]: ...
+    def items(self) -> dict[str, list[ItemRow]]: ...
+    def messages(self) -> list[MessageRow]: ...
+    def answers(self) -> list[BookedAnswer]: ...
+    def known_names(self) -> tuple[set[str], set[str]]: ...
+    def numbers_of(self, claim_ids: Sequence[str]) -> dict[str, str]: ...
+
+
+class BankCopies(Protocol):
+    """What the bank's side of the exchange still has, whatever became of the database."""
+
+    @property
+    def is_simulated(self) -> bool: ...
+
+    def handed_over(self) -> Iterable[IncomingFile]:
+        """Every file that was ever handed over."""
+        ...
+
+    def received(self) -> Iterable[IncomingFile]:
+        """Every file that the bank ever left, oldest first."""
+        ...
+
+
+class ReadableFormat(Protocol):
+    def read(self, content: bytes) -> StatusReport: ...
+
+    def read_payment(self, content: bytes) -> PaymentFile:
+        """A payment file of ours, read back. Raises BadPaymentFileError when it cannot be read."""
+        ...
+
+
+class Slots(Protocol):
+    def read_slots(self, invoice_keys: Sequence[bytes]) -> Mapping[bytes, SlotState]:
+        """Slots as the ledger has them now; raises LedgerUnavailableError."""
+        ...
+
+
+class MoneyServices(Protocol):
+    """What the reconciliation of money is built from."""
+
+    def work(self, *, write: bool = True) -> Any: ...
+
+    @property
+    def settings(self) -> Any: ...
+    @property
+    def clock(self) -> Any: ...
+    @property
+    def ids(self) -> Any: ...
+    @property
+    def secret_box(self) -> Any: ...
+    @property
+    def bank(self) -> Any: ...
+    @property
+    def payment_format(self) -> Any: ...
+    @property
+    def payees(self) -> Any: ...
+    @property
+    def ledger(self) -> Any: ...
