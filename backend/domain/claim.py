@@ -29,9 +29,12 @@ class ClaimState(StrEnum):
     WITHDRAWING = "withdrawing"
     WITHDRAWN = "withdrawn"
     SUPPLEMENTING = "supplementing"
+    REVERSED = "reversed"  # settled, and its bill became void before any money left
 
 
-CLOSED_STATES = frozenset({ClaimState.PAID, ClaimState.REFUSED, ClaimState.WITHDRAWN})
+CLOSED_STATES = frozenset(
+    {ClaimState.PAID, ClaimState.REFUSED, ClaimState.WITHDRAWN, ClaimState.REVERSED}
+)
 UNDECIDED_STATES = frozenset(
     {
         ClaimState.SUBMITTED,

@@ -1,9 +1,10 @@
 """A lead of supervision and its way to a closed case: states, steps, hands and deadlines.
 
 lead -> evidence -> the provider is asked and answers -> finding -> appeal -> review -> recovery
-ordered, referral, or closed unfounded. What happened is a list of :class:`Step`, never changed;
-the state is worked out from it. Sources: requirements S7, A2 (the chain), H10 (appeal within 10
-working days of the notice, review within 20, expert time does not count), A15 (leads by people).
+ordered and recovered, referral, or closed unfounded. What happened is a list of :class:`Step`,
+never changed; the state is worked out from it. Sources: requirements S7, A2 (the chain), H10
+(appeal within 10 working days of the notice, review within 20, expert time does not count), A15
+(leads by people).
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class StepKind(StrEnum):
     ORDERED = "ordered"
     REFERRED = "referred"
     SET_ASIDE = "set-aside"  # by the administrative department or a court, after it was final
+    RECOVERED = "recovered"  # by the system: the money came back, or was given up
 
 
 class State(StrEnum):
@@ -67,13 +69,16 @@ class State(StrEnum):
     REFERRED = "referred"
     UNFOUNDED = "closed-unfounded"
     SET_ASIDE = "set-aside"
+    RECOVERED = "recovered"  # what was ordered came back, or two people gave it up
 
     @property
     def is_closed(self) -> bool:
         return self in CLOSED
 
 
-CLOSED: Final = frozenset({State.ORDERED, State.REFERRED, State.UNFOUNDED, State.SET_ASIDE})
+CLOSED: Final = frozenset(
+    {State.ORDERED, State.REFERRED, State.UNFOUNDED, State.SET_ASIDE, State.RECOVERED}
+)
 
 
 class FindingOutcome(StrEnum):
@@ -117,7 +122,9 @@ _FROM: Final = {
     StepKind.REVIEWED: frozenset({State.APPEALED}),
     StepKind.ORDERED: frozenset({State.FOUND, State.UPHELD}),
     StepKind.REFERRED: frozenset({State.FOUND, State.UPHELD}),
-    StepKind.SET_ASIDE: frozenset({State.FOUND, State.UPHELD, State.ORDERED, State.REFERRED}),
+    StepKind.SET_ASIDE: frozenset(
+        {State.FOUND, State.UPHELD, State.ORDERED, State.REFERRED, State.RECOVERED}
+    ),
 }
 
 _TO: Final = {
@@ -131,6 +138,7 @@ _TO: Final = {
     StepKind.ORDERED: State.ORDERED,
     StepKind.REFERRED: State.REFERRED,
     StepKind.SET_ASIDE: State.SET_ASIDE,
+    StepKind.RECOVERED: State.RECOVERED,
 }
 
 
@@ -223,6 +231,8 @@ def is_final(steps: Sequence[Step], today: dt.date, calendar: WorkingDayCalendar
     state = state_of(steps)
     if state in (State.UPHELD, State.ORDERED, State.REFERRED):
         return True
+    if state is State.RECOVERED:
+        return last_of(steps, StepKind.ORDERED) is not None
     if state is not State.FOUND:
         return False
     due = deadline(steps, SupervisionClocks(), calendar)

@@ -50,6 +50,7 @@ REVIEW_SECONDS: Final = 2.0
 PAYOUT_SECONDS: Final = 0.5
 SUPERVISION_SECONDS: Final = 60.0  # its days are counted by the day
 OUTSIDE_SECONDS: Final = 2.0
+RECOVERY_SECONDS: Final = 2.0
 NOTICE_SECONDS: Final = 2.0
 SAMPLE_SECONDS: Final = 60.0
 PROBE_KEY: Final = "probe"  # a keystore whose account may do nothing on the ledger
@@ -86,6 +87,7 @@ def build_steps(
     from backend.service_layer.outside.check import carry_on
     from backend.service_layer.payees.notices import send_notices
     from backend.service_layer.payout.run import payout_pass
+    from backend.service_layer.recovery.run import follow_withdrawals, recovery_pass
     from backend.service_layer.review.sweep import review_pass
     from backend.service_layer.supervision.cases import supervision_pass
     from backend.service_layer.supervision.sampling_audit import sample_pass
@@ -118,6 +120,8 @@ def build_steps(
         Step("finality", lambda: advance_finality(deps)),
         Step("claims", claims),
         Step("payouts", lambda: payout_pass(services), PAYOUT_SECONDS),
+        Step("withdrawals", lambda: follow_withdrawals(services, deps.node), RECOVERY_SECONDS),
+        Step("recoveries", lambda: recovery_pass(services), RECOVERY_SECONDS),
         Step("review", lambda: review_pass(services), REVIEW_SECONDS),
         Step("supervision", lambda: supervision_pass(services), SUPERVISION_SECONDS),
         Step("outside", lambda: carry_on(services), OUTSIDE_SECONDS),

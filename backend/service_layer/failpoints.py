@@ -49,6 +49,14 @@ NAMES: Final = (
     "claims.withdrawn",
     "claims.supplement-enqueued",
     "claims.supplemented",
+    "recovery.withdrawn",
+    "recovery.ordered",
+    "recovery.proposed",
+    "recovery.approved",
+    "recovery.received",
+    "recovery.waived",
+    "recovery.lead-closed",
+    "recovery.withdrawals-read",
 )
 
 AFTERWARDS: Final = (
@@ -56,8 +64,17 @@ AFTERWARDS: Final = (
     "claims.withdrawn",
     "claims.supplement-enqueued",
     "claims.supplemented",
+    "recovery.withdrawn",
+    "recovery.ordered",
+    "recovery.proposed",
+    "recovery.approved",
+    "recovery.received",
+    "recovery.waived",
+    "recovery.lead-closed",
+    "recovery.withdrawals-read",
 )
-"""Points that a claim passes only when it is withdrawn or gets a further decision."""
+"""Points that a claim passes only when it is withdrawn, gets a further decision, or its money is
+asked back."""
 
 
 def reach(name: str) -> None:

@@ -21,6 +21,7 @@ from backend.service_layer.claims.holds import HOLDING_ALARMS, show_held_payouts
 from backend.service_layer.claims.ports import ClaimServices
 from backend.service_layer.intake.adopt import adopt_bill_event, find_lost_leaves
 from backend.service_layer.intake.ports import IntakeServices
+from backend.service_layer.recovery.adopt import retry_recoveries
 
 FINAL_SECONDS: Final = 60.0
 _PAUSE_SECONDS: Final = 0.2
@@ -66,6 +67,7 @@ def reconcile(deps: Anchoring, services: Services, keep_lease: Callable[[], obje
     lines += find_lost_leaves(services)
     keep_lease()
     lines += retry_cases(services)
+    lines += retry_recoveries(services)
     lines += _open_cases(services, _TRIED_AGAIN)
     after = compare(deps, payer)
     lines += _differences(after)

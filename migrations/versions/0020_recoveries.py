@@ -25,6 +25,7 @@ _LAYERS = "pool_fen + serious_illness_fen + medical_aid_fen + civil_servant_fen"
 _FACTS = (
     "recovery_order", "recovery_approval", "recovery_dismissal", "recovery_instalment",
     "recovery_receipt", "recovery_waiver_request", "recovery_waiver", "payable_reversal",
+    "lead_recovered",
 )  # fmt: skip
 _NOT_OPENED = """
     EXISTS (SELECT 1 FROM recovery_order WHERE id = NEW.order_id
@@ -252,6 +253,17 @@ def _create_payable_reversal() -> None:
     )
     op.create_index("ix_payable_reversal_claim_id", "payable_reversal", ["claim_id"])
     op.create_table(
+        "lead_recovered",
+        sa.Column("lead_id", _ID, nullable=False),
+        sa.Column("ordinal", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("by", _WHO, nullable=False),
+        sa.Column("at", _AT, nullable=False),
+        sa.Column("on_day", sa.Date(), nullable=False),
+        sa.ForeignKeyConstraint(["lead_id"], ["lead.id"], name="fk_lead_recovered_lead_id"),
+        sa.PrimaryKeyConstraint("lead_id", name="pk_lead_recovered"),
+    )
+    op.create_table(
         "withdrawal_cursor",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("block_number", sa.BigInteger(), nullable=False),
@@ -300,6 +312,7 @@ def downgrade() -> None:
     on = " ON payment_attempt" if is_postgresql else ""
     op.execute(f"DROP TRIGGER payment_attempt_still_owed{on}")
     op.drop_table("withdrawal_cursor")
+    op.drop_table("lead_recovered")
     for table in ("payable_reversal", "recovery_waiver", "recovery_waiver_request",
                   "recovery_receipt", "recovery_instalment", "recovery_dismissal",
                   "recovery_approval", "recovery_order"):  # fmt: skip

@@ -20,6 +20,7 @@ from backend.adapters.database.tables import (
     lead,
     lead_evidence,
     lead_part,
+    lead_recovered,
     lead_step,
     point_booking,
     point_counter,
@@ -146,7 +147,27 @@ class LeadRepository:
             values["kind"] = StepKind(values["kind"])
             values["part"] = None if values["part"] is None else Part(values["part"])
             found[lead_id].append(Step(**values))
+        ends = sa.select(lead_recovered)
+        if len(found) == 1:
+            ends = ends.where(lead_recovered.c.lead_id == next(iter(found)))
+        for row in self._connection.execute(ends):
+            if row.lead_id in found:
+                found[row.lead_id].append(_recovered(row))
+                found[row.lead_id].sort(key=lambda step: step.ordinal)
         return found
+
+    def close_recovered(self, lead_id: str, step: Step) -> None:
+        """The system's last step of a lead: its money came back, or was given up."""
+        self._connection.execute(
+            lead_recovered.insert().values(
+                lead_id=lead_id,
+                ordinal=step.ordinal,
+                reason=step.reason,
+                by=step.by,
+                at=step.at,
+                on_day=step.on,
+            )
+        )
 
     # --- evidence ----------------------------------------------------------------------------
 
@@ -265,6 +286,10 @@ def _values(entry: Any) -> dict[str, Any]:
         if values.get(name) is not None:
             values[name] = str(values[name])
     return values
+
+
+def _recovered(row: Any) -> Step:
+    return Step(row.ordinal, StepKind.RECOVERED, row.by, None, row.reason, row.at, row.on_day)
 
 
 def _lead(row: Any) -> Lead:

@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from backend.adapters.database.tables import (
     bank_message,
     claim,
+    payable_reversal,
     payment_answer,
     payment_attempt,
     payout,
@@ -45,7 +46,8 @@ class PaymentRepository:
     def payables(
         self, *, after: tuple[dt.datetime, str] | None, limit: int, only_fresh: bool = False
     ) -> list[Payout]:
-        """Payables without an instruction that is open or carried out, oldest first.
+        """Payables without an instruction that is open or carried out, oldest first, but those
+        that fell away with their bill.
 
         ``after`` is (instant, id) of the last one that was seen. ``only_fresh``: of claims that
         are being paid and wait for nothing.
@@ -61,6 +63,7 @@ class PaymentRepository:
             .where(
                 claim.c.state.in_([str(state) for state in _MAY_OWE]),
                 ~sa.exists().where(payout_answer.c.payout_id == payout.c.id),
+                ~sa.exists().where(payable_reversal.c.payout_id == payout.c.id),
                 ~under_way,
             )
         )
@@ -110,12 +113,23 @@ class PaymentRepository:
         )
         return [Payout(**row._mapping) for row in rows]
 
+    def fell_away(self, payout_id: str) -> bool:
+        """Whether a payable is owed no longer, since its bill became void or was reversed."""
+        found = self._connection.execute(
+            sa.select(payable_reversal.c.payout_id).where(payable_reversal.c.payout_id == payout_id)
+        ).first()
+        return found is not None
+
     def is_owed(self, claim_id: str) -> bool:
-        """Whether a payable of the claim is not paid, or no longer."""
+        """Whether a payable of the claim is not paid, or no longer; not one that fell away."""
         rows = self._connection.execute(
             sa.select(payout.c.id)
             .outerjoin(payout_answer, payout_answer.c.payout_id == payout.c.id)
-            .where(payout.c.claim_id == claim_id, payout_answer.c.payout_id.is_(None))
+            .where(
+                payout.c.claim_id == claim_id,
+                payout_answer.c.payout_id.is_(None),
+                ~sa.exists().where(payable_reversal.c.payout_id == payout.c.id),
+            )
         )
         for payout_id in rows.scalars().all():
             tried = self.tried(payout_id)

@@ -151,6 +151,11 @@ _STATES = {
     ClaimState.SETTLED: Status("已核定，正在打款", "金额已写入账本。", "good", "核定盖戳"),
     ClaimState.PAYING: Status("已核定，正在打款", "已通知银行。", "good", "核定盖戳"),
     ClaimState.PAID: Status("已打款", "银行已回执。", "good", "核定盖戳"),
+    ClaimState.REVERSED: Status(
+        "票据已作废，没有打款",
+        "开票单位作废或冲红了这张票据，钱没有打出，您不用退。有新票据时请重新申请。",
+        "wait",
+    ),
     ClaimState.RELEASING: Status("不予报销，正在登记", "结果正在写入账本。", "wait"),
     ClaimState.REFUSED: Status("没有通过", "这张票据这次没有报销，原因在下面。", "wait"),
     ClaimState.WITHDRAWING: Status(

@@ -147,6 +147,9 @@ def _is_same_call(event: LedgerEvent, intent: LedgerIntent) -> bool:
     wanted, values = intent.payload, event.values
     if event.call == "supplement":
         return _is_same_decision(event, intent) or event.outcome != "done"
+    if event.call == "recover":
+        said = (values["recovery_number"].hex(), values["value"])
+        return said == (wanted["recovery_number"], wanted["amount"])
     if event.call not in _CLAIM_CALLS:
         return True
     if (wanted["payer"], wanted["counter"]) != (values["payer"], values["counter"]):

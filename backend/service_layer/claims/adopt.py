@@ -39,6 +39,7 @@ from backend.service_layer.claims.ports import ClaimServices
 from backend.service_layer.claims.records import Claim, Decision, Reason, StageResult
 from backend.service_layer.claims.screen_step import store_stage
 from backend.service_layer.claims.withdraw import REASON_WITHDRAWN, note_withdrawal
+from backend.service_layer.recovery.adopt import adopt_recovery
 from verifier.commitment.canonical import canonical_bytes
 from verifier.errors import VerificationError
 
@@ -68,8 +69,8 @@ _BYTES: Final = ("decision_fingerprint", "policy_hash")
 def adopt_claim_event(deps: ClaimServices, work: Any, event: LedgerEvent, at: dt.datetime) -> Line:
     """Bring the claim of an event to the state that the event shows, or keep a case."""
     if event.call not in _STEPS:
-        adopted = adopt_supplement(deps, work, event, at) if event.call == "supplement" else None
-        return adopted or _keep_payment(work, event, at)
+        adopt = adopt_recovery if event.call == "recover" else adopt_supplement
+        return adopt(deps, work, event, at) or _keep_payment(work, event, at)
     case_id = _case_id(event)
     case = work.reconciliation.case(case_id)
     if case is not None and case.resolved_at is None:
@@ -91,7 +92,8 @@ def _keep(
 
 
 def _keep_payment(work: Any, event: LedgerEvent, at: dt.datetime) -> Line:
-    """A supplement or a recovery of ours that nothing here has asked for: a person looks."""
+    """A supplement or a recovery of ours that cannot be shown to be of a claim here: a person
+    looks."""
     case_id = f"{event.call}:{event.key.hex()}:{event.block_number}:{event.log_index}"
     open_case(work, case_id, PAYMENT, _to_json(event, at))
     return Line("case", describe(event), f"{event.values['value']} fen, unknown here")

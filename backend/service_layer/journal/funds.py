@@ -8,7 +8,8 @@ installation pays and its own agency handles.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from backend.domain.journal import ClaimFund, Fund, JournalError, LayerAmounts
 from backend.domain.register import area_on, known_facts
@@ -66,16 +67,20 @@ def layer_amounts(decision: Decision | None) -> LayerAmounts:
     """
     if decision is None:
         return LayerAmounts()
-    record = json.loads(decision.explanation)
-    amounts = LayerAmounts(
-        pool_fen=record["hifp_pay_fen"],
-        serious_illness_fen=record["hifmi_pay_fen"] + record["hifob_pay_fen"],
-        medical_aid_fen=record["maf_pay_fen"],
-        civil_servant_fen=record["cvlserv_pay_fen"],
-    )
+    amounts = layers_of_record(json.loads(decision.explanation))
     if amounts.total_fen != decision.paid_fen:
         raise JournalError(
             "结论中各层金额之和与支付金额不一致",
             "the layers of the decision are not what it pays",
         )
     return amounts
+
+
+def layers_of_record(record: Mapping[str, Any]) -> LayerAmounts:
+    """What an explanation pays by layer; raises KeyError for one that does not say it."""
+    return LayerAmounts(
+        pool_fen=record["hifp_pay_fen"],
+        serious_illness_fen=record["hifmi_pay_fen"] + record["hifob_pay_fen"],
+        medical_aid_fen=record["maf_pay_fen"],
+        civil_servant_fen=record["cvlserv_pay_fen"],
+    )

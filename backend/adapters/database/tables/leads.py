@@ -85,6 +85,18 @@ lead_step = sa.Table(
     sa.CheckConstraint(_HANDS, name="ck_lead_step_hands"),
 )
 
+# The system's own last step: no person takes it, and it changes nothing of what was found.
+lead_recovered = sa.Table(
+    "lead_recovered",
+    metadata,
+    column("lead_id", ID, INTERNAL, sa.ForeignKey("lead.id"), primary_key=True),
+    column("ordinal", sa.Integer, INTERNAL),
+    column("reason", sa.Text, SENSITIVE),
+    column("by", _WHO, INTERNAL),
+    column("at", AT, INTERNAL),
+    column("on_day", sa.Date, INTERNAL),
+)
+
 lead_evidence = sa.Table(
     "lead_evidence",
     metadata,

@@ -1,0 +1,1 @@
+"""Recovery (追款): what was paid wrongly comes back, or two people give it up."""

@@ -1,0 +1,41 @@
+"""What a person who owes is told: what, why, how to pay it back and how to object."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from backend.domain.money import format_yuan
+from backend.domain.recovery import CAUSE_ZH, Order, Recovery, State
+from backend.service_layer.payees.notices import announce
+
+KIND: Final = "recovery"
+
+
+def announce_opening(deps: Any, work: Any, order: Order) -> None:
+    yuan = format_yuan(order.amount_fen)
+    day = order.due_on
+    announce(
+        deps,
+        work,
+        order.person_id,
+        KIND,
+        zh=f"有一笔报销款需要退回：{yuan} 元（{CAUSE_ZH[order.cause]}）。请在 {day.month} 月 "
+        f"{day.day} 日前转账退回，附言写 {order.id}；也可以申请分期或提出异议。"
+        "请从官方入口登录查看，工作人员不会向您要密码或验证码。",
+        en=f"{yuan} yuan are to be paid back ({order.cause}) by {day.isoformat()}, with the "
+        f"reference {order.id}. You can ask for instalments or object on the page.",
+    )
+
+
+def announce_end(deps: Any, work: Any, recovery: Recovery) -> None:
+    order = recovery.order
+    is_waived = recovery.state is State.WAIVED
+    zh, en = ("余款不再要求退回", "waived") if is_waived else ("已经退清", "paid back in full")
+    announce(
+        deps,
+        work,
+        order.person_id,
+        KIND,
+        zh=f"退款 {order.id} {zh}，您不用再做什么。",
+        en=f"the recovery {order.id} is {en}: there is nothing more to do.",
+    )

@@ -1,0 +1,269 @@
+"""What people do with an order: approve, dismiss, plan, take down money, waive.
+
+Who acts is a member of staff where staff are registered, and nobody of an institution acts on what
+that institution owes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any, Final
+
+from backend.domain.claim import ClaimState
+from backend.domain.journal import recovered as recovered_entry
+from backend.domain.journal import recovery_waived
+from backend.domain.recovery import (
+    APPROVALS_NEEDED,
+    Approval,
+    Instalment,
+    Receipt,
+    Recovery,
+    RecoveryConflictError,
+    RecoveryError,
+    SamePersonError,
+    State,
+    Waiver,
+    check_approval,
+    check_reason,
+    check_receipt,
+    monthly,
+    share,
+)
+from backend.service_layer.claims.records import Claim
+from backend.service_layer.failpoints import reach
+from backend.service_layer.journal.booking import book
+from backend.service_layer.recovery.causes import locked_claim
+from backend.service_layer.recovery.closing import close_when_over
+from backend.service_layer.recovery.opening import (
+    PROPOSED,
+    RECEIPT,
+    WAIVER,
+    borne_of,
+    occasion,
+    receipt_source,
+    take_effect,
+)
+from backend.service_layer.recovery.ports import Dismissal, WaiverRequest
+from backend.service_layer.review.clocks import local_day
+from backend.service_layer.supervision.leads import person_of
+
+WAIVER_ASKED: Final = "recovery-waiver-asked"
+BY_CLERK: Final = "clerk"
+
+
+def _taken(work: Any, order_id: str) -> tuple[Claim, Recovery]:
+    """The claim and the order, locked in the order in which everybody locks."""
+    claim = locked_claim(work, work.recoveries.get(order_id).order.claim_id)
+    return claim, work.recoveries.get(order_id, lock=True)
+
+
+def _person(work: Any, by: str, recovery: Recovery) -> str:
+    return person_of(work, by, recovery.order.institution_code or "")
+
+
+def approve(deps: Any, order_id: str, by: str, reason: str) -> Recovery:
+    """One of two people says that a proposed order stands; with the second it is owed.
+
+    Raises NotFoundError, RecoveryError (no reason), SamePersonError, RecoveryConflictError (not
+    proposed; the claim's payments are not all done; the fund bears less of it by now).
+    """
+    text = check_reason(reason)
+    with deps.work() as work:
+        claim, found = _taken(work, order_id)
+        person = _person(work, by, found)
+        check_approval(found, person)
+        ordinal = len(found.approvals) + 1
+        if ordinal == APPROVALS_NEEDED:
+            _require_still_so(work, claim, found)
+        work.recoveries.add_approval(Approval(order_id, ordinal, person, text, deps.clock.now()))
+        if ordinal == APPROVALS_NEEDED:
+            take_effect(deps, work, claim, found.order)
+            work.alarms.clear(PROPOSED, order_id)
+        changed: Recovery = work.recoveries.get(order_id)
+        work.commit()
+    reach("recovery.approved")
+    return changed
+
+
+def _require_still_so(work: Any, claim: Claim, found: Recovery) -> None:
+    """Between proposal and decision the claim may have got another version, or lost its bill."""
+    if claim.state is not ClaimState.PAID:
+        raise RecoveryConflictError(
+            "这笔申请还有款项在途，付完再批准", "the claim's payments are not all done: wait"
+        )
+    borne = borne_of(work, claim.id)
+    layers = zip(found.order.layers.items(), borne.items(), strict=True)
+    if any(wanted > there for (_, wanted), (_, there) in layers):
+        raise RecoveryConflictError(
+            "基金现在承担的已经少于这笔追款；请驳回，需要时重新提出",
+            "the fund bears less of the claim than this by now: dismiss it",
+        )
+
+
+def dismiss(deps: Any, order_id: str, by: str, reason: str) -> Recovery:
+    """Decide against a proposed order: nothing is owed. Raises as :func:`approve`."""
+    text = check_reason(reason)
+    with deps.work() as work:
+        _, found = _taken(work, order_id)
+        person = _person(work, by, found)
+        if found.state is not State.PROPOSED:
+            raise RecoveryConflictError(
+                f"这笔追款现在是 {found.state}，不能驳回；不再追的请豁免",
+                f"the recovery is {found.state}: what is owed is waived by two people",
+            )
+        work.recoveries.add_dismissal(Dismissal(order_id, person, text, deps.clock.now()))
+        work.alarms.clear(PROPOSED, order_id)
+        changed: Recovery = work.recoveries.get(order_id)
+        work.commit()
+    return changed
+
+
+def plan(
+    deps: Any, order_id: str, count: int, first_due: dt.date, *, by: str, reason: str
+) -> Recovery:
+    """Divide what is left into monthly parts; it takes the place of the plan before.
+
+    Raises NotFoundError, RecoveryError, RecoveryConflictError (nothing is owed).
+    """
+    text = check_reason(reason)
+    with deps.work() as work:
+        _, found = _taken(work, order_id)
+        person = _person(work, by, found)
+        now = deps.clock.now()
+        if not found.state.is_owed:
+            raise RecoveryConflictError(
+                f"这笔追款现在是 {found.state}，不能分期",
+                f"the recovery is {found.state}: there is nothing to divide",
+            )
+        if first_due < local_day(now):
+            raise RecoveryError("首期不能在今天以前", "the first part is not due before today")
+        number = max((one.plan for one in found.instalments), default=0) + 1
+        work.recoveries.add_plan(
+            [
+                Instalment(order_id, number, place, day, amount, person, text, now)
+                for place, (day, amount) in enumerate(
+                    monthly(found.left_fen, count, first_due), start=1
+                )
+            ]
+        )
+        changed: Recovery = work.recoveries.get(order_id)
+        work.commit()
+    return changed
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """Money that came in: the bank's reference, the order that it is for, how much, which day."""
+
+    reference: str
+    order_id: str
+    amount_fen: int
+    received_on: dt.date
+
+
+def receive(deps: Any, money: Incoming, *, by: str) -> bool:
+    """Take down money that a clerk sees on the account; False when the reference is there
+    already, the same.
+
+    Raises NotFoundError, RecoveryError, RecoveryConflictError (nothing is owed, more than is
+    left, or the reference stands for other money).
+    """
+    with deps.work() as work:
+        is_new = take_receipt(deps, work, money, by=by)
+        work.commit()
+    reach("recovery.received")
+    return is_new
+
+
+def take_receipt(deps: Any, work: Any, money: Incoming, *, by: str, source: str = BY_CLERK) -> bool:
+    """:func:`receive` within the caller's transaction."""
+    order_id, reference = money.order_id, money.reference.strip()
+    claim, found = _taken(work, order_id)
+    person = _person(work, by, found)
+    known: Receipt | None = work.recoveries.receipt(reference)
+    if known is not None:
+        said = (known.order_id, known.amount_fen, known.received_on)
+        if said == (order_id, money.amount_fen, money.received_on):
+            return False
+        raise RecoveryConflictError(
+            f"银行流水号 {reference} 已登记过，内容不同：没有再记",
+            f"the bank's reference {reference} stands for other money: nothing was stored",
+        )
+    now = deps.clock.now()
+    check_receipt(found, reference, money.amount_fen, money.received_on, local_day(now))
+    work.recoveries.add_receipt(
+        Receipt(
+            reference=reference,
+            order_id=order_id,
+            amount_fen=money.amount_fen,
+            received_on=money.received_on,
+            source=source,
+            is_simulated=deps.bank.is_simulated,
+            recorded_by=person,
+            recorded_at=now,
+        )
+    )
+    booked_from = (RECEIPT, receipt_source(order_id, reference))
+    said_by = occasion(deps, work, claim, booked_from, person)
+    book(work, recovered_entry(said_by, money.amount_fen))
+    close_when_over(deps, work, claim, order_id)
+    return True
+
+
+def ask_waiver(deps: Any, order_id: str, by: str, reason: str) -> WaiverRequest:
+    """Ask that what is left be given up; another person decides (:func:`approve_waiver`).
+
+    Raises NotFoundError, RecoveryError, RecoveryConflictError (nothing is owed).
+    """
+    text = check_reason(reason)
+    with deps.work() as work:
+        _, found = _taken(work, order_id)
+        person = _person(work, by, found)
+        _require_owed(found)
+        before = work.recoveries.waiver_requests(order_id)
+        if before and (before[-1].by, before[-1].reason) == (person, text):
+            return before[-1]  # type: ignore[no-any-return]
+        request = WaiverRequest(order_id, len(before) + 1, person, text, deps.clock.now())
+        work.recoveries.add_waiver_request(request)
+        work.alarms.raise_alarm(WAIVER_ASKED, order_id, f"{found.left_fen} fen")
+        work.commit()
+    return request
+
+
+def approve_waiver(deps: Any, order_id: str, by: str) -> Recovery:
+    """Give up what is left, as another person has asked: the layers bear it after all.
+
+    Raises NotFoundError, RecoveryConflictError (nobody asked, nothing is owed), SamePersonError.
+    """
+    with deps.work() as work:
+        claim, found = _taken(work, order_id)
+        person = _person(work, by, found)
+        _require_owed(found)
+        asked = work.recoveries.waiver_requests(order_id)
+        if not asked:
+            raise RecoveryConflictError(
+                "还没有人提出豁免", "nobody has asked for a waiver of this recovery"
+            )
+        request = asked[-1]
+        if request.by == person:
+            raise SamePersonError("提出人不能批准", "who asked for the waiver cannot approve it")
+        left, now = found.left_fen, deps.clock.now()
+        work.recoveries.add_waiver(
+            Waiver(order_id, left, request.by, person, request.reason, now), request.ordinal
+        )
+        said_by = occasion(deps, work, claim, (WAIVER, order_id), person)
+        book(work, recovery_waived(said_by, share(found.order.layers, left)))
+        work.alarms.clear(WAIVER_ASKED, order_id)
+        found = close_when_over(deps, work, claim, order_id)
+        work.commit()
+    reach("recovery.waived")
+    return found
+
+
+def _require_owed(found: Recovery) -> None:
+    if not found.state.is_owed:
+        raise RecoveryConflictError(
+            f"这笔追款现在是 {found.state}，没有可豁免的",
+            f"the recovery is {found.state}: there is nothing to waive",
+        )
