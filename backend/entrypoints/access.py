@@ -19,6 +19,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 class AccessRule(StrEnum):
     PUBLIC = "public"  # anyone, no personal data
     HOSPITAL = "hospital"  # a live API key; sees its own institution only
+    PAYER = "payer"  # a live key of an insurer; sees what citizens opened to it, and its claims
     CITIZEN = "citizen"  # a logged-in citizen; sees own bills and claims only
     STAFF = "staff"  # any signed-in member of staff
     CLERK = "clerk"  # staff at the window, and supervisors

@@ -48,6 +48,7 @@ RENEW_SECONDS: Final = 600.0
 FIGURES_SECONDS: Final = 600.0
 REVIEW_SECONDS: Final = 2.0
 PAYOUT_SECONDS: Final = 0.5
+SECOND_PAYER_SECONDS: Final = 2.0
 SUPERVISION_SECONDS: Final = 60.0  # its days are counted by the day
 OUTSIDE_SECONDS: Final = 2.0
 RECOVERY_SECONDS: Final = 2.0
@@ -89,6 +90,7 @@ def build_steps(
     from backend.service_layer.payout.run import payout_pass
     from backend.service_layer.recovery.run import follow_withdrawals, recovery_pass
     from backend.service_layer.review.sweep import review_pass
+    from backend.service_layer.second_payers.sweep import second_payer_pass
     from backend.service_layer.supervision.cases import supervision_pass
     from backend.service_layer.supervision.sampling_audit import sample_pass
 
@@ -122,6 +124,7 @@ def build_steps(
         Step("payouts", lambda: payout_pass(services), PAYOUT_SECONDS),
         Step("withdrawals", lambda: follow_withdrawals(services, deps.node), RECOVERY_SECONDS),
         Step("recoveries", lambda: recovery_pass(services), RECOVERY_SECONDS),
+        Step("second-payers", lambda: second_payer_pass(services), SECOND_PAYER_SECONDS),
         Step("review", lambda: review_pass(services), REVIEW_SECONDS),
         Step("supervision", lambda: supervision_pass(services), SUPERVISION_SECONDS),
         Step("outside", lambda: carry_on(services), OUTSIDE_SECONDS),

@@ -87,6 +87,7 @@ def _register_blueprints(app: Flask) -> None:
     app.register_blueprint(public.blueprint)
     app.extensions["yichu-authenticators"] = {
         AccessRule.HOSPITAL: api.authenticate,
+        AccessRule.PAYER: api.authenticate_payer,
         AccessRule.CITIZEN: mobile.authenticate,
         AccessRule.STAFF: staff.authenticate,
         AccessRule.REVIEWER: lambda: staff.authenticate("reviewer"),

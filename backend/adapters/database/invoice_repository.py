@@ -15,6 +15,8 @@ from backend.adapters.database.tables import (
     expense_line,
     invoice,
     invoice_version,
+    payer_claim,
+    payer_claim_end,
 )
 from backend.domain.errors import NotFoundError
 from backend.service_layer.intake.ports import AlreadyStoredError
@@ -187,6 +189,16 @@ class InvoiceRepository:
             sa.select(claim.c.state).where(claim.c.live_invoice_id == invoice_id)
         ).scalar()
         return state
+
+    def is_held_by_insurer(self, invoice_id: str) -> bool:
+        """Whether an insurer's claim on the bill has not ended; the ledger may not know it yet."""
+        ended = sa.select(payer_claim_end.c.claim_id)
+        is_open = self._connection.execute(
+            sa.select(payer_claim.c.id).where(
+                payer_claim.c.invoice_id == invoice_id, payer_claim.c.id.not_in(ended)
+            )
+        ).first()
+        return is_open is not None
 
     def of_institution(self, institution: str, after: str, limit: int) -> list[StoredInvoice]:
         """Bills in the order of their ids (that is, of upload), after the id ``after``."""

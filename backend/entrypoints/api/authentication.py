@@ -13,7 +13,7 @@ from backend.service_layer.intake.records import Institution
 if TYPE_CHECKING:
     from backend.bootstrap import Services
 
-_BEARER: Final = re.compile(r"Bearer ([!-~]{16,200})")
+BEARER: Final = re.compile(r"Bearer ([!-~]{16,200})")
 
 
 class UnauthorizedError(DomainError):
@@ -30,7 +30,7 @@ class UnauthorizedError(DomainError):
 
 def authenticate() -> Any:
     """Find the institution of the request's key; called before every hospital view."""
-    match = _BEARER.fullmatch(request.headers.get("Authorization", ""))
+    match = BEARER.fullmatch(request.headers.get("Authorization", ""))
     if match is None:
         raise UnauthorizedError
     with services().work(write=False) as work:

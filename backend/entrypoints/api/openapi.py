@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from backend.adapters.einvoice.fields import ATTACHMENT, HEADER, ITEM, LINE, Field, Form
 from backend.domain.supervision import REASON_MAX, State
+from backend.entrypoints.api.payer_openapi import payer_paths, payer_schemas
 from backend.entrypoints.api.problem_codes import PROBLEMS
 from backend.service_layer.supervision.provider import FILE_NAME_MAX, FILES_MAX
 
@@ -244,6 +245,7 @@ def _paths() -> dict[str, Any]:
                 parameters=_id("offer_id"), **_body(raw={"type": "string"}))
         },
         **_finding_paths(),
+        **payer_paths(),
     }  # fmt: skip
 
 
@@ -265,13 +267,17 @@ def document() -> dict[str, Any]:
         },
         "paths": _paths(),
         "components": {
-            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer"},
+                "payerKey": {"type": "http", "scheme": "bearer"},
+            },
             "schemas": {
                 "Invoice": _object(HEADER, **lists),
                 "Item": _object(ITEM),
                 "AuxItem": _object(LINE),
                 "Attachment": _object(ATTACHMENT),
                 **_finding_schemas(),
+                **payer_schemas(),
                 "Problem": {
                     "type": "object",
                     "properties": {

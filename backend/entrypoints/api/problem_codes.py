@@ -35,6 +35,16 @@ PROBLEMS: Final[dict[str, tuple[int, str, str]]] = {
     "lead-bad-step": (422, "内容不合要求，没有收下", "What was sent is not as it must be"),
     "finding-answered": (409, "已经收到过另一份", "Another statement is here already"),
     "material-refused": (422, "补充材料不能接受", "The material cannot be accepted"),
+    "payer-basic-first": (409, "基本医保还没有办完", "Basic insurance has not finished"),
+    "payer-claim-open": (409, "已有一笔登记", "A claim of yours is open"),
+    "payer-settled-before": (409, "您已核销过", "You have settled this bill"),
+    "payer-bill-stopped": (409, "票据现在不能登记", "The bill cannot be lodged now"),
+    "payer-bill-altered": (409, "票据与指纹不符", "The bill differs from its fingerprint"),
+    "payer-consent-ended": (409, "本人的同意已结束", "The person's consent has ended"),
+    "payer-wrong-state": (409, "现在不能做这一步", "The call is not possible in this state"),
+    "policy-not-published": (422, "条款没有公布过", "The policy was not published"),
+    "idempotency-key-reused": (422, "这个键已用于别的请求", "The key stands for another request"),
+    "request-in-flight": (409, "同一请求正在处理", "The same request is being worked on"),
     "wrong-fee": (422, "费用不符", "The fee differs from the offer"),
 }
 

@@ -6,6 +6,7 @@ from backend.entrypoints.mobile import (
     material_views,
     outside_views,
     review_views,
+    sharing_views,
 )
 from backend.entrypoints.mobile.session import authenticate
 from backend.entrypoints.mobile.views import blueprint
@@ -18,4 +19,5 @@ __all__ = [
     "material_views",
     "outside_views",
     "review_views",
+    "sharing_views",
 ]

@@ -75,6 +75,8 @@ def _store_version(
         claim_state = work.invoices.live_claim_state(bill.id)
         if claim_state is not None:
             raise SettledInvoiceError if claim_state in _PAID_STATES else LockedInvoiceError
+        if work.invoices.is_held_by_insurer(bill.id):
+            raise LockedInvoiceError
         changed = replace(
             bill,
             kind=drafted.stored.kind,

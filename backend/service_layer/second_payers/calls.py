@@ -79,7 +79,9 @@ def lodge(deps: PayerServices, payer: SecondPayer, invoice_id: str, once: Once) 
         position = work.batches.position_of(bill.version_id)
         account = work.claims.payer_account(payer.number)
         if position is None or account is None:
-            raise _refused("not-anchored", "票据还没有上链", "the bill is not on the ledger yet")
+            raise _refused(
+                "not-anchored-yet", "票据还没有上链", "the bill is not on the ledger yet"
+            )
         claim = PayerClaim(
             id=deps.ids.new_id("pcl"),
             payer_number=payer.number,
@@ -114,10 +116,12 @@ def _require_genuine(deps: PayerServices, bill: StoredBill) -> None:
     """The stored bill is what its batch on the ledger holds, compared in this very call."""
     verdict = check_bill(deps, bill.public_token).verdict
     if verdict is Verdict.ALTERED:
-        raise _refused("bill-altered", "票据与账本上的指纹对不上", "it differs from its stamp")
+        raise _refused(
+            "payer-bill-altered", "票据与账本上的指纹对不上", "it differs from its stamp"
+        )
     if verdict is Verdict.CANNOT_TELL:
         raise _refused(
-            "not-anchored",
+            "not-anchored-yet",
             "票据还没有上链，或账本暂时连不上",
             "not on the ledger yet, or it is silent",
         )
@@ -128,28 +132,32 @@ def _require_free(deps: PayerServices, work: PayerWork, earlier: list[PayerClaim
         return
     standing = standing_of(calls_of(work, earlier[-1]), deps.clock.now())
     if standing.phase is Phase.SETTLED:
-        raise _refused("settled-before", "您已核销过这张票据", "you have settled this bill")
+        raise _refused("payer-settled-before", "您已核销过这张票据", "you have settled this bill")
     if not standing.is_over:
         raise _refused(
-            "claim-open", f"您已有一笔登记：{earlier[-1].id}", f"you hold claim {earlier[-1].id}"
+            "payer-claim-open",
+            f"您已有一笔登记：{earlier[-1].id}",
+            f"you hold claim {earlier[-1].id}",
         )
 
 
 def _require_lodgeable(work: PayerWork, bill: StoredBill, seen: StoredBill) -> None:
     stop = reason_not_offered(bill)
     if stop is not None and not (bill.kind == SETTLED_KIND and stop.code == "settled-online"):
-        raise _refused(f"bill-{stop.code}", stop.zh, stop.en)
+        raise _refused("payer-bill-stopped", stop.zh, stop.en)
     if bill.is_disputed or bill.is_ruled_against:
-        raise _refused("bill-disputed", "票号有争议", "the number is disputed")
+        raise _refused("payer-bill-stopped", "票号有争议", "the number is disputed")
     if bill.version_id != seen.version_id:
-        raise _refused("bill-corrected", "票据刚刚更正过，请重读", "just corrected: read it again")
+        raise _refused(
+            "payer-bill-stopped", "票据刚刚更正过，请重读", "just corrected: read it again"
+        )
     if bill.kind == SETTLED_KIND:
         return
     live = work.claims.live_on(bill.invoice_id)
     is_finished = live is None or live.state in _FINISHED
     if not is_finished or decision_in_effect(work, bill.invoice_id) is None:
         raise _refused(
-            "basic-first",
+            "payer-basic-first",
             "基本医保还没有办完这张票据；办完以后再登记剩余部分",
             "basic insurance has not finished with this bill; lodge the remainder afterwards",
         )
@@ -176,7 +184,7 @@ def settle(
     with deps.work() as work:
         claim, standing = _locked(deps, work, payer, claim_id)
         if live_consent(work, payer.number, claim.invoice_id, deps.clock.now()) is None:
-            raise _refused("consent-ended", "本人的同意已到期或撤回", "the consent has ended")
+            raise _refused("payer-consent-ended", "本人的同意已到期或撤回", "the consent has ended")
         _require(standing, Phase.LODGED, Phase.LAPSED)
         payload = _claim_payload(claim) | {"amount": amount_fen} | _ruling_payload(ruling)
         _enqueue(deps, work, claim, IntentKind.SETTLE, payload)
@@ -220,7 +228,7 @@ def renew(deps: PayerServices, payer: SecondPayer, claim_id: str, once: Once) ->
     with deps.work() as work:
         claim, standing = _locked(deps, work, payer, claim_id)
         if live_consent(work, payer.number, claim.invoice_id, deps.clock.now()) is None:
-            raise _refused("consent-ended", "本人的同意已到期或撤回", "the consent has ended")
+            raise _refused("payer-consent-ended", "本人的同意已到期或撤回", "the consent has ended")
         _require(standing, Phase.LODGED, Phase.LAPSED)
         _enqueue(
             deps, work, claim, IntentKind.RENEW, _claim_payload(claim) | {"deadline": deadline}
@@ -277,7 +285,7 @@ def _locked(
 def _require(standing: Standing, *phases: Phase) -> None:
     if standing.phase not in phases:
         raise _refused(
-            f"claim-{standing.phase}",
+            "payer-wrong-state",
             f"申请现在的状态是 {standing.phase}，不能做这一步",
             f"the claim is {standing.phase}: this call is not possible now",
         )
@@ -294,7 +302,7 @@ def _require_policy(deps: PayerServices, payer: SecondPayer, claim_id: str, ruli
 
 
 def _refused(code: str, zh: str, en: str) -> PayerCallRefusedError:
-    return PayerCallRefusedError(f"{zh}（{code}）", f"{en} ({code})")
+    return PayerCallRefusedError(zh, en, code=code)
 
 
 def _claim_payload(claim: PayerClaim) -> dict[str, Any]:

@@ -103,7 +103,7 @@ def give_consent(deps: PayerServices, person_id: str, invoice_id: str, asked: As
     with deps.work() as work:
         work.people.lock(person_id)
         own_bill(deps, work, person_id, invoice_id)
-        payer = _payer(work, asked.payer)
+        payer = chosen_payer(work, asked.payer)
         text = consent_text(payer.name, parts, days)
         before = work.second_payers.consents_on(payer.number, invoice_id)
         entry = Consent(
@@ -141,7 +141,8 @@ def give_consent(deps: PayerServices, person_id: str, invoice_id: str, asked: As
     return entry
 
 
-def _payer(work: PayerWork, number: str) -> SecondPayer:
+def chosen_payer(work: PayerWork, number: str) -> SecondPayer:
+    """The chosen insurer; raises ConsentRefusedError for anything else."""
     for payer in work.second_payers.payers():
         if str(payer.number) == number:
             return payer
