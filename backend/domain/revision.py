@@ -20,6 +20,7 @@ class Cause(StrEnum):
     LATE_FILING = "late-filing"
     ENTITLEMENT = "entitlement"
     YEAR_TOTALS = "year-totals"
+    CLEARING = "clearing"  # the yearly clearing
     LEDGER = "ledger"  # found on the ledger after a restored backup
 
 
@@ -43,6 +44,7 @@ CAUSE_ZH: Final = {
     Cause.LATE_FILING: "备案补登后重算",
     Cause.ENTITLEMENT: "待遇信息变更后重算",
     Cause.YEAR_TOTALS: "全年累计变化后重算",
+    Cause.CLEARING: "年度清算后重算",
     Cause.LEDGER: "按账本恢复",
 }
 

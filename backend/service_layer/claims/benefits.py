@@ -56,6 +56,9 @@ DAMAGE: Final = (ValueError, LookupError, TypeError, AttributeError, ArithmeticE
 """What reading stored values raises that were changed behind the application's back."""
 
 YEAR_CHANGED: Final = "year-totals-changed"
+CLEARING_AGAIN: Final = "clearing-again"
+"""The alarm of a person's year that changed after a clearing took effect on it."""
+
 _PARSED_BILLS: Final = 64
 """Bills kept parsed: the steps of one claim follow each other, some of them read it twice."""
 
@@ -314,9 +317,18 @@ def recalculate_year(
 
     A decision that would give more gets a new version by itself, or a case for people above the
     second approver's amount; one that would give less stays, and a revision and an alarm say by
-    how much (docs/adr/0005). The caller holds the person's
-    lock.
+    how much (docs/adr/0005). Once a clearing has put the year in the order of the days, only the
+    next clearing changes what is decided: in the order of submission a deductible that moved would
+    be taken by nobody. The caller holds the person's lock.
     """
+    is_cleared = work.clearings.is_ordered_by_day(changed.person_id, changed.benefit_year)
+    if is_cleared and not _is_of_clearing(work, changed):
+        work.alarms.raise_alarm(
+            CLEARING_AGAIN,
+            f"{changed.person_id}:{changed.benefit_year}",
+            f"{after} {changed.number}: the year was cleared before, clear {changed.benefit_year} "
+            "again",
+        )
     for other in work.claims.live_of_year(changed.person_id, changed.benefit_year):
         if other.id == changed.id or other.state in _DROPPED:
             continue
@@ -337,6 +349,8 @@ def recalculate_year(
         if decision is None or other.is_undecided:
             store_calculation(deps, work, other.id, adjudicated[0])
             continue
+        if is_cleared:
+            continue
         new = _revise_for_year(deps, work, other, adjudicated)
         work.alarms.clear(YEAR_CHANGED, other.id)
         amount = adjudicated[0].paid_fen
@@ -348,6 +362,11 @@ def recalculate_year(
                 f"claim {other.number} was decided at {decision.paid_fen} fen; {after} "
                 f"{changed.number} it is {amount} fen: {difference:+d} fen too much",
             )
+
+
+def _is_of_clearing(work: ClaimWork, claim: Claim) -> bool:
+    causes = work.revisions.causes_of(claim.id)
+    return bool(causes) and causes[max(causes)] is Cause.CLEARING
 
 
 def _revise_for_year(

@@ -183,6 +183,19 @@ class ClaimAlarms(Alarms, Protocol):
         ...
 
 
+class CountedYears(Protocol):
+    """What yearly clearings have counted."""
+
+    def is_ordered_by_day(self, person_id: str, year: int) -> bool:
+        """Whether a clearing took effect on this year in the order of the days of service."""
+        ...
+
+    def history_of(self, claim_id: str) -> str | None:
+        """The claims before this one as the last clearing that gives it more counted them, as
+        canonical JSON; None where none does."""
+        ...
+
+
 class ClaimWork(Transaction, Protocol):
     """One database transaction with the repositories that claims use."""
 
@@ -190,6 +203,8 @@ class ClaimWork(Transaction, Protocol):
     def claims(self) -> Claims: ...
     @property
     def decisions(self) -> Decisions: ...
+    @property
+    def clearings(self) -> CountedYears: ...
     @property
     def payouts(self) -> Payouts: ...
     @property

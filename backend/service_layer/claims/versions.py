@@ -437,8 +437,15 @@ def _carry_out_revision(
 
 def history_of_cause(work: ClaimWork, claim: Claim, cause: str) -> History | None:
     """The year's totals on which a difference of this cause is worked out: where they are the
-    cause themselves the present ones (None), else those of the decision."""
-    return None if cause == Cause.YEAR_TOTALS else history_in_effect(work, claim)
+    cause themselves the present ones (None), of a clearing those that it counted, else those of
+    the decision."""
+    if cause == Cause.YEAR_TOTALS:
+        return None
+    if cause == Cause.CLEARING:
+        counted = work.clearings.history_of(claim.id)
+        if counted is not None:
+            return parse_history(parse_canonical(counted.encode()))
+    return history_in_effect(work, claim)
 
 
 def history_of_case(work: Any, claim: Claim, case: Case) -> History | None:

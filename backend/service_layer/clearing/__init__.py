@@ -1,0 +1,1 @@
+"""Yearly clearing: a year worked out again, its differences booked, its statement."""

@@ -1,0 +1,84 @@
+"""What a yearly clearing needs from outside, as structural types."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from backend.service_layer.claims.ports import CountedYears
+from backend.service_layer.clearing.records import (
+    ClearedPerson,
+    Item,
+    Run,
+    SettledBill,
+    StatedClaim,
+)
+from backend.service_layer.policies.ports import DecidedClaims
+from backend.service_layer.recovery.ports import Recoveries
+from backend.service_layer.review.ports import ReviewServices, ReviewWork
+
+
+class Clearings(CountedYears, Protocol):
+    """Inserts and reads; nothing is ever changed."""
+
+    def start(self, entry: Run) -> bool:
+        """False when the year has a run of this ordinal already."""
+        ...
+
+    def end(self, run_id: str, at: dt.datetime) -> bool:
+        """False when it had ended already."""
+        ...
+
+    def get_run(self, run_id: str) -> Run | None: ...
+    def runs(self, year: int | None = None, limit: int = 200) -> list[Run]:
+        """The newest first."""
+        ...
+
+    def is_done(self, run_id: str, person_id: str) -> bool: ...
+    def add_person(self, entry: ClearedPerson) -> None: ...
+    def people_of(self, run_id: str) -> Mapping[str, tuple[int, int]]:
+        """(people, claims) by what became of them."""
+        ...
+
+    def deferred(self, run_id: str, limit: int = 1_000) -> list[ClearedPerson]: ...
+    def add_item(self, entry: Item) -> None: ...
+    def get_item(self, item_id: str) -> Item | None: ...
+    def items_of(self, run_id: str) -> list[Item]: ...
+    def items_of_claim(self, claim_id: str) -> list[Item]:
+        """Oldest first."""
+        ...
+
+    def proposals(self, limit: int = 1_000) -> list[Item]:
+        """Every difference that asks money back, the newest first."""
+        ...
+
+    def stated_claims(
+        self, year: int, hospital: str | None, after: str, limit: int
+    ) -> list[StatedClaim]:
+        """Settled claims of the year by claim id. With ``hospital`` those on its bills and on bills
+        that the agency anchored, whose place of care stands in the decision."""
+        ...
+
+    def borne_by(self, claim_ids: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
+        """By claim and layer, the fen that the journal has the funds bear: debits less credits."""
+        ...
+
+    def settled_bills(
+        self, year: int, hospital: str | None, after: str, limit: int
+    ) -> list[SettledBill]:
+        """Active bills of the year that were settled at the counter, by version id."""
+        ...
+
+
+class ClearingWork(ReviewWork, Protocol):
+    @property
+    def clearings(self) -> Clearings: ...
+    @property
+    def decided_claims(self) -> DecidedClaims: ...
+    @property
+    def recoveries(self) -> Recoveries: ...
+
+
+class ClearingServices(ReviewServices, Protocol):
+    def work(self, *, write: bool = True) -> ClearingWork: ...
