@@ -36,7 +36,9 @@ def compute_deductible(
     """Apply the rule's mode. ``year`` holds this benefit year's earlier decisions.
 
     Only decisions of the same visit kind count: an outpatient deductible is not used up by a
-    stay. The result is never negative and never above the in-scope cost.
+    stay. What counts as one stay with this bill (``rule.merging``) counts as this visit, at
+    whichever hospital and in whichever period of the year it was. The result is never negative
+    and never above the in-scope cost.
     """
     same_kind = tuple(entry for entry in year if entry.visit_kind == bill.visit_kind)
     taken = sum(entry.deductible_fen for entry in same_kind)
@@ -47,8 +49,8 @@ def compute_deductible(
         before = sum(entry.waiver_id == waiver_id for entry in same_kind)
         if before + 1 >= waiver.from_stay:
             return Deductible(0, _reason(rule, bill, same_kind, taken, 0), waiver_id)
+    merged = _merged_stay(rule.merging, bill, same_kind)
     if rule.mode is DeductibleMode.PER_VISIT:
-        merged = _merged_stay(rule.merging, bill, same_kind)
         if rule.later_standard_fen is not None and len(merged) < len(same_kind):
             standard = rule.later_standard_fen
         amount = standard - sum(entry.deductible_fen for entry in merged)
@@ -58,7 +60,7 @@ def compute_deductible(
             and (entry.deductible_base_fen is None or entry.deductible_fen > 0)
             for entry in same_kind
         )
-        amount = 0 if seen else standard
+        amount = 0 if seen else standard - sum(entry.deductible_fen for entry in merged)
     elif rule.mode is DeductibleMode.ONCE_PER_YEAR_TOPPED_UP:
         amount = standard - taken
         used = sum(entry.counted_fen for entry in same_kind)
@@ -70,6 +72,7 @@ def compute_deductible(
             entry.counted_fen
             for entry in same_kind
             if _period(rule.mode, entry.service_on) == _period(rule.mode, bill.visit_date)
+            or any(entry is one for one in merged)
         )
     if rule.ceiling_fen is not None:
         amount = min(amount, rule.ceiling_fen - taken)

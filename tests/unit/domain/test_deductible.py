@@ -137,6 +137,42 @@ def test_merging_follows_the_chain_of_transfers_and_no_further() -> None:
 
 
 @pytest.mark.parametrize(
+    ("mode", "merging", "mid_stay", "transfer"),
+    [
+        # March is another quarter and month than April: only what is one stay counts (S - P)
+        ("per-quarter", "none", 80_000, 80_000),
+        ("per-quarter", "mid-stay", 20_000, 80_000),
+        ("per-quarter", "both", 20_000, 20_000),
+        ("per-month", "transfer", 80_000, 20_000),
+        ("per-month", "both", 20_000, 20_000),
+        # of the year it is all the same: March and April are one
+        ("per-year", "none", 20_000, 20_000),
+        ("per-year", "both", 20_000, 20_000),
+        # the first hospital again takes nothing; another one takes what is missing of one stay
+        ("once-per-hospital-year", "none", 0, 80_000),
+        ("once-per-hospital-year", "mid-stay", 0, 80_000),
+        ("once-per-hospital-year", "transfer", 0, 30_000),
+        ("once-per-year-topped-up", "none", 30_000, 30_000),
+        ("once-per-year-topped-up", "both", 30_000, 30_000),
+    ],
+)
+def test_one_stay_counts_in_every_mode(
+    mode: str, merging: str, mid_stay: int, transfer: int
+) -> None:
+    day = dt.date(2026, 3, 31)
+    first = {"deductible_fen": 50_000, "in_scope_fen": 60_000, "service_on": day, **IN}
+    first["discharged_on"] = day
+    next_day = dt.date(2026, 4, 1)
+    now = case.stay(
+        case.line(0, 100_000), visit_date=next_day, admitted_on=next_day, stay_number="ZY1"
+    )
+    same = [case.entry(stay_number="ZY1", **first)]
+    moved = [case.entry(hospital_code=OTHER, stay_number="ZY9", **first)]
+    assert taken(mode, same, now, merging=merging) == mid_stay
+    assert taken(mode, moved, now, merging=merging) == transfer
+
+
+@pytest.mark.parametrize(
     ("mode", "before", "now", "expected"),
     [
         ("per-quarter", dt.date(2026, 3, 31), dt.date(2026, 4, 1), 80_000),
