@@ -32,8 +32,7 @@ _BY = click.option("--by", required=True, help="经办人 / who acts")
 _REASON = click.option("--reason", required=True, help="理由 / why")
 _AMOUNT = click.option("--amount-fen", type=click.IntRange(min=0), help="金额（分）/ in fen")
 _MONEY_NOTE = (
-    "本系统到此为止只责令追回：钱款的追回由资金部分办理 / "
-    "recovery is ordered here; the money itself is recovered by the money part"
+    "追款由系统立账，请看 yichu recovery list / the recovery is opened by itself: yichu recovery list"
 )
 
 

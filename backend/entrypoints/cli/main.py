@@ -16,6 +16,7 @@ from backend.domain.errors import DomainError
 _COMMANDS = {
     "accident": "Accident claims: show, declare at the window, correct the kind, exclude.",
     "claim": "Show the versions of a claim, replay decisions, withdraw for a citizen.",
+    "clearing": "Clear a year: run, confirm, the yearly statement per hospital.",
     "contracts": "Deploy the contracts and set up the network's roles.",
     "db": "Create and migrate the database.",
     "devchain": "Run the development ledger (eth-tester behind JSON-RPC).",
@@ -31,6 +32,7 @@ _COMMANDS = {
     "payout": "Payments: what is owed, runs, files, the bank's messages, holds.",
     "policy": "Check policy packs and run an adjudication offline.",
     "reconcile": "Adopt what the chain knows into a database restored from a backup.",
+    "recovery": "Money owed back: decide, plan, receive, waive.",
     "register": "Show and record what the simulated insurance register knows of a person.",
     "review": "Review cases: list, draw, preview, rule, approve, refuse; staff.",
     "rules": "Audit rules: list, try over history, switch by two people.",

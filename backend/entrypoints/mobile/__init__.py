@@ -5,6 +5,7 @@ from backend.entrypoints.mobile import (
     account_views,
     material_views,
     outside_views,
+    recovery_views,
     review_views,
     sharing_views,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "blueprint",
     "material_views",
     "outside_views",
+    "recovery_views",
     "review_views",
     "sharing_views",
 ]

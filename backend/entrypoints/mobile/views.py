@@ -50,6 +50,7 @@ from backend.service_layer.claims.submit import MAX_BILLS, SHANGHAI, submit, wor
 from backend.service_layer.payees.read import with_payee
 from backend.service_layer.payout.holding import PAYEE
 from backend.service_layer.payout.records import HELD_BY_ACCOUNT
+from backend.service_layer.recovery.read import owed_by_citizen
 
 blueprint = Blueprint("m", __name__, url_prefix="/m")
 PHONE = "12393"
@@ -371,6 +372,7 @@ def claim(claim_id: str) -> Response:
         asks_accident = lacks_declaration(work, view.claim)
         declared = accident_of(work, claim_id)
         excused = work.declarations.of_claim(claim_id, Subject.LATE)
+        owed = owed_by_citizen(work, view.claim)
     page = render_template(
         "m/claim.html",
         view=view,
@@ -379,6 +381,7 @@ def claim(claim_id: str) -> Response:
         asks_account=view.claim.waiting_for in (*HELD_BY_ACCOUNT, PAYEE),
         declared=declared,
         excused=excused[-1] if excused else None,
+        owed=owed,
         person=person,
         status=texts.status_of(view),
         is_moving=_is_moving(view),

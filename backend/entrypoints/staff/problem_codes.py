@@ -38,6 +38,10 @@ PROBLEMS: Final = {
     "lead-too-early": (409, "机构的期限还没有过", "The provider's time still runs"),
     "lead-too-late": (409, "期限已过，没有收下", "The time for this has passed"),
     "lead-bad-step": (422, "内容不合要求，没有收下", "What was sent is not as it must be"),
+    "bad-recovery": (422, "追款内容不合要求", "The recovery cannot be so"),
+    "recovery-conflict": (409, "追款现在不能这样办", "Not possible with this recovery now"),
+    "recovery-same-person": (403, "要两个不同的人", "Two different people are needed"),
+    "bad-receipt-file": (422, "到账文件没有入账", "Nothing of the file was booked"),
     "bad-points": (422, "不能这样记分", "Points cannot be booked so"),
     "announcement-not-anchored": (
         409,

@@ -135,6 +135,8 @@ def _payment(work: ClaimWork, claim: Claim, intent: LedgerIntent, *, is_first: b
     label = "银行打款" if is_first else "银行补付差额"
     payout = work.payouts.get(payout_id(claim, intent.payload["decision_version"]))
     answer = None if payout is None else work.payouts.answer_of(payout.id)
+    if claim.state is ClaimState.REVERSED:
+        return Step("票据已作废，没有打款", claim.updated_at)
     if not intent.payload["amount"] and claim.is_closed:
         return Step("金额为 0，不用打款", claim.updated_at)
     if answer is not None and answer.outcome == "paid":

@@ -53,7 +53,7 @@ def test_a_case_from_report_to_points_at_the_command_line(shell: CaseFile) -> No
     assert "belongs" not in said("export")
     ordered = said("order", lead_id, *by(DECIDER))
     assert "recovery-ordered" in ordered
-    assert "the money itself is recovered by the money part" in ordered
+    assert "the recovery is opened by itself: yichu recovery list" in ordered
     booked = said(
         "points", "book", lead_id, "--person", DOCTOR, "--act", "重复收费", "--band", "10-12",
         "--responsibility", "main", "--points", "12", *by(CLERK),
