@@ -63,8 +63,8 @@ def lodge(deps: PayerServices, payer: SecondPayer, invoice_id: str, once: Once) 
     with deps.work(write=False) as work:
         consent = _live(deps, work, payer, invoice_id)
         bill = consented_bill(deps, work, consent)
-    _require_genuine(deps, bill)
     found = deps.ledger.bill(bill.invoice_key)
+    _require_genuine(deps, bill)
     slot = found.slot
     is_ours = slot.open_payer == payer.number
     counter = slot.lodge_counter + (0 if is_ours else 1)  # our own lock again changes nothing
