@@ -44,7 +44,16 @@ def more_case_paths() -> dict[str, Any]:
     declared = ("happened_on", "place", "manner", "story", "third_party", "at_work", "traffic",
                 "signed")  # fmt: skip
     declaration = body(declared, other_party=TEXT, **dict.fromkeys(declared, TEXT))
+    listed = in_query(queue=TEXT, after=WHOLE, limit=WHOLE)
     return {
+        f"{_V1}/cases/open": {
+            "get": operation(
+                "openCases", "待办案件", "All open cases (supervisors)", 200, parameters=listed
+            )
+        },
+        f"{_V1}/me/away": {
+            "post": operation("away", "休假", "Away, or back", 200, **body((), back_on=_DAY))
+        },
         f"{case}/kind": {
             "post": operation("caseKind", "改申请类型", "Accident or not", 200, **_KIND)
         } | case_id,

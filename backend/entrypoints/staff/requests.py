@@ -103,12 +103,12 @@ def day_of(body: dict[str, Any], name: str) -> dt.date | None:
         ) from error
 
 
-def query_number(name: str, default: int, most: int) -> int:
-    """A number of the query from 1 to ``most``."""
+def query_number(name: str, default: int, most: int, *, low: int = 1) -> int:
+    """A number of the query from ``low`` to ``most``."""
     text = request.args.get(name, str(default))
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= most):
+    if not (text.isascii() and text.isdecimal() and low <= int(text[:9]) <= most):
         raise MalformedStaffRequestError(
-            f"{name} 应为 1 到 {most}", f"{name} is a number from 1 to {most}"
+            f"{name} 应为 {low} 到 {most}", f"{name} is a number from {low} to {most}"
         )
     return int(text)
 

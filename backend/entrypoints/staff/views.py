@@ -16,6 +16,8 @@ from backend.entrypoints.problems import problem_response
 from backend.entrypoints.staff.openapi import document
 from backend.entrypoints.staff.requests import (
     MalformedStaffRequestError,
+    day_of,
+    query_number,
     read_object,
     request_key,
     rulings_of,
@@ -25,7 +27,7 @@ from backend.entrypoints.staff.requests import (
 from backend.entrypoints.staff.session import LIFE_SECONDS, caller, services, sign_in, sign_out
 from backend.service_layer.review import assignment, decide, material, read
 from backend.service_layer.review import overdue as late
-from backend.service_layer.review.records import Staff
+from backend.service_layer.review.records import OPEN_STEPS_MAX, Staff
 
 blueprint: Final = Blueprint("staff", __name__, url_prefix="/staff/v1")
 
@@ -66,6 +68,15 @@ def delete_session() -> Answer:
 @access(AccessRule.STAFF)
 def me() -> Answer:
     return jsonify(_staff(caller()))
+
+
+@blueprint.post("/me/away")
+@access(AccessRule.REVIEWER)
+def be_away() -> Answer:
+    """The caller is away until ``back_on``, or back; what they hold is drawn for others."""
+    body = read_object("back_on")
+    moved = assignment.be_away(services(), caller(), day_of(body, "back_on"))
+    return jsonify({"steps_drawn_anew": moved})
 
 
 def _staff(person: Staff) -> dict[str, Any]:
@@ -179,6 +190,16 @@ def attachment(case_id: str, ordinal: int, position: int) -> Answer:
 
 
 # --- lists -----------------------------------------------------------------------------------
+
+
+@blueprint.get("/cases/open")
+@access(AccessRule.SUPERVISOR)
+def open_cases() -> Answer:
+    """What waits for people, all of it, by ``queue``, page by page."""
+    queue = request.args.get("queue", "")
+    after = query_number("after", 0, OPEN_STEPS_MAX, low=0)
+    limit = query_number("limit", 100, 500)
+    return jsonify(late.open_cases(services(), caller(), queue, after, limit))
 
 
 @blueprint.get("/overdue")

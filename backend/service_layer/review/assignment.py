@@ -16,6 +16,7 @@ from backend.domain.errors import ConflictError, ForbiddenError
 from backend.domain.pend_reasons import REVIEWER, SUPERVISOR
 from backend.domain.review import STEP_ROLES, Candidate, CaseKind, CaseState, Risk, covers, draw
 from backend.service_layer.review.cases import UNASSIGNED, open_pends
+from backend.service_layer.review.clocks import SHANGHAI, today
 from backend.service_layer.review.ports import (
     CaseChangedError,
     ReviewServices,
@@ -25,6 +26,7 @@ from backend.service_layer.review.ports import (
 from backend.service_layer.review.records import Case, Draw, OpenStep, Release, Staff, Step
 
 REASON_MAX = 500
+AWAY_DAYS_MAX = 365
 DRAWN_FROM_MAX = 100
 """Equally urgent steps that one is drawn from for who asks for work."""
 
@@ -310,6 +312,20 @@ def set_away(deps: ReviewServices, staff_id: str, until: dt.datetime | None) -> 
             moved = draw_anew(deps, work, staff_id, "away")
         work.commit()
     return moved
+
+
+def be_away(deps: ReviewServices, person: Staff, back_on: dt.date | None) -> int:
+    """A person says from which day on they work again (None: from now); returns how many of their
+    steps are drawn anew. The day begins in Asia/Shanghai. Raises :class:`ConflictError`."""
+    if back_on is None:
+        return set_away(deps, person.id, None)
+    day = today(deps)
+    if not day < back_on <= day + dt.timedelta(days=AWAY_DAYS_MAX):
+        raise ConflictError(
+            f"返岗日期应在 {day.isoformat()} 之后，最多 {AWAY_DAYS_MAX} 天",
+            f"the day of coming back is after {day.isoformat()}, at most {AWAY_DAYS_MAX} days on",
+        )
+    return set_away(deps, person.id, dt.datetime.combine(back_on, dt.time(), SHANGHAI))
 
 
 def draw_anew(deps: ReviewServices, work: ReviewWork, staff_id: str, cause: str) -> int:

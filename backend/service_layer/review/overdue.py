@@ -1,4 +1,4 @@
-"""What is late, by stage, and what stands still because its person is asked."""
+"""Lists over all cases: what waits for people, what is late, what waits for its citizen."""
 
 from __future__ import annotations
 
@@ -10,8 +10,38 @@ from backend.service_layer.claims.clocks import clocks_of, is_stopped
 from backend.service_layer.claims.records import Claim
 from backend.service_layer.review.clocks import is_late, today
 from backend.service_layer.review.ports import ReviewServices, ReviewWork
-from backend.service_layer.review.read import summary_of
+from backend.service_layer.review.read import reason_codes, summary_of
 from backend.service_layer.review.records import OpenStep, Staff
+
+
+def open_cases(
+    deps: ReviewServices, person: Staff, queue: str, after: int, limit: int
+) -> dict[str, Any]:
+    """Every unfinished step, the most urgent first, with its claim's open reasons as codes.
+
+    For supervisors: whether somebody holds the step is said, who it is not, and cases of the
+    caller's own hospital are left out. ``queue`` "" means all; ``after`` rows are passed over and
+    at most ``limit`` given, ``total`` counts all.
+    """
+    with deps.work(write=False) as work:
+        found = [
+            one
+            for one in work.reviews.open_steps()
+            if person.hospital_code != one.case.hospital_code and queue in ("", one.case.queue)
+        ]
+        rows = [
+            summary_of(deps, one, person)
+            | {
+                "is_held": one.step.holder_id is not None,
+                "reasons": [
+                    reason_codes(pend)
+                    for pend in work.claims.pends_of(one.case.claim_id)
+                    if pend.resolved_at is None
+                ],
+            }
+            for one in found[after : after + limit]
+        ]
+    return {"total": len(found), "cases": rows}
 
 
 def overdue(deps: ReviewServices, person: Staff) -> dict[str, Any]:

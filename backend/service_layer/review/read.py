@@ -286,20 +286,24 @@ def _declared(work: ReviewWork, claim_id: str) -> dict[str, Any]:
     return found
 
 
-def _reason(pend: PendReason) -> dict[str, Any]:
+def reason_codes(pend: PendReason) -> dict[str, Any]:
+    """A pend reason without its words, which may hold what a blind step hides."""
     return {
         "id": pend.id,
         "code": pend.code,
         "rule_code": pend.rule_code,
         "level": "claim" if pend.line_index is None else "line",
         "line_index": pend.line_index,
-        "zh": pend.zh,
-        "en": pend.en,
         "priority": pend.priority,
         "queue": pend.queue,
         "role": pend.role,
+        "may_be_raised_again": pend.reattach,
         "is_raised_again": pend.occurrence > 1,
     }
+
+
+def _reason(pend: PendReason) -> dict[str, Any]:
+    return reason_codes(pend) | {"zh": pend.zh, "en": pend.en}
 
 
 def _finding(work: ReviewWork, case: Case, one: StepFinding) -> dict[str, Any]:

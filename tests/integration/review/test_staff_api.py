@@ -411,3 +411,53 @@ def test_a_clerk_withdraws_for_a_citizen_and_a_supervisor_sees_it(office: Office
     assert [name for name in NAMES if name in body_of(chief.call("GET", f"{one}/history"))] == []
     unknown = chief.call("GET", "/staff/v1/claims/0000/history")
     assert unknown.status_code == 404
+
+
+def test_a_supervisor_sees_what_waits_without_names_and_nobody_else_does(office: Office) -> None:
+    desk, _ = opened(office)
+    office.pended(yuan=401)
+    office.sweep()
+    chief = office.at_desk().sign_in(office.staff("戊", role="supervisor"))
+    inside = office.at_desk().sign_in(office.staff("己", role="supervisor", hospital_code=HOSPITAL))
+    answer = chief.call("GET", "/staff/v1/cases/open")
+    found = answer.get_json()
+    assert (answer.status_code, found["total"], len(found["cases"])) == (200, 2, 2)
+    assert [name for name in NAMES if name in body_of(answer)] == []
+    for row in found["cases"]:
+        (reason,) = row["reasons"]
+        assert (reason["code"], reason["level"], reason["line_index"]) == (
+            "unknown-code",
+            "line",
+            0,
+        )
+        assert set(reason) >= {"priority", "queue", "role", "may_be_raised_again"}
+        assert (row["is_held"], row["is_mine"]) == (True, False)
+    page = chief.call("GET", "/staff/v1/cases/open?after=1&limit=1").get_json()
+    assert page == {"total": 2, "cases": found["cases"][1:]}
+    queue = found["cases"][0]["queue"]["code"]
+    assert chief.call("GET", f"/staff/v1/cases/open?queue={queue}").get_json()["total"] == 2
+    assert chief.call("GET", "/staff/v1/cases/open?queue=none").get_json()["total"] == 0
+    assert inside.call("GET", "/staff/v1/cases/open").get_json() == {"total": 0, "cases": []}
+    for wrong in ("limit=0", "limit=501", "limit=x", "after=-1", "after=10001"):
+        refused = chief.call("GET", f"/staff/v1/cases/open?{wrong}")
+        assert (refused.status_code, refused.get_json()["code"]) == (400, "malformed-staff-request")
+    assert desk.call("GET", "/staff/v1/cases/open").status_code == 403
+
+
+def test_who_is_away_has_no_steps_until_they_are_back(office: Office) -> None:
+    desk, case = opened(office)
+    other = office.at_desk().sign_in(office.staff("乙"))
+    for wrong, status in (
+        ("2026-11-20", 409), ("2020-01-01", 409), ("2027-11-21", 409), ("monday", 400),
+    ):  # fmt: skip
+        refused = desk.call("POST", "/staff/v1/me/away", {"back_on": wrong})
+        assert refused.status_code == status, wrong
+    assert len(desk.call("GET", "/staff/v1/cases").get_json()["cases"]) == 1
+    told = [desk.call("POST", "/staff/v1/me/away", {"back_on": "2026-11-23"}) for _ in range(2)]
+    assert [one.get_json() for one in told] == [{"steps_drawn_anew": 1}, {"steps_drawn_anew": 0}]
+    assert desk.call("GET", "/staff/v1/me").get_json()["away_until"].startswith("2026-11-22T16:00")
+    assert desk.call("GET", "/staff/v1/cases").get_json() == {"cases": []}
+    (row,) = other.call("GET", "/staff/v1/cases").get_json()["cases"]
+    assert row["id"] == case["id"] and desk.next().status_code != 200
+    assert desk.call("POST", "/staff/v1/me/away", {}).get_json() == {"steps_drawn_anew": 0}
+    assert desk.call("GET", "/staff/v1/me").get_json()["away_until"] is None
