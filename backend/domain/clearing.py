@@ -32,7 +32,6 @@ from backend.domain.ruling import LineRuling
 
 YEAR_MIN: Final = 2000
 YEAR_MAX: Final = 2200
-NAME_MAX: Final = 60
 
 
 class ClearingError(DomainError):
@@ -147,6 +146,14 @@ class ClearedYear:
     @property
     def differences(self) -> tuple[Difference, ...]:
         return tuple(one for one in self.claims if one.finding is not Finding.SAME)
+
+    @property
+    def waits_for_less(self) -> bool:
+        """Whether what the order of days gives one claim more, it takes from another: the first is
+        paid only when the second is decided, or the fund would pay the deductible itself."""
+        return self.order is Order.BY_DAY and any(
+            one.finding is Finding.LESS for one in self.claims
+        )
 
 
 def require_year(year: int, now: dt.datetime, *, may_be_open: bool) -> None:
@@ -303,6 +310,11 @@ class HospitalYear:
     @property
     def paid_fen(self) -> int:
         return sum(self.layers.values())
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything of the year is the hospital's."""
+        return bool(self.claims or self.settled_bills or self.untied)
 
     def add(self, claim: ManualClaim) -> None:
         """Count one claim of this hospital."""

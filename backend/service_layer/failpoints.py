@@ -57,6 +57,7 @@ NAMES: Final = (
     "recovery.waived",
     "recovery.lead-closed",
     "recovery.withdrawals-read",
+    "clearing.person-done",
 )
 
 AFTERWARDS: Final = (
@@ -72,9 +73,10 @@ AFTERWARDS: Final = (
     "recovery.waived",
     "recovery.lead-closed",
     "recovery.withdrawals-read",
+    "clearing.person-done",
 )
-"""Points that a claim passes only when it is withdrawn, gets a further decision, or its money is
-asked back."""
+"""Points that a claim passes only when it is withdrawn, gets a further decision, its money is
+asked back, or its year is cleared."""
 
 
 def reach(name: str) -> None:

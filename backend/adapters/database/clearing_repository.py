@@ -26,10 +26,8 @@ from backend.domain.claim import ClaimState
 from backend.domain.clearing import Finding, Order
 from backend.domain.journal import AccountKind, LayerAmounts
 from backend.service_layer.clearing.records import (
-    DEFERRED,
     FOR_PEOPLE,
     PROPOSED,
-    UNREADABLE,
     VERSION,
     ClearedPerson,
     Item,
@@ -116,12 +114,12 @@ class ClearingRepository:
         )
         return {row.outcome: (row.people, int(row.claims)) for row in rows}
 
-    def deferred(self, run_id: str, limit: int = 1_000) -> list[ClearedPerson]:
+    def left(self, run_id: str, limit: int = 1_000) -> list[ClearedPerson]:
         rows = self._connection.execute(
             sa.select(clearing_person)
             .where(
                 clearing_person.c.run_id == run_id,
-                clearing_person.c.outcome.in_([DEFERRED, UNREADABLE]),
+                clearing_person.c.detail != "",
             )
             .order_by(clearing_person.c.person_id)
             .limit(limit)

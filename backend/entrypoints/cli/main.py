@@ -29,6 +29,7 @@ _COMMANDS = {
     "money": "The three tables (have, owe, paid); close a month.",
     "outside": "Bills from outside: take in, type, check, confirm.",
     "payee": "Payee accounts: show, name, cancel; guardians, contacts, notices.",
+    "payer": "Second payers: register insurers, issue API keys, publish their terms.",
     "payout": "Payments: what is owed, runs, files, the bank's messages, holds.",
     "policy": "Check policy packs and run an adjudication offline.",
     "reconcile": "Adopt what the chain knows into a database restored from a backup.",

@@ -11,6 +11,7 @@ from backend.service_layer.clearing.ports import ClearingWork
 from backend.service_layer.clearing.records import CLEARED, PROPOSED, Item
 from backend.service_layer.clearing.year import work_out
 from backend.service_layer.recovery.people import approve, dismiss
+from backend.service_layer.supervision.leads import person_of
 
 
 def confirm(deps: Any, item_id: str, by: str, reason: str) -> Recovery:
@@ -22,6 +23,7 @@ def confirm(deps: Any, item_id: str, by: str, reason: str) -> Recovery:
     """
     with deps.work(write=False) as work:
         item = _proposed(work, item_id)
+        _require_other_hospital(work, item, by)
         _require_still_so(deps, work, item)
         order = _order_of(work, item)
     return approve(deps, order, by, reason)
@@ -30,7 +32,9 @@ def confirm(deps: Any, item_id: str, by: str, reason: str) -> Recovery:
 def decline(deps: Any, item_id: str, by: str, reason: str) -> Recovery:
     """Decide against it: nothing is owed, and this amount is not proposed again."""
     with deps.work(write=False) as work:
-        order = _order_of(work, _proposed(work, item_id))
+        item = _proposed(work, item_id)
+        _require_other_hospital(work, item, by)
+        order = _order_of(work, item)
     return dismiss(deps, order, by, reason)
 
 
@@ -44,6 +48,12 @@ def _proposed(work: ClearingWork, item_id: str) -> Item:
             f"this difference is {item.finding} ({item.outcome}): there is nothing to ask back",
         )
     return item
+
+
+def _require_other_hospital(work: ClearingWork, item: Item, by: str) -> None:
+    """Nobody decides on a claim on their own hospital's bill."""
+    bill = work.claims.bill_of_version(work.claims.get(item.claim_id).version_id)
+    person_of(work, by, bill.institution_code)
 
 
 def _order_of(work: ClearingWork, item: Item) -> str:

@@ -19,8 +19,10 @@ VERSION: Final = "version"
 FOR_PEOPLE: Final = "for-people"
 PROPOSED: Final = "proposed"
 NOTED: Final = "noted"
+WAITS: Final = "waits"
 """What became of a difference: another decision version; a case for as many people as the amount
-takes; a proposal to ask money back, which two people confirm; nothing."""
+takes; a proposal to ask money back, which two people confirm; nothing; nothing yet, because it is
+the other side of such a proposal (that one is no row, and the next run looks again)."""
 
 
 @dataclass(frozen=True, slots=True)

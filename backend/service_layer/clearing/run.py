@@ -18,8 +18,6 @@ from typing import Any, Final
 from backend.domain import recovery
 from backend.domain.claim import ClaimState
 from backend.domain.clearing import (
-    NAME_MAX,
-    ClearingError,
     Difference,
     Finding,
     Order,
@@ -27,7 +25,6 @@ from backend.domain.clearing import (
 )
 from backend.domain.journal import local_day
 from backend.domain.revision import Cause
-from backend.service_layer.audit_rules.switch import normal_name
 from backend.service_layer.claims.benefits import CLEARING_AGAIN
 from backend.service_layer.claims.records import Claim
 from backend.service_layer.claims.versions import MACHINE, Grounds, revise_alone
@@ -38,6 +35,7 @@ from backend.service_layer.clearing.records import (
     NOTED,
     PROPOSED,
     VERSION,
+    WAITS,
     ClearedPerson,
     Item,
     Run,
@@ -47,6 +45,7 @@ from backend.service_layer.failpoints import reach
 from backend.service_layer.recovery.opening import PROPOSED as RECOVERY_PROPOSED
 from backend.service_layer.recovery.opening import Ground, order_recovery
 from backend.service_layer.recovery.ports import Dismissal
+from backend.service_layer.supervision.leads import person_of
 from verifier.commitment.canonical import canonical_bytes
 
 PAGE: Final = 200
@@ -128,16 +127,13 @@ def run_year(
 ) -> tuple[Run, Figures]:
     """Clear a year, or go on with the run of it that was cut off.
 
-    Raises :class:`ClearingError`, :class:`YearOpenError`. Whatever stops it in the middle, the
+    ``by`` is a member of staff where staff are registered, else a name. Raises
+    :class:`ClearingError`, :class:`YearOpenError`, BadStepError and NotFoundError (who clears).
+    Whatever stops it in the middle, the
     people that it has been through are done, and calling it again goes on with the others.
     """
     require_year(year, deps.clock.now(), may_be_open=may_be_open)
-    name = normal_name(by)
-    if not 0 < len(name) <= NAME_MAX or "\x00" in name:
-        raise ClearingError(
-            f"请写明清算人（{NAME_MAX} 字内）", f"name who clears (up to {NAME_MAX} characters)"
-        )
-    run = _begin(deps, year, name)
+    run = _begin(deps, year, by)
     figures = Figures()
     for person_id in _people(deps, year):
         told = _clear_person(deps, run, person_id, figures)
@@ -156,6 +152,7 @@ def run_year(
 def _begin(deps: ClearingServices, year: int, by: str) -> Run:
     while True:
         with deps.work() as work:
+            person = person_of(work, by)
             known = work.clearings.runs(year, limit=1)
             if known and known[0].ended_at is None:
                 return known[0]
@@ -165,7 +162,7 @@ def _begin(deps: ClearingServices, year: int, by: str) -> Run:
                 year=year,
                 ordinal=known[0].ordinal + 1 if known else 1,
                 is_year_open=_is_open(year, now),
-                started_by=by,
+                started_by=person,
                 started_at=now,
             )
             if work.clearings.start(run):
@@ -207,9 +204,16 @@ def _clear_person(
         if found.outcome == CLEARED:
             _dismiss_stale(deps, work, run, found)
             work.alarms.clear(CLEARING_AGAIN, f"{person_id}:{run.year}")
+        waiting = [one.claim_number for one in told if one.outcome == WAITS]
+        detail = f"waits for what is asked back: {', '.join(waiting[:5])}" if waiting else ""
         work.clearings.add_person(
             ClearedPerson(
-                run.id, person_id, found.outcome, len(found.claims), found.detail[:500], now
+                run.id,
+                person_id,
+                found.outcome,
+                len(found.claims),
+                (found.detail or detail)[:500],
+                now,
             )
         )
         work.commit()
@@ -230,6 +234,9 @@ def _book(
     item = _item(deps, run, found, claim, one)
     if any(_is_same(known, item) for known in work.clearings.items_of_claim(claim.id)):
         return _found(found, one, "", is_new=False)
+    assert found.year is not None, "a difference is of a year that was worked out"
+    if one.finding is Finding.MORE and found.year.waits_for_less:
+        return _found(found, one, WAITS, is_new=True)
     outcome = NOTED
     if one.finding is Finding.MORE:
         outcome = _more(deps, work, run, claim, one)

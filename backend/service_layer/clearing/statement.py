@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from backend.domain.claim import ClaimState
 from backend.domain.clearing import HospitalYear, ManualClaim, require_year
+from backend.domain.errors import NotFoundError
 from backend.service_layer.clearing.ports import ClearingServices, ClearingWork
 from backend.service_layer.clearing.records import StatedClaim
 from backend.service_layer.clearing.taken import opened, total
@@ -35,7 +36,7 @@ def yearly_statement(
 
     ``report`` is called with each manual claim that counts. A claim on a bill that is void or
     reversed does not count, but what the funds still bear of it is named among ``untied``.
-    Raises :class:`ClearingError` for a year that is none.
+    Raises :class:`ClearingError` for a year that is none, NotFoundError for an unknown hospital.
     """
     require_year(year, deps.clock.now(), may_be_open=True)
     years: dict[str, HospitalYear] = {}
@@ -43,6 +44,13 @@ def yearly_statement(
         years[hospital] = HospitalYear(hospital)
     _add_claims(deps, year, hospital, years, report)
     _add_settled(deps, year, hospital, years)
+    if hospital is not None and not years[hospital].is_known:
+        with deps.work(write=False) as work:
+            if work.institutions.find(hospital) is None:
+                raise NotFoundError(
+                    f"没有编码为 {hospital} 的机构，也没有它的票据",
+                    f"there is no institution {hospital}, and no bill of one",
+                )
     return [years[code] for code in sorted(years)]
 
 

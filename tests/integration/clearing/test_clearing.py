@@ -9,7 +9,7 @@ from backend.domain.clearing import Finding, YearOpenError
 from backend.domain.journal import Layer
 from backend.domain.recovery import State
 from backend.domain.revision import Cause
-from backend.service_layer.clearing.confirm import confirm, decline
+from backend.service_layer.clearing.confirm import confirm
 from backend.service_layer.clearing.run import Found, run_year, try_year
 from backend.service_layer.clearing.statement import yearly_statement
 from backend.service_layer.journal.checking import check_journal
@@ -26,7 +26,7 @@ from tests.integration.clearing.cleared_world import (
     paid_with_filing,
     recoveries,
 )
-from tests.integration.register.register_world import decisions, payouts
+from tests.integration.register.register_world import payouts
 
 
 def test_the_worked_example(world: World) -> None:
