@@ -31,6 +31,7 @@ from scripts.sample_data.hospital_keys import (
     write_private,
 )
 from scripts.sample_data.hospitals import Hospital
+from scripts.sample_data.insurer import equip_insurer
 from scripts.sample_data.payees import register_payees
 from scripts.sample_data.people import register_citizens
 from scripts.sample_data.population import Population
@@ -73,6 +74,7 @@ def set_up(services: Services, population: Population, say: Say) -> dict[str, Ho
     say(f"{len(population.citizens)} 位参保人 / citizens")
     logins = register_citizens(services, population.citizens, population.as_of)
     register_payees(services, population.citizens, population.as_of)
+    equip_insurer(services, network, population.as_of)
     logins += register_staff(services, population.hospitals[0].code)
     path = sample_folder(services) / "logins.json"
     write_private(path, json.dumps(logins, ensure_ascii=False, indent=1) + "\n")
