@@ -1,0 +1,79 @@
+"""Any order of acts with money: for Hypothesis, and for walks that only a seed decides."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from itertools import product
+from typing import Any, Final
+
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
+
+from tests.machine.databases import Databases
+from tests.machine.money_bank import FATES, NOISES
+from tests.machine.money_walk import HOLDS, PEOPLE, POINTS, MoneyWalk
+
+PLACES: Final = range(21)
+WHO: Final = range(PEOPLE)
+SEVERAL_NOISES: Final = tuple(NOISES[n:][:4] + NOISES[: max(0, n - 8)] for n in range(12))
+FATES_OF_A_FILE: Final = tuple(
+    list(pair) for pair in product(("paid", *FATES), ("paid", *FATES)) if pair != ("silent",) * 2
+)
+
+ACTS: Final[Sequence[tuple[str, dict[str, Sequence[Any]]]]] = (
+    ("claim", {"who": WHO, "yuan": (100, 400, 900, 6_000)}),
+    ("appeal", {"place": PLACES, "is_upheld": (True, True, False)}),
+    ("work", {}),
+    ("go_on", {"rounds": (1, 2, 3, 4)}),
+    ("go_on", {"rounds": (2, 6)}),
+    ("pay", {}),
+    ("run_by_hand", {}),
+    ("die_at", {"point": POINTS, "count": (1, 1, 2)}),
+    ("die_at", {"point": POINTS, "count": (1, 1, 2)}),
+    ("interleave", {"point": POINTS, "count": (1, 1, 2)}),
+    ("interleave_reading", {}),
+    ("bank_works", {"fates": FATES_OF_A_FILE}),
+    ("bank_works", {"fates": FATES_OF_A_FILE}),
+    ("bank_works", {"fates": FATES_OF_A_FILE}),
+    ("money_comes_back", {"place": PLACES}),
+    ("noise", {"kinds": SEVERAL_NOISES, "place": PLACES}),
+    ("noise", {"kinds": SEVERAL_NOISES, "place": PLACES}),
+    ("account", {"who": WHO, "what": ("corrected", "corrected", "usual", *HOLDS)}),
+    ("stop", {"place": PLACES, "is_stopped": (True, True, False)}),
+    ("reverse", {"place": PLACES}),
+    ("reorganise", {"depth": (1, 3, 5)}),
+    ("trouble", {"what": ("the ledger is down", "the bank is down", "all is well", "all is well")}),
+    ("time_passes", {"seconds": (1, 60, 3_600, 86_400)}),
+)
+"""Name of an act, and from what each of its values is taken."""
+
+Act = tuple[str, dict[str, Any]]
+
+
+def _strategy(name: str, values: dict[str, Sequence[Any]]) -> st.SearchStrategy[Act]:
+    drawn = {key: st.sampled_from(list(found)) for key, found in values.items()}
+    return st.tuples(st.just(name), st.fixed_dictionaries(drawn))
+
+
+class MoneyMachine(MoneyWalk):
+    """Everything may happen at any moment. One rule, as in ``state_machine``."""
+
+    @rule(act=st.one_of(*(_strategy(name, values) for name, values in ACTS)))
+    def anybody(self, act: Act) -> None:
+        name, values = act
+        getattr(self, name)(**values)
+
+
+def seeded_walk(databases: Databases, seed: int, steps: int, happened: Any = None) -> None:
+    """Walk at random over the acts with every promise asked after each; raises what breaks."""
+    members = {"databases": databases} | ({} if happened is None else {"happened": happened})
+    town: MoneyMachine = type("OwnMachine", (MoneyMachine,), members)()
+    draw = random.Random(seed)
+    town.begin()
+    town.promises_hold()
+    for _ in range(steps):
+        name, values = draw.choice(ACTS)
+        getattr(town, name)(**{key: draw.choice(found) for key, found in values.items()})
+        town.promises_hold()
+    town.teardown()

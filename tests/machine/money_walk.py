@@ -1,0 +1,442 @@
+"""One walk of the money's state machine: how it begins, its acts, and what must always hold.
+
+Claims, ledger and database are those of the other machine; the bank is one that does and says
+anything (``money_bank``). Workers die at the named failpoints, between two commits, or another
+worker does all of its work there.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import datetime as dt
+import os
+import secrets
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any, ClassVar
+from unittest import mock
+
+from hypothesis import currently_in_test_context, event
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
+
+from backend.adapters.clock import SetClock
+from backend.adapters.database import tables
+from backend.adapters.identifiers import RandomIds
+from backend.bootstrap import Services
+from backend.domain.errors import DomainError
+from backend.domain.ledger import SlotState
+from backend.domain.payout import BANK_SIDE, InstantLimits
+from backend.domain.review import CaseKind, Outcome
+from backend.service_layer import failpoints
+from backend.service_layer.claims.advance import advance_claims
+from backend.service_layer.claims.appeals import file_appeal
+from backend.service_layer.claims.submit import submit
+from backend.service_layer.payout import manual
+from backend.service_layer.payout.answers import take_in_answers
+from backend.service_layer.payout.records import AccountAnswer, Lane
+from backend.service_layer.payout.run import payout_pass, run_lane
+from tests.integration.claims.revising import WORDS, conclude, matched, mixed_bill
+from tests.machine import money_model, promises
+from tests.machine.databases import Databases, SqliteFiles, new_folder
+from tests.machine.money_bank import MoneyBank
+from tests.machine.reorganising_ledger import ReorganisingLedger
+from tests.machine.walk import fresh_world
+from tests.memory_bank import SetAccounts, equip
+
+DAY = dt.date(2026, 11, 3)
+PEOPLE = 3
+LIMITS = InstantLimits(bill_fen=40_000, person_day_fen=60_000, pool_day_fen=100_000)
+POINTS = tuple(n for n in failpoints.NAMES if n.startswith("payout.") or n == "claims.supplemented")
+HOLDS = ("account-unverified", "account-closed", "account-delay", "account-missing")
+_KEPT = ("people", "ledger", "bank", "accounts", "accepted", "sums")
+_PAYOUT_TABLES = (
+    tables.claim, tables.payout, tables.payout_file, tables.payment_attempt,
+    tables.payment_answer, tables.journal_entry, tables.journal_transfer,
+)  # fmt: skip
+
+
+class WorkerDiedError(BaseException):
+    """Nothing of ours may catch it: a process that is killed runs no handler."""
+
+
+class MoneyLedger(ReorganisingLedger):
+    """Another worker may do its work between the reading of a slot and what follows from it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: Callable[[], object] | None = None
+
+    def slot(self, invoice_key: bytes) -> SlotState:
+        found = super().slot(invoice_key)
+        act, self.meanwhile = self.meanwhile, None
+        if act is not None:
+            act()
+        return found
+
+
+class MoneyWalk(RuleBasedStateMachine):
+    """Three people with claims that are settled, about to be paid."""
+
+    databases: ClassVar[Databases] = SqliteFiles()
+    happened: ClassVar[Counter[str]] = Counter()
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = new_folder()
+        self.url = self.databases.begin(self.folder)
+        self.world = fresh_world(self.folder, self.url)
+        self.stopped: set[str] = set()
+        self.reversed: set[str] = set()
+        self.seen: set[str] = set()
+        self.states: dict[str, str] = {}
+        self.reviewers = 0
+        if self.databases.beginning is not None:
+            kept, numbers = copy.deepcopy(self.databases.beginning)
+            vars(self).update(kept)
+            self.world.numbers, self.world.sequence = numbers
+            self._wire(self.world.services)
+            return
+        self.ledger, self.bank, self.accounts = MoneyLedger(), MoneyBank(), SetAccounts()
+        self.people: list[Any] = []
+        self.accepted: dict[str, str] = {}
+        self.sums: dict[str, int] = {}
+        self._wire(self.world.services)
+        self._live_a_little()
+
+    def _live_a_little(self) -> None:
+        for number in range(PEOPLE):
+            self.people.append(self.world.person(f"测试{'甲乙丙'[number]}", f"citizen{number}"))
+            self.claim(number, 900)
+            self.claim(number, 400 + 300 * number)
+        for _ in range(12):
+            advance_claims(self.world.services, at_once=True, with_payouts=False)
+            self.ledger.mine(self.world, 100)
+            self.ledger.finalise(self.world)
+        self.world.services.engine.dispose()
+        self.databases.keep(self.url)
+        self.bank.reads_clock_of(None)
+        kept = copy.deepcopy({name: getattr(self, name) for name in _KEPT})
+        self.databases.beginning = (kept, (self.world.numbers, self.world.sequence))
+        self.bank.reads_clock_of(self.world.services)
+
+    def _wire(self, services: Services) -> None:
+        payout = dataclasses.replace(services.settings.payout, instant=LIMITS)
+        services.settings = dataclasses.replace(services.settings, payout=payout)
+        self.world.ledger = self.ledger
+        services.__dict__["ledger"] = self.ledger
+        equip(services, self.bank)
+        services.__dict__["payees"] = self.accounts
+        self.bank.reads_clock_of(services)
+
+    def note(self, what: str, count: int = 1) -> None:
+        """Count what has really happened; an act alone may have been refused."""
+        self.happened[what] += count
+        if currently_in_test_context():
+            event(what)
+
+    def tried(self, act: Callable[[], Any]) -> str | None:
+        try:
+            act()
+        except DomainError as error:
+            return error.code
+        return None
+
+    # --- claims ---------------------------------------------------------------------------
+
+    def claim(self, who: int, yuan: int) -> None:
+        person = self.people[who]
+        number = self.world.numbers + 1
+        bill = mixed_bill(
+            self.world, person, yuan + number, 100, DAY - dt.timedelta(days=number % 50)
+        )
+        self.world.anchor()
+        self.ledger.anchored.add(self.world.sequence)
+        token = secrets.token_urlsafe(32)
+        result = submit(self.world.services, person.id, [bill], token, has_consent=True)
+        self.accepted.update({claim.id: claim.invoice_id for claim in result.claims})
+        self.note("a claim")
+
+    def appeal(self, place: int, is_upheld: bool) -> None:
+        """Another version: with it comes a supplement and a payment of its own."""
+        paid = [c for c, state in self.states.items() if state == "paid"] or list(self.accepted)
+        claim = self.world.claim(paid[place % len(paid)])
+        services = self.world.services
+        self.tried(lambda: file_appeal(services, claim.person_id, claim.id, "item", WORDS))
+        with services.work(write=False) as work:
+            if work.reviews.live_case(claim.id, CaseKind.APPEAL) is None:
+                return
+            is_ruled = bool(work.claims.rulings_of(claim.id))
+        self.reviewers += 1
+        rulings = [matched(1)] if is_upheld and not is_ruled else []
+        outcome = Outcome.APPROVE if is_upheld else Outcome.REFUSE
+        by = f"复核员{self.reviewers}"
+        answer = self.tried(lambda: conclude(self.world, claim, "appeal", outcome, *rulings, by=by))
+        if answer is None:
+            self.note("an appeal upheld" if is_upheld else "an appeal rejected")
+
+    # --- workers --------------------------------------------------------------------------
+
+    def work(self) -> None:
+        advance_claims(self.world.services, at_once=True)
+        self.ledger.mine(self.world, 3)
+
+    def go_on(self, rounds: int) -> int:
+        moved = 0
+        for _ in range(rounds):
+            moved += advance_claims(self.world.services, at_once=True)
+            moved += self.ledger.mine(self.world, 100) + self.ledger.finalise(self.world)
+        return moved
+
+    def pay(self) -> None:
+        payout_pass(self.world.services)
+
+    def run_by_hand(self) -> None:
+        run_lane(self.world.services, Lane.DAILY)
+
+    def die_at(self, point: str, count: int) -> None:
+        """A worker dies there, and another one starts."""
+
+        def die(*_: object) -> None:
+            raise WorkerDiedError
+
+        try:
+            with at(point, count, die):
+                self.go_on(2)
+        except WorkerDiedError:
+            self.note("a worker killed")
+            self.note(f"killed at {point}")
+            self.restart()
+
+    def interleave(self, point: str, count: int) -> None:
+        """A second worker does all it can while the first one is there."""
+
+        def other(*_: object) -> None:
+            self.note("two workers at once")
+            advance_claims(self.other_worker(), at_once=True)
+
+        with at(point, count, other):
+            self.go_on(2)
+
+    def interleave_reading(self) -> None:
+        """The same between reading the ledger and acting upon it."""
+
+        def other() -> None:
+            self.note("two workers at a slot")
+            payout_pass(self.other_worker())
+
+        self.ledger.meanwhile = other
+        self.go_on(1)
+        self.ledger.meanwhile = None
+
+    def other_worker(self) -> Services:
+        before = self.world.services
+        services = Services(before.settings, SetClock(before.clock.now()), RandomIds())
+        services.__dict__["engine"] = before.engine
+        services.__dict__["ledger"] = self.ledger
+        equip(services, self.bank)
+        services.__dict__["payees"] = self.accounts
+        return services
+
+    def restart(self) -> None:
+        services = self.other_worker()
+        self.world.services = services
+        self.bank.reads_clock_of(services)
+
+    # --- bank -----------------------------------------------------------------------------
+
+    def bank_works(self, fates: list[str]) -> None:
+        for fate in self.bank.carry_out(fates):
+            self.note(f"the bank: {fate}")
+
+    def money_comes_back(self, place: int) -> None:
+        if self.bank.give_back(place) is not None:
+            self.note("the bank: returned")
+
+    def noise(self, kinds: Sequence[str], place: int) -> None:
+        """P7: what the bank says falsely or again is kept, and changes nothing."""
+        self.pay()
+        self.promises_hold()
+        for kind in kinds:
+            self._one_noise(kind, place)
+
+    def _one_noise(self, kind: str, place: int) -> None:
+        names = {row.id: row.end_to_end_id for row in self.rows(tables.payment_attempt)}
+        order = ("paid", "rejected", "returned")
+        answers = sorted(self.rows(tables.payment_answer), key=lambda r: order.index(r.status))
+        booked = {names[row.attempt_id]: row.status for row in answers}
+        if self.bank.is_down or not self.bank.make_noise(kind, place, booked):
+            return
+        before = [self.rows(table) for table in _PAYOUT_TABLES]
+        messages = len(self.rows(tables.bank_message))
+        take_in_answers(self.world.services)
+        assert [self.rows(table) for table in _PAYOUT_TABLES] == before, f"{kind}: it was booked"
+        kept = len(self.rows(tables.bank_message)) - messages
+        assert kept == (kind != "the same bytes"), f"{kind}: {kept} files kept"
+        self.note(f"noise: {kind}")
+
+    def rows(self, table: Any) -> list[Any]:
+        return promises.rows(self.world, table)
+
+    # --- people, ledger, time ---------------------------------------------------------------
+
+    def account(self, who: int, what: str) -> None:
+        """An account is corrected, or there is none for a while, or it is given back."""
+        person = self.people[who]
+        if what == "corrected":
+            attempts = [r.account_version for r in self.rows(tables.payment_attempt)]
+            version = max([1, *attempts]) + 1
+            number = f"TEST-{version:04d}-{person.id[-8:]}"
+            self.accounts.correct(person.id, person.name, number, version)
+        elif what == "usual":
+            self.accounts.answers.pop(person.id, None)
+        else:
+            self.accounts.answers[person.id] = AccountAnswer(None, what)
+        self.note(f"account {what}")
+
+    def stop(self, place: int, is_stopped: bool) -> None:
+        pool = [c for c in self.accepted if self.states.get(c) != "paid" and is_stopped]
+        pool = pool or sorted(self.stopped) or list(self.accepted)
+        claim_id = pool[place % len(pool)]
+        number = self.world.claim(claim_id).number
+        act = manual.hold if is_stopped else manual.release
+        if self.tried(lambda: act(self.world.services, number, "出纳员", "核对中")) is None:
+            (self.stopped.add if is_stopped else self.stopped.discard)(claim_id)
+            self.note("a claim stopped" if is_stopped else "a claim released")
+
+    def reverse(self, place: int) -> None:
+        """The hospital reverses or voids a bill, in a block that is final at once."""
+        claim_id = list(self.accepted)[place % len(self.accepted)]
+        (row,) = promises.rows(
+            self.world, tables.invoice, tables.invoice.c.id == self.accepted[claim_id]
+        )
+        slot = self.ledger.slots.get(row.invoice_key)
+        if slot is None or self.ledger.mined or not slot.settled_payers:
+            return
+        flags = slot.flags | SlotState.REVERSED
+        self.ledger.slots[row.invoice_key] = dataclasses.replace(slot, flags=flags)
+        self.reversed.add(claim_id)
+        self.note(f"reversed when {self.world.claim(claim_id).state}")
+
+    def reorganise(self, depth: int) -> None:
+        self.work()
+        self.note("a reorganisation", sum(self.ledger.reorganise(self.world, depth).values()))
+
+    def trouble(self, what: str) -> None:
+        self.ledger.is_down = what == "the ledger is down"
+        self.bank.is_down = what == "the bank is down"
+        self.note(what)
+
+    def time_passes(self, seconds: int) -> None:
+        self.world.services.clock.advance(seconds)
+
+    # --- what must hold -------------------------------------------------------------------
+
+    @invariant()
+    def promises_hold(self) -> None:
+        books = promises.Books(self.world)
+        money_model.books_balance(books)
+        money_model.bank_has_each_once(books, self.bank)
+        money_model.answers_are_true(books, self.bank)
+        money_model.paid_means_paid(books)
+        money_model.limits_are_kept(books, LIMITS)
+        self._instructions_were_allowed(books)
+        self._nothing_is_lost(books)
+        view: Any = money_model.told(books, self.bank)
+        promises.no_bill_is_paid_twice(books, view)
+        promises.money_follows_the_ledger(books, view)
+        self.states = {row.id: row.state for row in books.all(tables.claim)}
+
+    def _instructions_were_allowed(self, books: promises.Books) -> None:
+        """Of what is new: nothing that the ledger, a person or the account spoke against."""
+        failed: dict[str, Any] = {}
+        for row in books.all(tables.payment_answer):
+            if row.status != "paid":
+                failed[row.attempt_id] = row
+        rows = {row.id: row for row in books.all(tables.payment_attempt)}
+        for row in rows.values():
+            if row.id in self.seen:
+                continue
+            self.note(f"instructed, {row.lane}")
+            assert row.claim_id not in self.reversed, f"{row.id}: its bill was reversed"
+            assert row.claim_id not in self.stopped, f"{row.id}: it was stopped"
+            answer = self.accounts.answers.get(row.person_id)
+            assert answer is None or answer.account is not None, f"{row.id}: no account"
+            if row.attempt > 1:
+                before = rows[f"{row.payout_id}_a{row.attempt - 1}"]
+                ended = failed[before.id]  # else it is open or paid
+                is_other = before.account_version != row.account_version
+                holds = books.all(tables.payout_hold)
+                is_released = any(h.claim_id == row.claim_id for h in holds)
+                is_bank = ended.reason_code in BANK_SIDE
+                assert is_other or is_bank or is_released, f"{row.id}: the same account again"
+                self.note("tried again")
+        self.seen |= set(rows)
+
+    def _nothing_is_lost(self, books: promises.Books) -> None:
+        """P2: every claim, instruction and bank file that there ever was is still there."""
+        assert {row.id: row.invoice_id for row in books.all(tables.claim)} == self.accepted
+        assert self.seen <= {row.id for row in books.all(tables.payment_attempt)}
+        kept = {row.name for row in books.all(tables.bank_message)}
+        lost = set(self.bank.left) - set(self.bank.inbox) - kept
+        assert not lost, f"files of the bank that are nowhere: {lost}"
+
+    def teardown(self) -> None:
+        """In the end, with everything mended, everybody is paid once (P6)."""
+        if not hasattr(self, "states"):
+            return
+        self.ledger.is_down = self.bank.is_down = False
+        for who in range(PEOPLE):
+            self.account(who, "corrected")
+        for claim_id in self.accepted:
+            number = self.world.claim(claim_id).number
+            manual.release(self.world.services, number, "出纳员", "已核对")
+        self.stopped.clear()
+        idle = 0
+        while idle < 3:
+            self.world.services.clock.advance(60)
+            moved = self.go_on(1) + len(self.bank.carry_out(["paid"]))
+            idle = 0 if moved else idle + 1
+        self.promises_hold()
+        self._all_is_paid()
+        self.world.services.engine.dispose()
+        self.databases.end(self.url)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _all_is_paid(self) -> None:
+        """Paid per claim at the bank is what the ledger has settled of it."""
+        books = promises.Books(self.world)
+        keys = {row.id: row.invoice_key for row in books.all(tables.invoice)}
+        got: Counter[str] = Counter()
+        for claim_id, fen in promises.paid_by(books, self.standing()):
+            got[claim_id] += fen
+        for row in books.all(tables.claim):
+            self.happened[f"in the end: {row.state} {row.waiting_for or ''}".strip()] += 1
+            if row.id in self.reversed:
+                continue
+            assert row.state == "paid", f"{row.number}: {row.state} {row.waiting_for}"
+            on_ledger = self.ledger.slots[keys[row.invoice_id]].paid_fen
+            assert got[row.id] == on_ledger, f"{row.number}: {got[row.id]} of {on_ledger} fen"
+
+    def standing(self) -> Any:
+        return SimpleNamespace(paid=self.bank.standing())
+
+
+@contextmanager
+def at(point: str, count: int, act: Callable[..., object]) -> Iterator[None]:
+    """Do something at the ``count``-th pass of a failpoint, once."""
+
+    def once(*_: object) -> None:
+        failpoints._armed = ""
+        act()
+
+    there = SimpleNamespace(kill=once, getpid=os.getpid)
+    with (
+        mock.patch.object(failpoints, "os", there),
+        mock.patch.object(failpoints, "_armed", f"{point}:{count}"),
+        mock.patch.object(failpoints, "_passes", 0),
+    ):
+        yield
