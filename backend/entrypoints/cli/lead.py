@@ -32,7 +32,8 @@ _BY = click.option("--by", required=True, help="经办人 / who acts")
 _REASON = click.option("--reason", required=True, help="理由 / why")
 _AMOUNT = click.option("--amount-fen", type=click.IntRange(min=0), help="金额（分）/ in fen")
 _MONEY_NOTE = (
-    "追款由系统立账，请看 yichu recovery list / the recovery is opened by itself: yichu recovery list"
+    "追款由系统立账，请看 yichu recovery list / "
+    "the recovery is opened by itself: yichu recovery list"
 )
 
 

@@ -27,8 +27,7 @@ _DAY = click.DateTime(formats=["%Y-%m-%d"])
 
 
 @click.group(
-    name="recovery",
-    help="追款：清单、批准、分期、到账、豁免 / money owed back: list, decide, receive.",
+    name="recovery", help="追款：清单、批准、分期、到账、豁免 / money owed back: decide, receive."
 )
 def command() -> None:
     pass
@@ -97,9 +96,8 @@ def show_command(order_id: str) -> None:
     click.echo(f"{order.id}  {one.state}  {order.cause}  {order.source_id}")
     who = order.institution_code or "本人 / the person"
     click.echo(f"欠款人 / owed by {who}  {order.reason}")
-    click.echo(
-        f"应追 / owed {format_yuan(order.amount_fen)}  未追回 / left {format_yuan(one.left_fen)}"
-    )
+    owed, left = format_yuan(order.amount_fen), format_yuan(one.left_fen)
+    click.echo(f"应追 / owed {owed}  未追回 / left {left}")
     for layer, amount in order.layers.items():
         if amount:
             click.echo(f"  {layer}  {format_yuan(amount)}")

@@ -52,8 +52,13 @@ from tests.integration.recovery.debts import (
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World.make(tmp_path)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+def any_world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     url = request.getfixturevalue("postgresql_url") if request.param == "postgresql" else None
     made = World.make(tmp_path, url)
     yield made
@@ -225,8 +230,8 @@ def _row(found: Recovery, fen: int, reference: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_the_database_itself_refuses_what_people_may_not(world: World) -> None:
-    found = owing(world)
+def test_the_database_itself_refuses_what_people_may_not(any_world: World) -> None:
+    found = owing(any_world)
     name, at = found.order.id, dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
     request = {"order_id": name, "ordinal": 1, "by": "甲", "reason": WHY, "at": at}
     waiver = {
@@ -235,7 +240,7 @@ def test_the_database_itself_refuses_what_people_may_not(world: World) -> None:
     }  # fmt: skip
     asked = {"order_id": name, "ordinal": 1, "person": "甲", "reason": WHY, "at": at}
     given_up = {"order_id": name, "by": "甲", "reason": WHY, "at": at}
-    with world.services.engine.begin() as connection:
+    with any_world.services.engine.begin() as connection:
         connection.execute(tables.recovery_waiver_request.insert().values(request))
     refused: list[tuple[sa.Table, dict[str, Any], str]] = [
         (tables.recovery_receipt, _row(found, PAID_FEN + 1, "X"), "more than is left"),
@@ -249,21 +254,21 @@ def test_the_database_itself_refuses_what_people_may_not(world: World) -> None:
     for table, values, words in refused:
         with (
             pytest.raises(sa.exc.IntegrityError, match=words),
-            world.services.engine.begin() as connection,
+            any_world.services.engine.begin() as connection,
         ):
             connection.execute(table.insert().values(values))
     for text in ("UPDATE recovery_order SET amount_fen = 1", "DELETE FROM recovery_order"):
         with (
             pytest.raises(sa.exc.DBAPIError, match="insert-only"),
-            world.services.engine.begin() as connection,
+            any_world.services.engine.begin() as connection,
         ):
             connection.execute(sa.text(text))
-    assert again(world, found).left_fen == PAID_FEN
+    assert again(any_world, found).left_fen == PAID_FEN
 
 
-def test_the_layers_of_an_order_are_its_amount(world: World) -> None:
-    found = owing(world)
-    with world.services.engine.connect() as connection:
+def test_the_layers_of_an_order_are_its_amount(any_world: World) -> None:
+    found = owing(any_world)
+    with any_world.services.engine.connect() as connection:
         row = connection.execute(sa.select(tables.recovery_order)).one()._asdict()
     for change, words in (
         ({"pool_fen": 1}, "sum"),
@@ -275,10 +280,10 @@ def test_the_layers_of_an_order_are_its_amount(world: World) -> None:
         new = row | {"id": "other", "number": bytes(32), **change}
         with (
             pytest.raises(sa.exc.IntegrityError, match=words),
-            world.services.engine.begin() as connection,
+            any_world.services.engine.begin() as connection,
         ):
             connection.execute(tables.recovery_order.insert().values(new))
-    assert [one.order.id for one in orders(world, world.claim(found.order.claim_id))] == [
+    assert [one.order.id for one in orders(any_world, any_world.claim(found.order.claim_id))] == [
         found.order.id
     ]
 
