@@ -48,7 +48,13 @@ def world(tmp_path: Path) -> World:
     return World.make(tmp_path)
 
 
-@pytest.mark.parametrize(("bill", "cause"), [("void", Cause.VOID), ("reversed", Cause.REVERSED)])
+@pytest.mark.parametrize(
+    ("bill", "cause"),
+    [
+        ("void", Cause.VOID),
+        pytest.param("reversed", Cause.REVERSED, marks=pytest.mark.slow),
+    ],
+)
 def test_a_paid_claim_is_owed_back_by_itself_and_once(
     world: World, bill: str, cause: Cause
 ) -> None:
@@ -67,6 +73,7 @@ def test_a_paid_claim_is_owed_back_by_itself_and_once(
     assert "60.00 元" in notice and found.order.id in notice
 
 
+@pytest.mark.slow
 def test_what_came_back_closes_the_order_and_is_said_on_the_ledger_once(world: World) -> None:
     found = owing(world)
     assert pay_back(world, found, 2_500, "B-1")
@@ -99,6 +106,7 @@ def test_an_approval_that_is_not_with_the_bank_falls_away(world: World) -> None:
     assert recovery_pass(world.services) == 0
 
 
+@pytest.mark.slow
 def test_a_settlement_whose_bill_is_void_is_never_approved(world: World) -> None:
     claim = settled(world, claim_of(world, world.person()))
     withdraw_bill(world, claim)
@@ -109,6 +117,7 @@ def test_a_settlement_whose_bill_is_void_is_never_approved(world: World) -> None
     assert kinds_of(world, claim.id) == [] and alarms(world) == set()
 
 
+@pytest.mark.slow
 def test_a_payment_under_way_is_recovered_when_the_bank_says_paid(world: World) -> None:
     claim = claim_of(world, world.person())
     world.bank.is_slow = True
@@ -124,6 +133,7 @@ def test_a_payment_under_way_is_recovered_when_the_bank_says_paid(world: World) 
     assert_books_agree(world)
 
 
+@pytest.mark.slow
 def test_a_payment_under_way_that_the_bank_rejects_is_not_owed_back(world: World) -> None:
     person = world.person()
     claim = claim_of(world, person)
@@ -142,6 +152,7 @@ def test_a_payment_under_way_that_the_bank_rejects_is_not_owed_back(world: World
     assert len(attempts(world)) == 1 and alarms(world) == set()
 
 
+@pytest.mark.slow
 def test_a_payment_that_the_bank_gives_back_fills_the_order_and_is_not_paid_again(
     world: World,
 ) -> None:
@@ -161,6 +172,7 @@ def test_a_payment_that_the_bank_gives_back_fills_the_order_and_is_not_paid_agai
     assert balance(world, "bank") == MONEY and recovered_on_ledger(world) == [PAID_FEN]
 
 
+@pytest.mark.slow
 def test_money_that_comes_back_twice_waits_for_a_person(world: World) -> None:
     claim = paid_claim(world)
     withdraw_bill(world, claim)
@@ -176,12 +188,14 @@ def test_money_that_comes_back_twice_waits_for_a_person(world: World) -> None:
     assert len(attempts(world)) == 1
 
 
+@pytest.mark.slow
 def test_a_bill_that_stands_owes_nothing(world: World) -> None:
     claim = paid_claim(world)
     assert recovery_pass(world.services) == 0 and orders(world, claim) == []
     assert count(world, tables.recovery_order) == 0
 
 
+@pytest.mark.slow
 def test_the_database_refuses_an_instruction_for_what_fell_away(world: World) -> None:
     person = world.person()
     claim = claim_of(world, person)
@@ -199,6 +213,7 @@ def test_the_database_refuses_an_instruction_for_what_fell_away(world: World) ->
         connection.execute(tables.payment_attempt.insert().values(second))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_open", [True, False])
 def test_the_database_refuses_to_take_back_what_is_with_the_bank(
     world: World, is_open: bool
