@@ -29,6 +29,7 @@ from tests.integration.clearing.cleared_world import (
 from tests.integration.register.register_world import payouts
 
 
+@pytest.mark.slow
 def test_the_worked_example(world: World) -> None:
     """docs/clearing.md: a late filing for one, a withdrawn one for the other."""
     one, other = world.person("测试甲子", "one"), world.person("测试乙丑", "other")
