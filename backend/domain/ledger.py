@@ -183,7 +183,7 @@ class SlotState:
 #   release    {"invoice_key", "payer", "counter", "reason", "decision_fingerprint",
 #               "decision_version", "policy_hash"}
 #   renew      {"invoice_key", "payer", "counter", "deadline"}
-#   expire     {"invoice_key"}
+#   expire     {"invoice_key", "counter"}
 #   rule       {"invoice_key", "leaf": LeafPosition payload or null}
 #   supplement {"invoice_key", "payer", "paid_before", "amount", "decision_fingerprint",
 #               "decision_version", "policy_hash"}

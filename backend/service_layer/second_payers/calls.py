@@ -268,7 +268,7 @@ def enqueue_expiry(deps: PayerServices, work: PayerWork, claim: PayerClaim) -> b
             held=True,
             dedupe_key=f"expire:{claim.id}:{deps.clock.now().date().isoformat()}",
             subject_id=claim.id,
-            payload={"invoice_key": claim.invoice_key.hex()},
+            payload={"invoice_key": claim.invoice_key.hex(), "counter": claim.lodge_counter},
         )
     )
 

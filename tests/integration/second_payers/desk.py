@@ -76,6 +76,8 @@ class InsurersLedger(FakeLedger):
     def _expire(self, payload: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         key = bytes.fromhex(payload["invoice_key"])
         slot = self.slots[key]
+        if (slot.open_payer, slot.lodge_counter) == (0, payload["counter"]):
+            return "repeated", {}
         if slot.deadline >= self.head().at.timestamp():
             return "not-due", {}
         self.slots[key] = dataclasses.replace(slot, open_payer=0, deadline=0)
