@@ -26,6 +26,8 @@ RETIRED: Final = "1102"
 RESIDENT_PERSON: Final = "resident"
 PERSON_TYPES: Final = (IN_SERVICE, RETIRED, RESIDENT_PERSON)
 
+_TYPES_OF_INSURANCE: Final = {EMPLOYEE: (IN_SERVICE, RETIRED), RESIDENT: (RESIDENT_PERSON,)}
+
 PERSON_FORMAT: Final = "yichu-person-1"
 HISTORY_FORMAT: Final = "yichu-history-1"
 HISTORY_ENTRIES_MAX: Final = 5_000
@@ -319,6 +321,10 @@ def parse_person(value: object) -> PersonSnapshot:
         filings=_read_filings(reader),
         source=reader.text("source", "", length_max=40),
     )
+    known = _TYPES_OF_INSURANCE.get(person.insurance_type)
+    if known and person.person_type and person.person_type not in known:
+        # No selector names it, so that rules for everybody would pay it as if it were known.
+        reader.fault("person_type", "不是这个险种的人员类别", "is no type of this insurance")
     reader.finish()
     faults.raise_if_any()
     return person
@@ -368,8 +374,10 @@ def parse_history(value: object) -> History:
     faults = Faults("HISTORY")
     reader = Reader(value, "", faults)
     reader.text("format", choices=(HISTORY_FORMAT,))
-    entries = []
+    entries: list[HistoryEntry] = []
+    numbers: set[str] = set()
     for entry in reader.children("entries", size_max=HISTORY_ENTRIES_MAX):
+        before = len(faults.found)
         kinds = tuple(str(kind) for kind in VisitKind)
         kind = entry.text("visit_kind", choices=kinds)
         entries.append(
@@ -395,6 +403,22 @@ def parse_history(value: object) -> History:
             )
         )
         entry.finish()
+        if len(faults.found) == before:
+            _check_entry(entry, entries[-1], numbers)
     reader.finish()
     faults.raise_if_any()
     return History(tuple(entries))
+
+
+def _check_entry(reader: Reader, entry: HistoryEntry, numbers: set[str]) -> None:
+    """What no decision can have done: each claim counts once, and nothing beyond its cost."""
+    if entry.claim_number in numbers:
+        reader.fault("claim_number", "重复", "is used twice")
+    numbers.add(entry.claim_number)
+    if entry.deductible_fen > entry.in_scope_fen:
+        reader.fault("deductible_fen", "大于政策范围内费用", "is more than the in-scope cost")
+    elif entry.deductible_fen + entry.pool_paid_fen > entry.in_scope_fen:
+        reader.fault(
+            "pool_paid_fen", "与起付线合计大于政策范围内费用",
+            "and the deductible are more than the in-scope cost",
+        )  # fmt: skip

@@ -36,7 +36,8 @@ ACROSS_MEMBERS: Final = (
     "is used twice", "names no source of this pack", "rules for", "do not both have",
     "is not the catalogue's digest", "has no bands, or they do not rise", "lacks local, or repeats",
     "leaves out some persons", "names a remote status", "says no-rule of",
-    "is before effective_from", "is before the first day",
+    "is before effective_from", "is before the first day", "is no type of this insurance",
+    "more than the in-scope cost",
 )  # fmt: skip
 
 

@@ -76,7 +76,7 @@ ENTRY: dict[str, Any] = {
     "visit_kind": "inpatient",
     "hospital_code": "H1",
     "insurance_type": "310",
-    "in_scope_fen": 1,
+    "in_scope_fen": 5,
     "deductible_fen": 2,
     "pool_paid_fen": 3,
     "layer2_base_fen": 4,
@@ -109,7 +109,7 @@ ENTRIES = (
         visit_kind=VisitKind.INPATIENT,
         hospital_code="H1",
         insurance_type="310",
-        in_scope_fen=1,
+        in_scope_fen=5,
         deductible_fen=2,
         pool_paid_fen=3,
         layer2_base_fen=4,
@@ -267,7 +267,6 @@ def test_a_fault_of_a_history_is_named(path: str, value: Any, words: tuple[str, 
         ("/person_ref", "x" * 64),
         ("/region", "330802"),
         ("/insurance_type", "x" * 6),
-        ("/person_type", "x" * 16),
         ("/source", "x" * 40),
         ("/cover/0/to", "2026-01-01"),
         ("/cover", [PERSON["cover"][0]] * 200),
@@ -285,6 +284,29 @@ def test_the_longest_and_shortest_of_a_person_are_read(path: str, value: Any) ->
 
 
 @pytest.mark.parametrize(
+    ("insurance", "person_type"),
+    [
+        ("310", "1101"), ("310", "1102"), ("390", "resident"), ("none", "none"),
+        ("340", "x" * 16),
+    ],
+)  # fmt: skip
+def test_a_person_type_of_its_insurance_is_read(insurance: str, person_type: str) -> None:
+    file = PERSON | {"insurance_type": insurance, "person_type": person_type}
+    assert parse_person(file).to_record() == file
+
+
+@pytest.mark.parametrize(
+    ("insurance", "person_type"),
+    [("310", "1103"), ("310", "resident"), ("390", "1101"), ("390", "none"), ("310", "9999")],
+)
+def test_a_person_type_of_another_insurance_is_refused(insurance: str, person_type: str) -> None:
+    """A rule that names no person types would pay for it as for anybody."""
+    file = PERSON | {"insurance_type": insurance, "person_type": person_type}
+    found = faults_of(parse_person, file, "PERSON")
+    assert found == [("/person_type", "不是这个险种的人员类别", "is no type of this insurance")]
+
+
+@pytest.mark.parametrize(
     ("path", "value"),
     [
         ("/entries/0/claim_number", "x" * 64),
@@ -294,7 +316,11 @@ def test_the_longest_and_shortest_of_a_person_are_read(path: str, value: Any) ->
         ("/entries/0/waiver_id", "x" * 64),
         ("/entries/0/visit_kind", "outpatient-chronic"),
         ("/entries/0/state", "settled"),
-        *((f"/entries/0/{name}", FEN_MAX) for name in ENTRY if name.endswith("_fen")),
+        *(
+            (f"/entries/0/{name}", FEN_MAX)
+            for name in ENTRY
+            if name.endswith("_fen") and name not in ("deductible_fen", "pool_paid_fen")
+        ),
     ],
 )
 def test_the_longest_and_largest_of_a_history_are_read(path: str, value: Any) -> None:
@@ -303,7 +329,32 @@ def test_the_longest_and_largest_of_a_history_are_read(path: str, value: Any) ->
 
 
 def test_five_thousand_entries_are_read() -> None:
-    assert len(parse_history({**HISTORY, "entries": [SHORT] * 5_000}).entries) == 5_000
+    many = [SHORT | {"claim_number": f"C-{number}"} for number in range(5_000)]
+    assert len(parse_history({**HISTORY, "entries": many}).entries) == 5_000
+
+
+@pytest.mark.parametrize(("deductible", "pool"), [(0, 0), (2, 3), (5, 0), (0, 5)])
+def test_an_entry_that_takes_no_more_than_its_cost_is_read(deductible: int, pool: int) -> None:
+    entry = ENTRY | {"deductible_fen": deductible, "pool_paid_fen": pool}
+    assert parse_history({**HISTORY, "entries": [entry]}).entries[0].to_record() == entry
+
+
+def test_what_no_earlier_decision_can_have_done_is_refused_with_every_fault() -> None:
+    entries = [
+        ENTRY,
+        ENTRY | {"deductible_fen": 6, "pool_paid_fen": 0},
+        SHORT | {"deductible_fen": 4, "pool_paid_fen": 7},
+        SHORT,
+    ]
+    assert faults_of(parse_history, {**HISTORY, "entries": entries}, "HISTORY") == [
+        ("/entries/1/claim_number", "重复", "is used twice"),
+        ("/entries/1/deductible_fen", "大于政策范围内费用", "is more than the in-scope cost"),
+        (
+            "/entries/2/pool_paid_fen", "与起付线合计大于政策范围内费用",
+            "and the deductible are more than the in-scope cost",
+        ),
+        ("/entries/3/claim_number", "重复", "is used twice"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
