@@ -23,6 +23,7 @@ FATES_OF_A_FILE: Final = tuple(
 
 ACTS: Final[Sequence[tuple[str, dict[str, Sequence[Any]]]]] = (
     ("claim", {"who": WHO, "yuan": (100, 400, 900, 6_000)}),
+    ("claim", {"who": WHO, "yuan": (400, 900)}),
     ("appeal", {"place": PLACES, "is_upheld": (True, True, False)}),
     ("work", {}),
     ("go_on", {"rounds": (1, 2, 3, 4)}),
@@ -40,6 +41,7 @@ ACTS: Final[Sequence[tuple[str, dict[str, Sequence[Any]]]]] = (
     ("noise", {"kinds": SEVERAL_NOISES, "place": PLACES}),
     ("noise", {"kinds": SEVERAL_NOISES, "place": PLACES}),
     ("account", {"who": WHO, "what": ("corrected", "corrected", "usual", *HOLDS)}),
+    ("stop", {"place": PLACES, "is_stopped": (True,)}),
     ("stop", {"place": PLACES, "is_stopped": (True, True, False)}),
     ("reverse", {"place": PLACES}),
     ("reorganise", {"depth": (1, 3, 5)}),

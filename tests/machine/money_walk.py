@@ -296,6 +296,7 @@ class MoneyWalk(RuleBasedStateMachine):
         else:
             self.accounts.answers[person.id] = AccountAnswer(None, what)
         self.note(f"account {what}")
+        self.go_on(1)
 
     def stop(self, place: int, is_stopped: bool) -> None:
         pool = [c for c in self.accepted if self.states.get(c) != "paid" and is_stopped]
@@ -306,10 +307,14 @@ class MoneyWalk(RuleBasedStateMachine):
         if self.tried(lambda: act(self.world.services, number, "出纳员", "核对中")) is None:
             (self.stopped.add if is_stopped else self.stopped.discard)(claim_id)
             self.note("a claim stopped" if is_stopped else "a claim released")
+            self.go_on(2)
 
     def reverse(self, place: int) -> None:
         """The hospital reverses or voids a bill, in a block that is final at once."""
-        claim_id = list(self.accepted)[place % len(self.accepted)]
+        owed = [c for c, state in self.states.items() if state in ("settled", "paying")]
+        pool = owed or list(self.accepted)
+        claim_id = pool[place % len(pool)]
+        self.ledger.finalise(self.world)
         (row,) = promises.rows(
             self.world, tables.invoice, tables.invoice.c.id == self.accepted[claim_id]
         )
@@ -320,6 +325,7 @@ class MoneyWalk(RuleBasedStateMachine):
         self.ledger.slots[row.invoice_key] = dataclasses.replace(slot, flags=flags)
         self.reversed.add(claim_id)
         self.note(f"reversed when {self.world.claim(claim_id).state}")
+        self.go_on(1)
 
     def reorganise(self, depth: int) -> None:
         self.work()
