@@ -82,6 +82,20 @@ class Services:
         return Keystores.from_settings(self.settings)
 
     @cached_property
+    def report_signer(self) -> Any:
+        """Signs reports with the agency's keys on the ledger."""
+        from backend.adapters.ledger.report_signing import LedgerKeySigner
+
+        return LedgerKeySigner(self.keystores)
+
+    @cached_property
+    def signature_reader(self) -> Any:
+        """Tells who has signed a report; needs no key."""
+        from backend.adapters.ledger.report_signing import SignatureReader
+
+        return SignatureReader()
+
+    @cached_property
     def packs(self) -> Any:
         from backend.adapters.policy_packs import load_packs
 

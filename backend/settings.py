@@ -54,6 +54,8 @@ class Settings:
     supervision: SupervisionClocks  # days of a provider's answer, appeal and its review
     bank: str  # simulated | folder
     payee_delay: dt.timedelta  # how long a change of account waits before it takes effect
+    reconcile_at: dt.time  # local time from which the day's reconciliation is due
+    case_hours: int  # within which a mismatch of money is to be dealt with
     payout: PayoutRules  # lanes, the daily run, the account that is debited
     batch_seconds: float  # cadence at which open batches are closed
     lan: bool
@@ -130,6 +132,8 @@ class Settings:
             payee_delay=dt.timedelta(
                 minutes=_whole(env, "YICHU_PAYEE_DELAY_MINUTES", 72 * 60, 0, 60 * 24 * 60)
             ),
+            reconcile_at=_time(env, "YICHU_RECONCILE_AT", "02:00"),
+            case_hours=_whole(env, "YICHU_CASE_HOURS", 72, 1, 720),
             payout=_payout(env),
             batch_seconds=_whole(env, "YICHU_BATCH_MILLISECONDS", 1_000, 0, 3_600_000) / 1000,
             lan=env.get("YICHU_LAN", "") == "1",

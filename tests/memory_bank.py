@@ -138,6 +138,14 @@ class MemoryBank:
         self._asked()
         self.inbox.pop(name, None)
 
+    def handed_names(self) -> set[str]:
+        self._asked()
+        return set(self.files)
+
+    def dealt_with_names(self) -> set[str]:
+        self._asked()
+        return set(self.left) - set(self.inbox)
+
     def handed_over(self) -> Sequence[IncomingFile]:
         self._asked()
         return [IncomingFile(name, content) for name, content in sorted(self.files.items())]

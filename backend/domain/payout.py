@@ -113,6 +113,19 @@ def end_to_end_id(claim_number: str, decision_version: int, attempt: int) -> str
     return found
 
 
+_PARTS = re.compile(
+    r"(?P<number>[A-Za-z0-9-]+)-V(?P<version>[1-9][0-9]{0,3})-A(?P<attempt>[1-9][0-9]?)"
+)
+
+
+def parse_end_to_end_id(name: str) -> tuple[str, int, int] | None:
+    """(claim number, decision version, attempt) of an instruction of ours; None for another."""
+    found = _PARTS.fullmatch(name)
+    if found is None or len(name) > END_TO_END_MAX:
+        return None
+    return found["number"], int(found["version"]), int(found["attempt"])
+
+
 def message_id(made_at: dt.datetime, lane: str, end_to_end_ids: Iterable[str]) -> str:
     """The name of a payment file: ``YC20261120D-`` and 20 hex digits of the SHA-256 of its instant
     and its instructions' names, one a line. A file that is written again after a restored backup

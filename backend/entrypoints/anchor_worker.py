@@ -48,6 +48,9 @@ RENEW_SECONDS: Final = 600.0
 FIGURES_SECONDS: Final = 600.0
 REVIEW_SECONDS: Final = 2.0
 PAYOUT_SECONDS: Final = 0.5
+RECONCILE_SECONDS: Final = 30.0  # looks whether the day's reconciliation is due
+#: Steps that wait until the bank's side was compared with the database.
+MONEY_STEPS: Final = frozenset({"payouts", "reconcile"})
 SECOND_PAYER_SECONDS: Final = 2.0
 SUPERVISION_SECONDS: Final = 60.0  # its days are counted by the day
 OUTSIDE_SECONDS: Final = 2.0
@@ -85,6 +88,7 @@ def build_steps(
     from backend.service_layer.audit_rules.figures import refresh_figures
     from backend.service_layer.claims.renewal import renew_locks
     from backend.service_layer.intake.form_batches import BATCHES_A_PASS, form_batches
+    from backend.service_layer.money_reconciliation.daily import reconcile_pass
     from backend.service_layer.outside.check import carry_on
     from backend.service_layer.payees.notices import send_notices
     from backend.service_layer.payout.run import payout_pass
@@ -104,6 +108,9 @@ def build_steps(
 
     def claims() -> int:
         return advance_claims(services, at_once=True, between=between, with_payouts=False)
+
+    def reconcile() -> int:
+        return reconcile_pass(services, services.report_signer)
 
     def form() -> int:
         return form_batches(services, settings.batch_seconds)
@@ -125,6 +132,7 @@ def build_steps(
         Step("withdrawals", lambda: follow_withdrawals(services, deps.node), RECOVERY_SECONDS),
         Step("recoveries", lambda: recovery_pass(services), RECOVERY_SECONDS),
         Step("second-payers", lambda: second_payer_pass(services), SECOND_PAYER_SECONDS),
+        Step("reconcile", reconcile, RECONCILE_SECONDS),
         Step("review", lambda: review_pass(services), REVIEW_SECONDS),
         Step("supervision", lambda: supervision_pass(services), SUPERVISION_SECONDS),
         Step("outside", lambda: carry_on(services), OUTSIDE_SECONDS),
@@ -163,6 +171,7 @@ class Worker:
         self._is_standby = False
         #: Fencing token of the lease under which chain and database were last compared.
         self._compared: int | None = None
+        self._bank_compared: int | None = None
         self._lease: Lease | None = None
         self._renew_at = 0.0
 
@@ -212,6 +221,8 @@ class Worker:
         for step in self._steps:
             if self.stop.is_set():
                 break
+            if step.name in MONEY_STEPS and not self._is_bank_compared():
+                continue
             if step.is_due() and (is_compared or step.name == "claims"):
                 moved += self._take_new_claims()
                 moved += self._run(step)
@@ -238,6 +249,23 @@ class Worker:
             raise
         show_held_payouts(self._services)
         self._compared = lease.fencing_token
+        return True
+
+    def _is_bank_compared(self) -> bool:
+        """Whether it is known what the bank has; asked once a lease, after the chain. When the bank
+        knows more than the database, an alarm holds the payouts; the rest goes on."""
+        if self._compared is None or self._bank_compared == self._compared:
+            return self._compared is not None
+        from backend.service_layer.money_reconciliation.ahead import hold_if_ahead
+        from backend.service_layer.payout.ports import BankUnavailableError
+
+        try:
+            bank = hold_if_ahead(self._services)
+        except BankUnavailableError:
+            return False  # nothing can be handed over meanwhile
+        if bank.is_ahead:
+            _logger.warning("payouts are held, run `yichu reconcile`: %s", bank.sentence())
+        self._bank_compared = self._compared
         return True
 
     def _run(self, step: Step) -> int:

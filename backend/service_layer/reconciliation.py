@@ -17,15 +17,22 @@ from backend.service_layer.anchoring.dependencies import Anchoring
 from backend.service_layer.anchoring.follow import follow
 from backend.service_layer.anchoring.reconcile import advance_finality
 from backend.service_layer.claims.adopt import ALARM, adopt_claim_event, retry_cases
-from backend.service_layer.claims.holds import HOLDING_ALARMS, show_held_payouts
+from backend.service_layer.claims.holds import ADOPTED, HOLDING_ALARMS, show_held_payouts
 from backend.service_layer.claims.ports import ClaimServices
 from backend.service_layer.intake.adopt import adopt_bill_event, find_lost_leaves
 from backend.service_layer.intake.ports import IntakeServices
+from backend.service_layer.money_reconciliation import cases as money_cases
+from backend.service_layer.money_reconciliation.adopt import adopt_bank
+from backend.service_layer.money_reconciliation.ahead import compare_bank, hold_if_ahead
+from backend.service_layer.money_reconciliation.daily import reconcile_money
+from backend.service_layer.money_reconciliation.records import BY_CODE, Mismatch
+from backend.service_layer.money_reconciliation.rules import find_mismatches
+from backend.service_layer.money_reconciliation.unmatched import KIND as UNMATCHED
 from backend.service_layer.recovery.adopt import retry_recoveries
 
 FINAL_SECONDS: Final = 60.0
 _PAUSE_SECONDS: Final = 0.2
-_TRIED_AGAIN: Final = frozenset({"leaves-lost", "claim-lost", "settlement-differs"})
+_TRIED_AGAIN: Final = frozenset({"leaves-lost", "claim-lost", "settlement-differs", UNMATCHED})
 
 
 class Services(ClaimServices, IntakeServices, Protocol):
@@ -35,14 +42,35 @@ class Services(ClaimServices, IntakeServices, Protocol):
 
     @property
     def settings(self) -> Any: ...
+    @property
+    def report_signer(self) -> Any: ...
 
 
 def look(deps: Anchoring, services: Services) -> list[Line]:
     """Compare only: what differs, and which cases are open."""
     comparison = compare(deps, services.settings.payer_number)
+    bank = compare_bank(services)
     lines = _differences(comparison)
     lines += _open_cases(services, frozenset())
+    if bank.is_ahead:
+        lines.append(Line("ahead", "bank", bank.sentence()))
+    if not comparison.is_ahead and not bank.is_ahead:
+        lines += _money_lines(services)
     return lines or [_agreement(comparison)]
+
+
+def _money_lines(services: Services) -> list[Line]:
+    found = find_mismatches(services)
+    with services.work(write=False) as work:
+        accepted = money_cases.standing(work, found)
+    return [_row(one, is_done) for one, is_done in zip(found, accepted, strict=True)]
+
+
+def _row(mismatch: Mismatch, is_accepted: bool) -> Line:
+    verdict = "accepted" if is_accepted else "mismatch"
+    rule = BY_CODE[mismatch.rule]
+    detail = f"{mismatch.here} / {mismatch.there} ({rule.zh} {rule.en})"
+    return Line(verdict, f"{mismatch.rule} {mismatch.subject}", detail)
 
 
 def reconcile(deps: Anchoring, services: Services, keep_lease: Callable[[], object]) -> list[Line]:
@@ -67,7 +95,10 @@ def reconcile(deps: Anchoring, services: Services, keep_lease: Callable[[], obje
     lines += find_lost_leaves(services)
     keep_lease()
     lines += retry_cases(services)
+    keep_lease()
+    lines += adopt_bank(services, keep_lease)
     lines += retry_recoveries(services)
+    keep_lease()
     lines += _open_cases(services, _TRIED_AGAIN)
     after = compare(deps, payer)
     lines += _differences(after)
@@ -75,6 +106,12 @@ def reconcile(deps: Anchoring, services: Services, keep_lease: Callable[[], obje
         with deps.work() as work:
             work.alarms.clear(BEHIND, SUBJECT)
             work.commit()
+    bank = hold_if_ahead(services)
+    if bank.is_ahead:
+        lines.append(Line("ahead", "bank", bank.sentence()))
+    if not after.is_ahead and not bank.is_ahead:
+        standing = reconcile_money(services, services.report_signer)
+        lines += [_row(one.mismatch, one.is_accepted) for one in standing]
     show_held_payouts(services)
     return lines or [_agreement(after)]
 
@@ -102,9 +139,13 @@ def _differences(comparison: Comparison) -> list[Line]:
 def _open_cases(services: Services, without: frozenset[str]) -> list[Line]:
     with services.work(write=False) as work:
         cases = work.reconciliation.open_cases()
-        alarms = work.reconciliation.holding_alarms(sorted(HOLDING_ALARMS - {BEHIND}))
+        alarms = work.reconciliation.holding_alarms(sorted(HOLDING_ALARMS - ADOPTED))
         unsettled = work.reconciliation.paid_without_settlement()
-    lines = [Line("case", case.id, case.kind) for case in cases if case.kind not in without]
+    lines = [
+        Line("case", case.id, case.kind)
+        for case in cases
+        if case.kind not in {*without, money_cases.KIND}
+    ]
     lines += [
         Line("case", f"{ALARM}:{code}:{subject}", "payouts are held") for code, subject in alarms
     ]

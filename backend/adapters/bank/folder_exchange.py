@@ -28,6 +28,7 @@ class FolderExchange:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._offered: dict[str, tuple[int, int, int]] = {}
 
     @property
     def is_simulated(self) -> bool:
@@ -63,18 +64,21 @@ class FolderExchange:
             found = sorted(
                 self._plain("in"), key=lambda entry: (entry.stat().st_mtime_ns, entry.name)
             )
-            return [
-                IncomingFile(entry.name, _read_bounded(Path(entry.path)))
-                for entry in found[:FILES_A_PASS]
-            ]
+            chosen = found[:FILES_A_PASS]
+            self._offered = {entry.name: _identity(Path(entry.path)) for entry in chosen}
+            return [IncomingFile(entry.name, _read_bounded(Path(entry.path))) for entry in chosen]
         except OSError as error:
             raise self._unavailable(error) from error
 
     def put_away(self, name: str) -> None:
-        """Move a file from ``in/`` to ``read/``; a name that is there already gets a number."""
+        """Move a file from ``in/`` to ``read/``; a name that is there already gets a number.
+
+        A file that the bank has replaced since it was offered stays: it was not read yet."""
         self._require_name(name)
         try:
             source = self._part("in").joinpath(name)
+            if self._offered.pop(name, None) not in (None, _identity(source)):
+                return
             target = self._part("read").joinpath(name)
             number = 1
             while target.exists():
@@ -85,6 +89,20 @@ class FolderExchange:
             _sync_folder(source.parent)
         except FileNotFoundError:
             return
+        except OSError as error:
+            raise self._unavailable(error) from error
+
+    def handed_names(self) -> set[str]:
+        """Names of every file that was ever handed over."""
+        return self._names("handed")
+
+    def dealt_with_names(self) -> set[str]:
+        """Names of every file of the bank that was put away."""
+        return self._names("read")
+
+    def _names(self, part: str) -> set[str]:
+        try:
+            return {entry.name for entry in self._plain(part)}
         except OSError as error:
             raise self._unavailable(error) from error
 
@@ -140,6 +158,12 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _identity(path: Path) -> tuple[int, int, int]:
+    """What changes when a file is replaced or written again."""
+    found = path.stat(follow_symlinks=False)
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _read_bounded(path: Path) -> bytes:

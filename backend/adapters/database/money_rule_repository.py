@@ -57,9 +57,7 @@ class MoneyRuleRepository:
         ):
             yield from rule(self._connection)
 
-    def payment_rules(
-        self, silent_before: dt.datetime, lost_files: Set[str]
-    ) -> Iterator[Mismatch]:
+    def payment_rules(self, silent_before: dt.datetime, lost_files: Set[str]) -> Iterator[Mismatch]:
         """R7, R9, R10 (columns), R12, R14, R16, R17."""
         for rule in (
             payment_rules.payable_journal,
@@ -174,6 +172,19 @@ class MoneyRuleRepository:
             .join(payout_file, payout_file.c.id == payment_attempt.c.file_id)
         )  # fmt: skip
         return [BookedAnswer(**row._mapping) for row in rows]
+
+    def counts(self) -> dict[str, int]:
+        """How many rows of each kind there are, for the report."""
+        names = ("claim", "decision", "payout", "payment_attempt", "payout_file",
+                 "bank_message", "payment_answer", "journal_entry")  # fmt: skip
+        return {
+            name: int(
+                self._connection.execute(
+                    sa.select(sa.func.count()).select_from(sa.table(name))
+                ).scalar_one()
+            )
+            for name in names
+        }
 
     def known_names(self) -> tuple[set[str], set[str]]:
         """Message ids of payment files, and names of bank messages, that are known here."""

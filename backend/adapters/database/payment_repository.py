@@ -182,9 +182,13 @@ class PaymentRepository:
     def add_file(self, entry: StoredFile, attempts: Sequence[Attempt]) -> None:
         """Store a file with its instructions; the database refuses a second payment."""
         self._connection.execute(payout_file.insert().values(_values(entry)))
-        self._connection.execute(
-            payment_attempt.insert(), [_values(attempt) for attempt in attempts]
-        )
+        self.add_attempts(attempts)
+
+    def add_attempts(self, attempts: Sequence[Attempt]) -> None:
+        if attempts:
+            self._connection.execute(
+                payment_attempt.insert(), [_values(attempt) for attempt in attempts]
+            )
 
     def files_to_hand_over(self, limit: int = 100) -> list[StoredFile]:
         rows = self._connection.execute(
@@ -265,6 +269,18 @@ class PaymentRepository:
     def _message(self, *conditions: sa.ColumnElement[bool]) -> BankMessage | None:
         row = self._connection.execute(sa.select(bank_message).where(*conditions)).first()
         return None if row is None else _bank_message(row)
+
+    def messages_on(self, original_id: str) -> list[BankMessage]:
+        """The booked reports on a file of ours, oldest first."""
+        rows = self._connection.execute(
+            sa.select(bank_message)
+            .where(
+                bank_message.c.original_id == original_id,
+                bank_message.c.verdict == str(Verdict.BOOKED),
+            )
+            .order_by(bank_message.c.reported_at, bank_message.c.id)
+        )
+        return [_bank_message(row) for row in rows]
 
     def messages(self, limit: int = 50) -> list[BankMessage]:
         """Newest first."""

@@ -3,6 +3,7 @@ were lost, and the cases that a person has to deal with."""
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -181,14 +182,16 @@ class ReconciliationRepository:
 
     # --- cases --------------------------------------------------------------------------------
 
-    def put_case(self, case_id: str, kind: str, detail: dict[str, Any]) -> None:
+    def put_case(
+        self, case_id: str, kind: str, detail: dict[str, Any], due_at: dt.datetime | None = None
+    ) -> None:
         """Open a case, or renew what an open one says; a resolved one stays resolved."""
         text = json.dumps(detail, sort_keys=True)
         known = self.case(case_id)
         if known is None:
             self._connection.execute(
                 sa.insert(table).values(
-                    id=case_id, kind=kind, detail=text, found_at=self._clock.now()
+                    id=case_id, kind=kind, detail=text, found_at=self._clock.now(), due_at=due_at
                 )
             )
         elif known.resolved_at is None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from backend.adapters.database.journal_repository import JournalRepository
     from backend.adapters.database.lead_repository import LeadRepository
     from backend.adapters.database.material_repository import MaterialRepository
+    from backend.adapters.database.money_report_repository import MoneyReportRepository
     from backend.adapters.database.money_rule_repository import MoneyRuleRepository
     from backend.adapters.database.outbox_repository import OutboxRepository
     from backend.adapters.database.outside_repository import OutsideRepository
@@ -291,6 +292,12 @@ class SqlUnitOfWork:
         from backend.adapters.database.material_repository import MaterialRepository
 
         return MaterialRepository(self.connection, self._clock)
+
+    @cached_property
+    def money_reports(self) -> MoneyReportRepository:
+        from backend.adapters.database.money_report_repository import MoneyReportRepository
+
+        return MoneyReportRepository(self.connection, self._clock)
 
     @cached_property
     def money_rules(self) -> MoneyRuleRepository:

@@ -109,6 +109,13 @@ class Keystores:
             raise _no_keystore(account)
         return sign(unsigned, self._open(role, account))
 
+    def key_of(self, account: str) -> bytes:
+        """The account's private key; raises KeystoreError when we do not hold it."""
+        role = self._role_of(account)
+        if role is None:
+            raise _no_keystore(account)
+        return self._open(role, account)
+
     def require_open(self, account: str) -> None:
         """Raise KeystoreError unless the account's key is here and opens with the password."""
         role = self._role_of(account)

@@ -32,7 +32,7 @@ _COMMANDS = {
     "payer": "Second payers: register insurers, issue API keys, publish their terms.",
     "payout": "Payments: what is owed, runs, files, the bank's messages, holds.",
     "policy": "Check policy packs and run an adjudication offline.",
-    "reconcile": "Adopt what the chain knows into a database restored from a backup.",
+    "reconcile": "对账 / reconcile bills, ledger, journal and bank; adopt after a restored backup.",
     "recovery": "Money owed back: decide, plan, receive, waive.",
     "register": "Show and record what the simulated insurance register knows of a person.",
     "review": "Review cases: list, draw, preview, rule, approve, refuse; staff.",

@@ -1,8 +1,10 @@
-"""``yichu reconcile``: adopt what the chain knows into a database restored from a backup."""
+"""``yichu reconcile``: chain, bank and database say the same, or which rows do not."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -15,24 +17,39 @@ _WORDS = {
     "adopted": "已采纳 adopted",
     "ahead": "账本较新 ahead",
     "case": "待处理 case",
+    "mismatch": "不符 mismatch",
+    "accepted": "已核实 accepted",
 }
+_OPEN = frozenset({"case", "ahead", "mismatch"})
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--check", is_flag=True, help="Only look; nothing is changed.")
+@click.option("--json", "as_json", is_flag=True, help="The rows as JSON.")
 @click.option("--close", "case_id", metavar="CASE", help="A person has dealt with this case.")
 @click.option("--by", help="Who closes the case.")
 @click.option("--reason", help="What was found and done.")
-def command(check: bool, case_id: str | None, by: str | None, reason: str | None) -> None:
-    """Compare chain and database, and adopt what only the chain knows.
+@click.pass_context
+def command(  # noqa: PLR0917 - one option each
+    context: click.Context,
+    check: bool,
+    as_json: bool,
+    case_id: str | None,
+    by: str | None,
+    reason: str | None,
+) -> None:
+    """Compare bills, claims, decisions, ledger, journal, payment files and bank, row by row.
 
-    For a database that was restored from a backup older than the chain. Stop the worker first.
-    Repeating it changes nothing. Exit status: 0 when nothing disagrees or all was adopted, 1 when
-    cases remain, 2 for a wrong call.
+    Before that what only chain and bank know is adopted, for a database that was restored from an
+    older backup. Stop the worker first; --check needs no stop. Repeating it changes nothing.
+    Exit status: 0 when nothing disagrees or all was adopted, 1 with the rows that disagree or
+    cases that remain, 2 for a wrong call.
     """
+    if context.invoked_subcommand is not None:
+        return
     if case_id is None and (by or reason):
         raise click.UsageError("--by and --reason go with --close CASE")
-    if case_id is not None and (check or not by or not reason):
+    if case_id is not None and (check or not (by or "").strip() or not (reason or "").strip()):
         raise click.UsageError("--close CASE needs --by and --reason, and not --check")
     services = build_services()
     for name in ("network_key", "wrapping_key"):
@@ -43,9 +60,94 @@ def command(check: bool, case_id: str | None, by: str | None, reason: str | None
         click.echo(f"{case_id}: {close_case(services, case_id, by or '', reason or '')}")
         return
     lines = _look(services) if check else _adopt(services)
-    _print(lines)
-    if any(line.verdict in ("case", "ahead") for line in lines):
+    _print(lines, as_json=as_json)
+    if any(line.verdict in _OPEN for line in lines):
         raise click.exceptions.Exit(1)
+
+
+@command.command("cases")
+@click.option("--overdue", "only_overdue", is_flag=True, help="Only those past their deadline.")
+@click.option("--json", "as_json", is_flag=True)
+def cases_command(only_overdue: bool, as_json: bool) -> None:
+    """List the open cases with their deadlines, oldest first.
+
+    Exit status 1 when one is overdue.
+    """
+    services = build_services()
+    now = services.clock.now()
+    with services.work(write=False) as work:
+        cases = work.reconciliation.open_cases()
+    rows: list[dict[str, Any]] = [
+        {
+            "case": case.id,
+            "kind": case.kind,
+            "found_at": case.found_at.isoformat(timespec="seconds"),
+            "due_at": case.due_at.isoformat(timespec="seconds") if case.due_at else None,
+            "is_overdue": case.due_at is not None and case.due_at < now,
+            "detail": case.detail,
+        }
+        for case in cases
+    ]
+    if only_overdue:
+        rows = [row for row in rows if row["is_overdue"]]
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+    else:
+        for row in rows:
+            mark = "逾期 overdue" if row["is_overdue"] else "待处理 open"
+            said = f"{row['detail'].get('here', '')} / {row['detail'].get('there', '')}"
+            click.echo(f"{mark:<12}\t{row['due_at'] or '-':<26}\t{row['case']}\t{said}")
+        if not rows:
+            click.echo("没有 / none")
+    if any(row["is_overdue"] for row in rows):
+        raise click.exceptions.Exit(1)
+
+
+@command.command("reports")
+@click.option("--json", "as_json", is_flag=True)
+def reports_command(as_json: bool) -> None:
+    """List the signed reports, newest first."""
+    services = build_services()
+    with services.work(write=False) as work:
+        reports = work.money_reports.all()
+    rows = [
+        {
+            "number": one.number,
+            "made_at": one.made_at.isoformat(timespec="seconds"),
+            "mismatches": one.mismatch_count,
+            "digest": one.digest.hex(),
+            "account": one.account,
+        }
+        for one in reports
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        click.echo(
+            f"{row['number']:>6}  {row['made_at']}  不符 mismatches {row['mismatches']:>5}  "
+            f"{row['digest']}"
+        )
+    if not rows:
+        click.echo("还没有报告 / no report yet")
+
+
+@command.command("verify")
+@click.argument("number", type=click.IntRange(1))
+@click.option("--show", is_flag=True, help="Print the report that was signed.")
+def verify_command(number: int, show: bool) -> None:
+    """Check digest, place in the chain of reports and signature of report NUMBER."""
+    from backend.service_layer.money_reconciliation.report import verify_report
+
+    services = build_services()
+    report = verify_report(services, services.signature_reader, number)
+    if show:
+        click.echo(report.text)
+        return
+    click.echo(
+        f"报告 {number} 可信：由 {report.account} 签名，摘要 {report.digest.hex()} / "
+        f"report {number} is genuine: signed by {report.account}"
+    )
 
 
 def _look(services: Services) -> list[Line]:
@@ -82,11 +184,16 @@ def _adopt(services: Services) -> list[Line]:
             work.commit()
 
 
-def _print(lines: Sequence[Line]) -> None:
+def _print(lines: Sequence[Line], *, as_json: bool) -> None:
+    if as_json:
+        rows = [{"verdict": x.verdict, "what": x.what, "detail": x.detail} for x in lines]
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
     for line in lines:
         click.echo(f"{_WORDS[line.verdict]:<16}\t{line.what}\t{line.detail}")
-    cases = sum(line.verdict in ("case", "ahead") for line in lines)
+    open_count = sum(line.verdict in _OPEN for line in lines)
     adopted = sum(line.verdict == "adopted" for line in lines)
     click.echo(
-        f"已采纳 {adopted} 项，待处理 {cases} 项 / adopted {adopted}, to be dealt with {cases}"
+        f"已采纳 {adopted} 项，待处理 {open_count} 项 / "
+        f"adopted {adopted}, to be dealt with {open_count}"
     )

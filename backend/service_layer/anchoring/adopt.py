@@ -275,9 +275,11 @@ def leaves_case(known: KnownBatch) -> str:
     return f"leaves:{known.institution_code}:{known.sequence}"
 
 
-def open_case(work: Any, case_id: str, kind: str, detail: dict[str, Any]) -> None:
+def open_case(
+    work: Any, case_id: str, kind: str, detail: dict[str, Any], due_at: dt.datetime | None = None
+) -> None:
     """Keep a case until it is resolved, and count it among the alarms."""
-    work.reconciliation.put_case(case_id, kind, detail)
+    work.reconciliation.put_case(case_id, kind, detail, due_at)
     work.alarms.raise_alarm("reconcile-case", case_id, kind)
 
 

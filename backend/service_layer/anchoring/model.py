@@ -229,6 +229,7 @@ class Case:
     resolved_at: dt.datetime | None
     resolved_by: str | None
     resolution: str | None
+    due_at: dt.datetime | None = None  # None: no deadline
 
 
 @dataclass(frozen=True, slots=True)

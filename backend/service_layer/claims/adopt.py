@@ -29,12 +29,11 @@ from backend.service_layer.anchoring.adopt import (
     open_case,
     resolve_case,
 )
-from backend.service_layer.anchoring.behind import BEHIND
 from backend.service_layer.anchoring.model import Case, LedgerEvent
 from backend.service_layer.claims.adopt_supplement import adopt_supplement
 from backend.service_layer.claims.benefits import DAMAGE, adjudicate_claim
 from backend.service_layer.claims.decide import decision_record, keep_rules
-from backend.service_layer.claims.holds import HOLDING_ALARMS, show_held_payouts
+from backend.service_layer.claims.holds import ADOPTED, HOLDING_ALARMS, show_held_payouts
 from backend.service_layer.claims.ports import ClaimServices
 from backend.service_layer.claims.records import Claim, Decision, Reason, StageResult
 from backend.service_layer.claims.screen_step import store_stage
@@ -47,6 +46,7 @@ LOST_CLAIM: Final = "claim-lost"
 DIFFERS: Final = "settlement-differs"
 PAYMENT: Final = "payment-unknown"
 ALARM: Final = "alarm"
+OVERDUE: Final = "money-case-overdue"
 BY_LEDGER: Final = "ledger"
 _MISTAKEN: Final = 4  # ReleaseReason.Mistaken of the contract
 _UNLODGED: Final = (
@@ -411,6 +411,7 @@ def close_case(deps: ClaimServices, case_id: str, by: str, reason: str) -> str:
                 _give_back(deps, work, case, payer)
                 done = "closed; the lock is given back"
         resolve_case(work, case_id, by, reason)
+        work.alarms.clear(OVERDUE, case_id)
         work.commit()
     return done
 
@@ -421,7 +422,7 @@ def _close_alarm(deps: ClaimServices, case_id: str, by: str, reason: str) -> str
     with deps.work() as transaction:
         work: Any = transaction
         if (code, subject) not in work.reconciliation.holding_alarms(
-            sorted(HOLDING_ALARMS - {BEHIND})
+            sorted(HOLDING_ALARMS - ADOPTED)
         ):
             raise _no_such_case(case_id)
         work.alarms.clear(code, subject)

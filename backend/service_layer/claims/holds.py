@@ -12,9 +12,15 @@ from backend.domain.claim import ClaimState
 from backend.service_layer.anchoring.behind import BEHIND
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 
-HOLDING_ALARMS: Final = frozenset({BEHIND, "final-reorganisation", "final-block-changed"})
-"""Alarms while which nothing is paid: the chain is ahead, or what counted as final has left it. The
-first is closed by adopting the chain, the others by a person (``yichu reconcile --close``)."""
+BANK_AHEAD: Final = "bank-ahead"
+HOLDING_ALARMS: Final = frozenset(
+    {BEHIND, BANK_AHEAD, "final-reorganisation", "final-block-changed"}
+)
+"""Alarms while which nothing is paid: chain or bank is ahead, or what counted as final has left the
+chain."""
+
+ADOPTED: Final = frozenset({BEHIND, BANK_AHEAD})
+"""Those that adopting closes; the others are closed by a person (``yichu reconcile --close``)."""
 
 WAITING: Final = "reconcile"
 NEXT_RUN: Final = "payout-run"  # it goes with the next daily run

@@ -22,14 +22,10 @@ NAME_MAX: Final = 200  # of a bank's file, as it is stored
 _ENDINGS: Final = frozenset({AnswerStatus.PAID, AnswerStatus.REJECTED, AnswerStatus.RETURNED})
 
 
-def file_rules(
-    deps: MoneyServices, work: Any, lost: Mapping[str, LostItem]
-) -> Iterator[Mismatch]:
+def file_rules(deps: MoneyServices, work: Any, lost: Mapping[str, LostItem]) -> Iterator[Mismatch]:
     """R10: a stored file's bytes are those that were written and say its instructions. R11: the
     bank has the same bytes of what was handed over, and no file that is unknown here."""
-    at_bank = {
-        file.name: hashlib.sha256(file.content).digest() for file in deps.bank.handed_over()
-    }
+    at_bank = {file.name: hashlib.sha256(file.content).digest() for file in deps.bank.handed_over()}
     items = work.money_rules.items()
     for row in work.money_rules.files():
         yield from _content(deps, row, items.get(row.id, []), lost)
@@ -120,7 +116,7 @@ def _first_name(name: str) -> str:
     return rest if number.isdecimal() else name
 
 
-def _of_report(
+def _of_report(  # noqa: PLR0917
     deps: MoneyServices,
     name: str,
     content: bytes,

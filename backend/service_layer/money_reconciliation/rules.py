@@ -58,14 +58,13 @@ def _fingerprints(deps: MoneyServices, work: Any) -> Iterator[Mismatch]:
     for row in work.money_rules.decisions():
         subject = f"{row.number} v{row.version}"
         try:
-            is_open = row.wrapped_secret is not None
-            record = parse_canonical(row.explanation.encode()) if is_open else None
-            said = json.loads(row.explanation)["paid_fen"] if record is None else record["paid_fen"]
+            said = json.loads(row.explanation)["paid_fen"]
             if said != row.paid_fen:
                 here, there = f"{row.paid_fen} fen", f"explained {said} fen"
                 yield Mismatch("R3", subject, here, there, row.claim_id)
-            if record is None:
+            if row.wrapped_secret is None:
                 continue
+            record: Any = parse_canonical(row.explanation.encode())
             secret = deps.secret_box.unwrap(row.wrapped_secret, row.id)
             computed = compute_fingerprint(record, secret)
         except (DomainError, VerificationError, ValueError, KeyError, TypeError):
@@ -73,9 +72,7 @@ def _fingerprints(deps: MoneyServices, work: Any) -> Iterator[Mismatch]:
             continue
         if computed != row.fingerprint:
             here, there = row.fingerprint.hex()[:16], computed.hex()[:16]
-            yield Mismatch(
-                "R3", subject, f"fingerprint {here}", f"computed {there}", row.claim_id
-            )
+            yield Mismatch("R3", subject, f"fingerprint {here}", f"computed {there}", row.claim_id)
 
 
 def _slots(deps: MoneyServices, settled: list[Any]) -> Iterator[Mismatch]:

@@ -10,13 +10,16 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 from backend.domain.claim import ClaimState
 from backend.domain.errors import DomainError
+from backend.service_layer.claims.holds import BANK_AHEAD
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.supplement import state_after_payment
 from backend.service_layer.failpoints import reach
 from backend.service_layer.journal.booking import book_all
+from backend.service_layer.money_reconciliation.unmatched import lost_items
 from backend.service_layer.payout.booking import answer_entry
 from backend.service_layer.payout.examine import News, examine
 from backend.service_layer.payout.holding import waiting_after_failure
@@ -39,14 +42,20 @@ NAME_MAX = 200
 
 
 def take_in_answers(deps: ClaimServices) -> int:
-    """Book what the bank has left; returns how many files were dealt with."""
+    """Book what the bank has left; returns how many files were dealt with.
+
+    While files are missing here that the bank knows, nothing is: it could not be matched.
+    """
+    with deps.work(write=False) as work:
+        if BANK_AHEAD in work.alarms.open_counts():
+            return 0
     try:
         files = deps.bank.incoming()
     except BankUnavailableError:
         return 0
     for file in files:
         try:
-            _take_in(deps, file)
+            take_in(deps, file)
         except DomainError as error:
             # It stays where it is, and the others are booked.
             with deps.work() as work:
@@ -61,7 +70,8 @@ def take_in_answers(deps: ClaimServices) -> int:
     return len(files)
 
 
-def _take_in(deps: ClaimServices, file: IncomingFile) -> None:
+def take_in(deps: ClaimServices, file: IncomingFile) -> None:
+    """Book one file of the bank, or keep it with what does not agree."""
     digest = hashlib.sha256(file.content).digest()
     with deps.work(write=False) as work:
         if work.payments.message(file.name[:NAME_MAX], digest) is not None:
@@ -75,6 +85,7 @@ def _take_in(deps: ClaimServices, file: IncomingFile) -> None:
         news: list[News] = []
         differences = [fault] if fault else []
         if report is not None:
+            report = _without_lost(work, report)
             news, differences = examine(work, report, is_simulated=deps.bank.is_simulated)
         verdict = _verdict(report, news, differences)
         message = _message(deps, file, report, verdict, differences)
@@ -87,6 +98,32 @@ def _take_in(deps: ClaimServices, file: IncomingFile) -> None:
             work.alarms.raise_alarm(REFUSED, message.id, f"{file.name}: {differences[0]}")
         work.commit()
     reach("payout.answer-booked")
+
+
+def book_late(
+    deps: ClaimServices, work: ClaimWork, original_id: str, names: frozenset[str]
+) -> None:
+    """Book what stored reports on a file have said of instructions that were unknown until now."""
+    for message in work.payments.messages_on(original_id):
+        content = deps.secret_box.unwrap(message.wrapped_content, message.id)
+        report = deps.payment_format.read(content)
+        items = tuple(item for item in report.items if item.end_to_end_id in names)
+        if not items:
+            continue
+        report = replace(report, items=items)
+        news, differences = examine(work, report, is_simulated=deps.bank.is_simulated)
+        if news and not differences:
+            _book(deps, work, message, report, news)
+
+
+def _without_lost(work: ClaimWork, report: StatusReport) -> StatusReport:
+    """What a restored backup has lost is a case of its own, and keeps nothing else from being
+    booked."""
+    if not report.items:
+        return report
+    lost = lost_items(work)
+    items = tuple(item for item in report.items if item.end_to_end_id not in lost)
+    return replace(report, items=items)
 
 
 def _read(deps: ClaimServices, file: IncomingFile) -> tuple[StatusReport | None, str]:

@@ -42,15 +42,17 @@ def approve(deps: ClaimServices, claim: Claim) -> bool:
             work.claims.update(claim.id, claim.state, now, state=after, waiting_for=None)
             work.commit()
             return True
-        _add_payable(deps, work, claim, intent.payload)
+        add_payable(deps, work, claim, intent.payload)
         work.commit()
     reach("payout.approved")
     return True
 
 
-def _add_payable(
+def add_payable(
     deps: ClaimServices, work: ClaimWork, claim: Claim, payload: dict[str, int]
 ) -> None:
+    """Write the payable of a settlement or supplement in effect (``payload`` of its intent), with
+    its journal entry; the claim is being paid from now on."""
     now = deps.clock.now()
     person = work.people.get(claim.person_id)
     account = deps.payees.account_for(work, claim.person_id, now).account

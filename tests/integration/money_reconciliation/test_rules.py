@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from backend.adapters.clock import SetClock
+from backend.domain.ledger import IntentKind
 from backend.service_layer.claims.records import Claim
 from backend.service_layer.money_reconciliation.records import RULES
 from backend.service_layer.money_reconciliation.rules import find_mismatches
@@ -124,9 +126,10 @@ def explanation_changed(scene: Scene) -> tuple[str, str, str, str]:
     before = scene.world.claim(scene.open.id)
     with scene.world.services.work(write=False) as work:
         stored = work.decisions.latest(before.id)
+    assert stored is not None
     scene.sql(
-        "UPDATE decision SET explanation = replace(explanation, '\"claim_number\":\"2', "
-        "'\"claim_number\":\"3') WHERE claim_id = :open"
+        'UPDATE decision SET explanation = replace(explanation, \'"claim_number":"2\', '
+        '\'"claim_number":"3\') WHERE claim_id = :open'
     )
     found = scene.found()[0]
     assert found[2] == f"fingerprint {stored.fingerprint.hex()[:16]}"
@@ -139,7 +142,7 @@ def event_of_another_decision(scene: Scene) -> tuple[str, str, str, str]:
         "WHERE claim_id = :paid"
     )
     with scene.world.services.work(write=False) as work:
-        (intent,) = work.outbox.of_subject(scene.paid.id, "settle")
+        (intent,) = work.outbox.of_subject(scene.paid.id, IntentKind.SETTLE)
     there = f"fingerprint {intent.payload['decision_fingerprint'][:16]}"
     return "R4", f"{scene.paid.number} v1", f"fingerprint {'0' * 16}", there
 
@@ -195,9 +198,12 @@ def file_of_other_bytes(scene: Scene) -> tuple[str, str, str, str]:
     name = next(iter(scene.world.bank.files))
     with scene.world.services.work(write=False) as work:
         stored = work.payments.file_by_message(name.removesuffix(".xml"))
+    assert stored is not None
     content = scene.world.bank.files[name].replace(b"TEST-", b"TXST-")
     wrapped = scene.world.services.secret_box.wrap(content, stored.id)
-    scene.sql(f"UPDATE payout_file SET wrapped_content = x'{wrapped.hex()}' WHERE id = '{stored.id}'")
+    scene.sql(
+        f"UPDATE payout_file SET wrapped_content = x'{wrapped.hex()}' WHERE id = '{stored.id}'"
+    )
     return "R10", stored.message_id, "digest as written", "other bytes are stored"
 
 
@@ -222,9 +228,8 @@ def bank_has_a_file_more(scene: Scene) -> tuple[str, str, str, str]:
 
 
 def bank_silent(scene: Scene) -> tuple[str, str, str, str]:
-    clock = scene.world.services.clock
-    now = clock.now()
-    scene.world.services.clock = type(clock)(now + dt.timedelta(hours=25))
+    now = scene.world.services.clock.now()
+    scene.world.services.clock = SetClock(now + dt.timedelta(hours=25))
     return (
         "R12", f"{scene.open.number}-V1-A1", f"{FIRST_FEN} fen since {now:%F %H:%MZ}", "no answer",
     )  # fmt: skip
@@ -280,12 +285,11 @@ def entry_not_whole(scene: Scene) -> tuple[str, str, str, str]:
     return "R18", "jnl_loose", "not-whole", said
 
 
-def _entry(
+def _entry(  # noqa: PLR0917
     scene: Scene, source: str, kind: str, claim_sql: str, debit: str, credit: str
 ) -> None:
     scene.sql(
-        "INSERT INTO journal_transfer VALUES "
-        f"('jnl_planted', 1, 1, '{debit}', '{credit}', 100)",
+        f"INSERT INTO journal_transfer VALUES ('jnl_planted', 1, 1, '{debit}', '{credit}', 100)",
         "INSERT INTO journal_entry (id, source_type, source_id, kind, region, insurance_type, "
         "agency_code, agency_name, claim_id, booked_at, booked_on, transfer_count, total_fen, "
         f"is_simulated, recorded_by, text) SELECT 'jnl_planted', '{source}', 'x', '{kind}', "

@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from backend.domain.claim import IN_EFFECT_STATES, ClaimState
 from backend.service_layer.money_reconciliation.records import Mismatch
 
-_CLOSED: Final = "('refused', 'withdrawn')"
 _IN_EFFECT: Final = frozenset(str(state) for state in IN_EFFECT_STATES)
 _UNSETTLED: Final = frozenset({str(ClaimState.SETTLING)})
 
@@ -37,8 +36,8 @@ def bill_claim(connection: sa.Connection) -> Iterator[Mismatch]:
             "c.invoice_id, COALESCE(v.invoice_id, 'none') AS of_bill "
             "FROM claim c LEFT JOIN invoice_version v ON v.id = c.version_id "
             "WHERE v.invoice_id IS NULL OR v.invoice_id <> c.invoice_id "
-            f"OR (c.state IN {_CLOSED} AND c.live_invoice_id IS NOT NULL) "
-            f"OR (c.state NOT IN {_CLOSED} AND "
+            "OR (c.state IN ('refused', 'withdrawn') AND c.live_invoice_id IS NOT NULL) "
+            "OR (c.state NOT IN ('refused', 'withdrawn') AND "
             "(c.live_invoice_id IS NULL OR c.live_invoice_id <> c.invoice_id))"
         )
     )
@@ -110,7 +109,8 @@ def decision_ledger(connection: sa.Connection) -> Iterator[Mismatch]:
         (row.claim_id, row.version): row
         for row in connection.execute(
             sa.text(
-                "SELECT claim_id, version, outcome, paid_fen, fingerprint, policy_hash FROM decision"
+                "SELECT claim_id, version, outcome, paid_fen, fingerprint, policy_hash "
+                "FROM decision"
             )
         )
     }
@@ -186,7 +186,9 @@ def claim_state(connection: sa.Connection) -> Iterator[Mismatch]:
         if row.state == "paid" and row.unpaid:
             yield Mismatch("R8", row.number, "paid", f"{row.unpaid} fen not paid", row.id)
         if row.state == "paying" and not row.unpaid and not row.fallen:
-            yield Mismatch("R8", row.number, "paying", f"{row.whole} fen paid, nothing open", row.id)
+            yield Mismatch(
+                "R8", row.number, "paying", f"{row.whole} fen paid, nothing open", row.id
+            )
 
 
 PAYABLE_PAID: Final = (
@@ -199,7 +201,7 @@ PAYABLE_PAID: Final = (
 
 PAYABLE_FELL: Final = "EXISTS (SELECT 1 FROM payable_reversal r WHERE r.payout_id = p.id)"
 _STATES: Final = (
-    "SELECT c.id, c.number, c.state, "
+    "SELECT c.id, c.number, c.state, "  # noqa: S608 - of constants
     f"COALESCE(SUM(CASE WHEN {PAYABLE_PAID} OR {PAYABLE_FELL} THEN 0 ELSE p.amount_fen END), 0) "
     f"AS unpaid, COALESCE(SUM(CASE WHEN {PAYABLE_FELL} THEN 1 ELSE 0 END), 0) AS fallen, "
     "COALESCE(SUM(p.amount_fen), 0) AS whole "

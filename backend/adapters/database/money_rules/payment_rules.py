@@ -42,7 +42,9 @@ def payable_journal(connection: sa.Connection) -> Iterator[Mismatch]:
         )
     )
     for row in loose:
-        yield Mismatch("R7", row.source_id, "no payable", f"booked {row.total_fen} fen", row.claim_id)
+        yield Mismatch(
+            "R7", row.source_id, "no payable", f"booked {row.total_fen} fen", row.claim_id
+        )
 
 
 def payable_attempt(connection: sa.Connection) -> Iterator[Mismatch]:
@@ -93,9 +95,7 @@ def file_sums(connection: sa.Connection, lost: Set[str]) -> Iterator[Mismatch]:
             sa.func.coalesce(sa.func.sum(payment_attempt.c.amount_fen), 0).label("total"),
         )
         .outerjoin(payment_attempt, payment_attempt.c.file_id == payout_file.c.id)
-        .group_by(
-            payout_file.c.message_id, payout_file.c.item_count, payout_file.c.control_sum_fen
-        )
+        .group_by(payout_file.c.message_id, payout_file.c.item_count, payout_file.c.control_sum_fen)
     )
     for row in rows:
         here = f"{row.item_count} items, {row.control_sum_fen} fen"
@@ -194,7 +194,7 @@ _OPENED: Final = (
     "WHERE v.order_id = o.id) >= 2)"
 )
 _EXPECTED: Final = (
-    "SELECT p.claim_id, 'payable' AS kind, p.amount_fen AS amount FROM payout p "
+    "SELECT p.claim_id, 'payable' AS kind, p.amount_fen AS amount FROM payout p "  # noqa: S608
     f"WHERE NOT {PAYABLE_PAID} AND NOT {PAYABLE_FELL} AND NOT {_OPEN_ATTEMPT} "
     "UNION ALL SELECT a.claim_id, 'transit', a.amount_fen FROM payment_attempt a "
     "WHERE NOT EXISTS (SELECT 1 FROM payment_answer w WHERE w.attempt_id = a.id) "
@@ -240,7 +240,7 @@ def claim_fund(connection: sa.Connection) -> Iterator[Mismatch]:
     rows = connection.execute(
         sa.text(
             "SELECT DISTINCT c.number, c.id, a.region, COALESCE(f.region, 'none') AS fund, "
-            "f.insurance_type, CASE WHEN d.explanation LIKE '%\"insurance_type\":\"' || "
+            'f.insurance_type, CASE WHEN d.explanation LIKE \'%"insurance_type":"\' || '
             "f.insurance_type || '\"%' THEN 1 ELSE 0 END AS is_type "
             "FROM payment_attempt a JOIN claim c ON c.id = a.claim_id "
             "LEFT JOIN claim_fund f ON f.claim_id = c.id "

@@ -113,6 +113,9 @@ from backend.adapters.database.tables.payouts import (
     payout_hold,
     payout_lane,
 )
+from backend.adapters.database.tables.reconciliation import (
+    money_report,
+)
 from backend.adapters.database.tables.recoveries import (
     payable_reversal,
     recovery_approval,
@@ -172,6 +175,7 @@ from backend.adapters.database.tables.versions import (
 
 INSERT_ONLY: Final = (
     "invoice_version",
+    "money_report",
     "expense_line",
     "batch",
     "batch_leaf",
@@ -322,6 +326,7 @@ __all__ = [
     "material_request",
     "member_gap",
     "metadata",
+    "money_report",
     "notice",
     "notice_delivery",
     "outside_bill",

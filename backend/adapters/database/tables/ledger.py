@@ -134,6 +134,7 @@ reconciliation_case = sa.Table(
     column("resolved_at", AT, INTERNAL, null=True),
     column("resolved_by", sa.String(60), INTERNAL, null=True),
     column("resolution", sa.Text, SENSITIVE, null=True),
+    column("due_at", AT, INTERNAL, null=True),  # the deadline of a mismatch of money
 )
 
 deployment = sa.Table(

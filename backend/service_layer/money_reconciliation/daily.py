@@ -1,0 +1,50 @@
+"""The reconciliation as the worker runs it: once a day, with cases and a signed report."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from backend.domain.payout import SHANGHAI
+from backend.service_layer.claims.holds import are_payouts_held
+from backend.service_layer.money_reconciliation.cases import Standing, sync_cases, watch_deadlines
+from backend.service_layer.money_reconciliation.ports import MoneyServices
+from backend.service_layer.money_reconciliation.report import ReportSigner, store_report
+from backend.service_layer.money_reconciliation.rules import find_mismatches
+from backend.service_layer.payout.ports import BankUnavailableError
+
+
+def reconcile_money(deps: MoneyServices, signer: ReportSigner) -> list[Standing]:
+    """Compare everything, open and close cases, keep the signed report."""
+    standing = sync_cases(deps, find_mismatches(deps))
+    store_report(deps, signer, standing)
+    return standing
+
+
+def is_due(now: dt.datetime, last: dt.datetime | None, at: dt.time) -> bool:
+    """Whether a reconciliation is to begin: the first at once, then one a local day from ``at``."""
+    if last is None:
+        return True
+    local = now.astimezone(SHANGHAI)
+    begins = dt.datetime.combine(local.date(), at, SHANGHAI)
+    if local < begins:
+        begins -= dt.timedelta(days=1)
+    return last < begins
+
+
+def reconcile_pass(deps: MoneyServices, signer: ReportSigner) -> int:
+    """Reconcile when it is due, watch the deadlines always; returns how many mismatches there are.
+
+    While payouts are held because database, chain and bank are known to disagree, nothing is
+    compared: `yichu reconcile` comes first. A bank that cannot be asked is asked again later.
+    """
+    watch_deadlines(deps)
+    with deps.work(write=False) as work:
+        last = work.money_reports.last()
+        is_held = are_payouts_held(work)
+    made_at = None if last is None else last.made_at
+    if is_held or not is_due(deps.clock.now(), made_at, deps.settings.reconcile_at):
+        return 0
+    try:
+        return len(reconcile_money(deps, signer))
+    except BankUnavailableError:
+        return 0

@@ -1,0 +1,138 @@
+"""The report of a reconciliation: what was compared, what disagrees, signed and kept.
+
+It is signed with the agency's own key on the ledger: anybody who knows the agency's account, as
+the ledger shows it, can tell that the report is the agency's and unchanged, without any secret of
+the agency. Each report names the digest of the one before, so that none can be left out.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from backend.domain.errors import DomainError, NotFoundError
+from backend.service_layer.money_reconciliation.cases import Standing, overdue
+from backend.service_layer.money_reconciliation.ports import MoneyServices
+from backend.service_layer.money_reconciliation.records import RULES
+from verifier.commitment.canonical import canonical_bytes
+
+FORMAT: Final = "yichu-money-report-1"
+ROWS_MAX: Final = 1_000
+"""Mismatches written out in a report; the number of all of them is always there."""
+
+_FIRST: Final = bytes(32)
+
+
+class ReportError(DomainError):
+    """A stored report that is not the one that was signed."""
+
+    code = "bad-report"
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyReport:
+    number: int
+    made_at: dt.datetime
+    mismatch_count: int
+    text: str
+    digest: bytes
+    previous_digest: bytes
+    account: str
+    signature: bytes
+
+
+class SignatureReader(Protocol):
+    def signer_of(self, digest: bytes, signature: bytes) -> str:
+        """The account that made a signature, empty for bytes that are none."""
+        ...
+
+
+class ReportSigner(Protocol):
+    """Signs with a key of the agency on the ledger."""
+
+    def sign(self, account: str, digest: bytes) -> bytes:
+        """A signature of 65 bytes; raises KeyUnavailableError without the account's key."""
+        ...
+
+
+def store_report(
+    deps: MoneyServices, signer: ReportSigner, standing: Sequence[Standing]
+) -> MoneyReport:
+    """Write, sign and keep the report of a reconciliation that has just been made."""
+    with deps.work() as work:
+        before = work.money_reports.last()
+        account = work.claims.payer_account(deps.settings.payer_number) or ""
+        now = deps.clock.now()
+        number = 1 if before is None else before.number + 1
+        previous = _FIRST if before is None else before.digest
+        text = _text(work, number, now, previous, standing)
+        digest = hashlib.sha256(text.encode()).digest()
+        report = MoneyReport(
+            number=number,
+            made_at=now,
+            mismatch_count=len(standing),
+            text=text,
+            digest=digest,
+            previous_digest=previous,
+            account=account,
+            signature=signer.sign(account, digest),
+        )
+        work.money_reports.add(report)
+        work.commit()
+    return report
+
+
+def _text(
+    work: Any, number: int, now: dt.datetime, previous: bytes, standing: Sequence[Standing]
+) -> str:
+    late = {case.id for case in overdue(work, now)}
+    record = {
+        "format": FORMAT,
+        "number": number,
+        "made_at": now.astimezone(dt.UTC).isoformat(timespec="seconds"),
+        "previous_digest": previous.hex(),
+        "rules": [f"{rule.code} {rule.name}" for rule in RULES],
+        "compared": work.money_rules.counts(),
+        "mismatch_count": len(standing),
+        "mismatches": [
+            {
+                **one.mismatch.to_record(),
+                "case": one.case.id,
+                "accepted_by": (one.case.resolved_by or "") if one.is_accepted else "",
+                "is_overdue": int(one.case.id in late),
+            }
+            for one in standing[:ROWS_MAX]
+        ],
+        "overdue_count": len(late),
+    }
+    return canonical_bytes(record).decode()
+
+
+def verify_report(deps: MoneyServices, signer: SignatureReader, number: int) -> MoneyReport:
+    """The report, shown to be the one that an account of this agency signed, in its place of the
+    chain of reports. Raises :class:`ReportError` when it is not, NotFoundError without it."""
+    with deps.work(write=False) as work:
+        report: MoneyReport | None = work.money_reports.find(number)
+        if report is None:
+            raise NotFoundError("没有这份对账报告", "there is no such report")
+        before = work.money_reports.find(number - 1)
+        accounts = set(work.payers.accounts(deps.settings.payer_number))
+    previous = _FIRST if before is None else before.digest
+    if hashlib.sha256(report.text.encode()).digest() != report.digest:
+        raise _bad(number, "内容与摘要不符", "its text is not what was digested")
+    if report.previous_digest != previous or f'"{previous.hex()}"' not in report.text:
+        raise _bad(number, "与前一份报告接不上", "it does not follow from the report before")
+    if signer.signer_of(report.digest, report.signature) != report.account:
+        raise _bad(number, "签名不对", "its signature is not of its account")
+    if report.account not in accounts:
+        raise _bad(number, "签名账户不是本经办机构的", "its account is not one of this agency")
+    return report
+
+
+def _bad(number: int, zh: str, en: str) -> ReportError:
+    return ReportError(
+        f"对账报告 {number} 不可信：{zh}", f"report {number} cannot be believed: {en}"
+    )
