@@ -22,7 +22,7 @@ NOTED: Final = "noted"
 WAITS: Final = "waits"
 """What became of a difference: another decision version; a case for as many people as the amount
 takes; a proposal to ask money back, which two people confirm; nothing; nothing yet, because it is
-the other side of such a proposal (that one is no row, and the next run looks again)."""
+the other side of such a proposal, or its bill was changed (no row: the next run looks again)."""
 
 
 @dataclass(frozen=True, slots=True)

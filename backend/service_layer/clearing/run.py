@@ -58,7 +58,8 @@ FOR_A_PERSON: Final = "clearing-for-a-person"
 @dataclass(slots=True)
 class Figures:
     """What a call of a run did. ``people`` and ``claims`` count by what became of them, money is
-    the fen of differences, both positive. ``known`` were found by an earlier run."""
+    the fen of differences, both positive. ``known`` were found by an earlier run; ``waiting`` are
+    not booked yet, and the next run looks again."""
 
     people: Counter[str] = field(default_factory=Counter)
     claims: int = 0
@@ -66,6 +67,7 @@ class Figures:
     more_fen: int = 0
     less_fen: int = 0
     known: int = 0
+    waiting: int = 0
 
     def to_record(self) -> dict[str, Any]:
         return {
@@ -75,6 +77,7 @@ class Figures:
             "more_fen": self.more_fen,
             "less_fen": self.less_fen,
             "known_before": self.known,
+            "waiting": self.waiting,
         }
 
 
@@ -205,7 +208,7 @@ def _clear_person(
             _dismiss_stale(deps, work, run, found)
             work.alarms.clear(CLEARING_AGAIN, f"{person_id}:{run.year}")
         waiting = [one.claim_number for one in told if one.outcome == WAITS]
-        detail = f"waits for what is asked back: {', '.join(waiting[:5])}" if waiting else ""
+        detail = f"not paid yet: {', '.join(waiting[:5])}" if waiting else ""
         work.clearings.add_person(
             ClearedPerson(
                 run.id,
@@ -240,6 +243,8 @@ def _book(
     outcome = NOTED
     if one.finding is Finding.MORE:
         outcome = _more(deps, work, run, claim, one)
+        if outcome == WAITS:
+            return _found(found, one, WAITS, is_new=True)
     elif one.finding is Finding.LESS:
         outcome = _less(deps, work, claim, one, _ground(run, item))
     work.clearings.add_item(_with_outcome(item, outcome))
@@ -261,7 +266,17 @@ def _more(
     grounds = Grounds(Cause.CLEARING, MACHINE, f"{run.year} 年度清算，全年重新计算")
     adjudicated = (one.eob, known.person, one.history, known.pack)
     decision = revise_alone(deps, work, claim, adjudicated, grounds)
-    return FOR_PEOPLE if decision is None else VERSION
+    if decision is not None:
+        return VERSION
+    # Neither where the stored bill was changed: its alarm says so, and nothing is paid on it.
+    return FOR_PEOPLE if _is_before_people(work, claim, one) else WAITS
+
+
+def _is_before_people(work: ClearingWork, claim: Claim, one: Difference) -> bool:
+    return any(
+        (asked.request.code, asked.request.amount_after_fen) == (Cause.CLEARING, one.after_fen)
+        for asked in work.revisions.of_claim(claim.id)
+    )
 
 
 def _less(
@@ -368,6 +383,9 @@ def _count_person(figures: Figures, found: PersonYear) -> None:
 def _count(figures: Figures, one: Found) -> None:
     if not one.is_new:
         figures.known += 1
+        return
+    if one.outcome == WAITS:
+        figures.waiting += 1
         return
     figures.found[str(one.finding)] += 1
     figures.more_fen += max(0, one.after_fen - one.before_fen)

@@ -16,9 +16,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
 from backend.adapters.database import tables
+from backend.domain.clearing import ClearingConflictError, YearOpenError
+from backend.domain.errors import DomainError, NotFoundError
 from backend.domain.recovery import State
+from backend.entrypoints.cli.clearing import command
 from backend.service_layer.clearing.run import Figures, run_year
 from backend.service_layer.clearing.statement import yearly_statement
 from tests.integration.claims.world import HOSPITAL, World
@@ -133,38 +137,45 @@ def test_a_run_that_is_killed_goes_on_with_the_others(world: World) -> None:
 
 
 @pytest.mark.slow
-def test_the_commands(world: World) -> None:
+def test_the_commands(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     *_, third = two_people(world)
-    trial = yichu(world, "run", "--year", "2026", "--trial")
-    assert trial.returncode == 0 and third.number in trial.stdout
-    nobody = yichu(world, "run", "--year", "2026")
-    assert (nobody.returncode, "--by" in nobody.stderr) == (2, True)
+    monkeypatch.setattr("backend.bootstrap.build_services", lambda: world.services)
+
+    def told(*words: str, status: int = 0) -> str:
+        result = CliRunner().invoke(command, list(words))
+        assert result.exit_code == status, result.output
+        return result.output
+
+    def refused(error: type[DomainError], words: str, *arguments: str) -> None:
+        result = CliRunner().invoke(command, list(arguments))
+        assert isinstance(result.exception, error), result.output
+        assert words in result.exception.en
+
+    assert third.number in told("run", "--year", "2026", "--trial")
+    assert "--by" in told("run", "--year", "2026", status=2)
+    refused(YearOpenError, "--year-open", "run", "--year", "2026", "--by", "清算员甲")
     assert booked(world)["clearing_item"] == 0
     new_year(world)
-    run, _ = run_year(world.services, 2026, by="清算员甲")
+    told("run", "--year", "2026", "--by", "清算员甲")
     world.run()
-    listed = yichu(world, "list")
-    assert run.id in listed.stdout and "cleared 2" in listed.stdout
-    shown = yichu(world, "show", run.id)
-    (line,) = [one for one in shown.stdout.splitlines() if third.number in one]
+    (run,) = told("list").splitlines()
+    assert "cleared 2" in run
+    (line,) = [one for one in told("show", run.split()[0]).splitlines() if third.number in one]
     item = line.split()[0]
     assert "378.00 -> 294.00" in line and "proposed" in line
+    signed = ("confirm", item, "--reason", "已核对备案", "--by")
     for by, count in (("经办甲", "1/2"), ("经办乙", "2/2")):
-        (waiting,) = yichu(world, "list", "--open").stdout.splitlines()
+        (waiting,) = told("list", "--open").splitlines()
         assert item in waiting
-        done = yichu(world, "confirm", item, "--by", by, "--reason", "已核对备案")
-        assert done.returncode == 0 and count in done.stdout, done.stderr
-    assert yichu(world, "list", "--open").stdout == ""
-    third_time = yichu(world, "confirm", item, "--by", "经办丙", "--reason", "已核对备案")
-    assert third_time.returncode == 1 and "[clearing-conflict]" in third_time.stderr
-    assert yichu(world, "show", "clr_x").returncode == 1
-    assert yichu(world, "statement", "--year", "2026", "--hospital", "H9").returncode == 1
-    both = yichu(world, "statement", "--year", "2026", "--json", "--csv")
-    assert both.returncode == 2
-    answer = json.loads(yichu(world, "statement", "--year", "2026", "--json").stdout)
-    (of_hospital,) = answer["hospitals"]
+        assert count in told(*signed, by)
+    assert told("list", "--open") == ""
+    refused(ClearingConflictError, "not what was proposed", *signed, "经办丙")
+    assert "no such run" in told("show", "clr_x", status=1)
+    refused(NotFoundError, "no institution H9", "statement", "--year", "2026", "--hospital", "H9")
+    told("statement", "--year", "2026", "--json", "--csv", status=2)
+    (of_hospital,) = json.loads(told("statement", "--year", "2026", "--json"))["hospitals"]
     assert (of_hospital["manual_claims"], of_hospital["manual_paid_fen"]) == (3, 94_200)
-    table = yichu(world, "statement", "--year", "2026", "--claims", "--csv").stdout
+    table = told("statement", "--year", "2026", "--claims", "--csv")
     rows = list(csv.DictReader(io.StringIO(table)))
     assert sorted(int(row["paid_fen"]) for row in rows) == [27_000, 29_400, 37_800]
     assert {row["hospital_code"] for row in rows} == {HOSPITAL}
@@ -196,5 +207,5 @@ def test_settled_bills_stand_apart_and_a_broken_journal_is_named(world: World) -
               id=entry)  # fmt: skip
     (year,) = yearly_statement(world.services, 2026, HOSPITAL)
     assert (year.paid_fen, year.untied) == (88_199, [first.number])
-    told = yichu(world, "statement", "--year", "2026")
+    told = yichu(world, "statement", "--year", "2026", "--hospital", HOSPITAL)
     assert told.returncode == 1 and f"does not tie: {first.number}" in told.stdout
