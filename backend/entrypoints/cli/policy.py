@@ -22,6 +22,7 @@ from backend.domain.money import MoneyError
 from backend.domain.person import History, parse_history, parse_person
 from backend.domain.policy import PolicyError
 from backend.domain.record_reader import MalformedDataError
+from backend.domain.remote_care import is_in_area
 from backend.domain.ruling import RulingError, parse_rulings
 from backend.entrypoints.cli import policy_shadow, policy_show
 from backend.entrypoints.cli.policy_argument import PACK
@@ -109,6 +110,12 @@ def adjudicate(
             "the hospital level is missing: use --hospital-level, or PERSON's visit"
         )
     try:
+        if not is_in_area(pack.region, snapshot.region):
+            raise PolicyError(
+                f"政策包 {pack.pack_id} 是 {pack.region} 的，参保地是 {snapshot.region}。",
+                f"Pack {pack.pack_id} is of {pack.region}, the person is insured in "
+                f"{snapshot.region}.",
+            )
         bill = _bill(invoice, level, remote_status or remote, visit_kind)
         explanation = adjudicate_bill(pack, bill, snapshot, past, ruled).to_estimate()
     except (PolicyError, BillError, MoneyError, RulingError) as error:

@@ -103,6 +103,8 @@ def test_wrong_file_is_refused(
         ("person", {"visit": {}}, 2, "hospital level is missing"),
         ("person", {"visit": {"hospital_level": 3, "remote_status": "x"}}, 3, "[no-rule]"),
         ("person", {"insurance_type": "340"}, 3, "exactly one rule"),
+        ("person", {"region": "110000"}, 3,
+         "Pack quzhou-2026 is of 330800, the person is insured in 110000."),
         ("invoice", {"total_fen": -1}, 3, "red bill"),
         ("invoice", {"fund_pay_fen": 1}, 3, "already settled"),
         ("invoice", {"total_fen": 517_801}, 3, "do not add up"),
