@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from backend.adapters.bank.simulated_bank import SimulatedBank
 from backend.adapters.database import tables
 from backend.service_layer.failpoints import AFTERWARDS, NAMES
 from scripts.sample_data.bills import SampleBill
@@ -22,6 +23,7 @@ from tests.e2e.system import System
 
 pytestmark = pytest.mark.slow
 RELEASING = "claims.released"
+MONEY = ("payout.", "claims.settle")
 LIMIT_SECONDS = 90
 
 # The first transaction of a run is the anchor, the second the lodge, the third the settlement.
@@ -69,7 +71,11 @@ def test_worker_killed_at_a_failpoint_loses_and_doubles_nothing(system: System, 
                  LIMIT_SECONDS)  # fmt: skip
         if name != RELEASING:
             assert_paid_once(system, bill)
+            assert_bank_paid_once(system, bill)
         assert_ledger_counts(system, bill, is_released=name == RELEASING)
+        if name.startswith(MONEY):
+            # Bills, claims, journal, payment files, bank and ledger: every row says the same.
+            system.command("reconcile", "--check")
     finally:
         system.worker.stop()
 
@@ -108,6 +114,15 @@ def assert_paid_once(system: System, bill: SampleBill) -> None:
     assert len(attempts) == 1
     answers = [r for r in system.rows(tables.payment_answer) if r.attempt_id in attempts]
     assert [answer.status for answer in answers] == ["paid"]
+
+
+def assert_bank_paid_once(system: System, bill: SampleBill) -> None:
+    """In the bank's own book, which no part of ours writes, stands one credit of what is owed."""
+    (claim,) = system.claims_of(bill.invoice)
+    owed = [row.amount_fen for row in system.rows(tables.payout) if row.claim_id == claim.id]
+    with SimulatedBank(system.var.path / "bank", system.services.clock.now).book.open() as page:
+        credits = [c for c in page.credits() if c.end_to_end_id.startswith(f"{claim.number}-V")]
+    assert [credit.amount_fen for credit in credits] == owed
 
 
 def assert_ledger_counts(system: System, bill: SampleBill, *, is_released: bool) -> None:
