@@ -356,8 +356,8 @@ def conclude_revision(
     """People have decided an appeal, a reopening or a difference. Their rulings are stored.
 
     Upheld: a refused claim comes back; one in effect is worked out again and gets a version when
-    that gives more. An upheld difference that lowers the amount stays on record: taking money back
-    is not part of this version. Rejected: recorded, with the reason. The caller commits. Raises
+    that gives more. An upheld difference that lowers the amount stays on record, and is proposed to
+    two people as a recovery. Rejected: recorded, with the reason. The caller commits. Raises
     ConflictError when nothing of that kind is open on the claim.
     """
     work.people.lock(work.claims.get(claim_id).person_id)
