@@ -29,6 +29,9 @@ failure on the way (AB05, AB06, AB08, ED05), not enough on our account (AM04), t
 late (DT01, TM01), not said (MS03). Such an instruction is tried again on the same account."""
 
 
+ACCOUNT_GONE: Final = frozenset({"AC01", "AC03", "AC04", "AC07"})
+"""The payee's account is wrong (AC01, AC03) or closed (AC04, AC07): no other money goes there."""
+
 REASON_ZH: Final = {
     "AC01": "账号有误",
     "AC04": "账户已销户",
@@ -135,9 +138,9 @@ def message_id(made_at: dt.datetime, lane: str, end_to_end_ids: Iterable[str]) -
     return f"YC{made_at.astimezone(SHANGHAI):%Y%m%d}{lane[0].upper()}-{digest}"
 
 
-KNOWN_AT_THE_BANK: Final = frozenset({"DU01", "DU02", "DU03", "DU04", "DU05"})
-"""Rejected as a duplicate: the bank carried it out, or is about to, under the same name. That is no
-rejection, and must never lead to another payment."""
+KNOWN_AT_THE_BANK: Final = frozenset({"AM05", "DU01", "DU02", "DU03", "DU04", "DU05", "DUPL"})
+"""Rejected as a duplicate (AM05 "Duplication" is the usual code): the bank carried it out, or is
+about to, under the same name. That is no rejection, and must never lead to another payment."""
 
 
 def may_try_again(

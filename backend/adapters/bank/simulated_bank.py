@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,7 @@ from backend.adapters.bank.simulated_book import (
 from backend.adapters.iso20022.document import MessageError
 from backend.adapters.iso20022.pain001 import read_pain001
 from backend.adapters.iso20022.pain002 import write_pain002
+from backend.service_layer.payout.ports import BankUnavailableError
 from backend.service_layer.payout.records import (
     AnswerStatus,
     IncomingFile,
@@ -76,8 +78,11 @@ class SimulatedBank(FolderExchange):
             page.enrol(accounts)
 
     def check_name(self, holder: str, account_number: str, bank_code: str) -> NameMatch:
-        with self.book.open() as page:
-            known = page.account(account_number)
+        try:
+            with self.book.open() as page:
+                known = page.account(account_number)
+        except (OSError, sqlite3.Error) as error:
+            raise self._cannot_look(error) from error
         if known is None or (bank_code and known.bank_code != bank_code):
             return NameMatch(NameVerdict.UNKNOWN, simulated=True)
         if known.is_closed or self._behaviour(account_number).reject == CLOSED:
@@ -90,9 +95,18 @@ class SimulatedBank(FolderExchange):
         """Carries out what was handed over and delivers what is due, then lists ``in/``."""
         try:
             self.carry_out()
-        except OSError as error:
-            raise self._unavailable(error) from error
+        except (OSError, sqlite3.Error) as error:
+            raise self._cannot_look(error) from error
         return super().incoming()
+
+    def _cannot_look(self, error: OSError | sqlite3.Error) -> BankUnavailableError:
+        """A book that is locked, full or not readable is a bank that cannot be reached."""
+        if isinstance(error, OSError):
+            return self._unavailable(error)
+        return BankUnavailableError(
+            f"模拟银行的账簿用不了：{error}。没有丢失，稍后自动再试。",
+            f"the simulated bank's book cannot be used: {error}. Nothing is lost; tried again.",
+        )
 
     def carry_out(self) -> None:
         """One look at ``out/``. Killed anywhere and asked again, each payment is made once."""

@@ -158,4 +158,7 @@ def instant_of(text: str) -> dt.datetime:
         raise MessageError(f"{text[:40]!r} is no instant") from error
     if found.tzinfo is None:
         raise MessageError(f"{text[:40]!r} has no time zone")
-    return found.astimezone(dt.UTC)
+    try:
+        return found.astimezone(dt.UTC)
+    except OverflowError as error:
+        raise MessageError(f"{text[:40]!r} is outside the calendar") from error

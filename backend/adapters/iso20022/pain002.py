@@ -23,6 +23,7 @@ from backend.adapters.iso20022.document import (
     parse_message,
     serialise,
 )
+from backend.domain.payout import KNOWN_AT_THE_BANK
 from backend.service_layer.payout.records import (
     ITEMS_MAX,
     AnswerStatus,
@@ -88,7 +89,14 @@ def _informations(branch: Branch) -> list[str]:
 
 
 def _reason(branch: Branch) -> str:
-    return branch.text("StsRsnInf/Rsn/Cd") or branch.text("StsRsnInf/Rsn/Prtry")
+    """The first reason; of more than one, that the bank knows the payment weighs most."""
+    found = [
+        reason.element.text or ""
+        for kind in ("Cd", "Prtry")
+        for reason in branch.all(f"StsRsnInf/Rsn/{kind}")
+    ]
+    known = [reason for reason in found if reason in KNOWN_AT_THE_BANK]
+    return [*known, *found, ""][0].strip()
 
 
 def _group_status(group: Branch, orders: list[Branch]) -> tuple[AnswerStatus | None, str]:

@@ -8,6 +8,7 @@ from typing import Final
 
 from backend.domain.errors import ConflictError
 from backend.domain.payee import AccountRefusedError, Standing, account_number, effective_from
+from backend.service_layer.claims.records import Person
 from backend.service_layer.claims.submit import SHANGHAI
 from backend.service_layer.payees.effective import chosen, number_context
 from backend.service_layer.payees.holder import holder_of
@@ -62,14 +63,14 @@ def declare(deps: PayeeServices, named: NamedAccount) -> AccountRow:
     with deps.work(write=False) as work:
         person = work.people.get(named.person_id)
         holder = holder_of(work, person, deps.clock.now())
-        known = _known(deps, work, named, lookup)
+        known = _known(deps, work, named, lookup, holder)
         _require_few(deps, work.payees.accounts_of(person.id))
     if known is not None:
         return known
     match = deps.bank.check_name(holder.name, number, bank.code)
     with deps.work() as work:
         work.people.lock(person.id)
-        known = _known(deps, work, named, lookup)
+        known = _known(deps, work, named, lookup, holder)
         if known is not None:
             return known
         accounts = work.payees.accounts_of(person.id)
@@ -105,7 +106,7 @@ def declare(deps: PayeeServices, named: NamedAccount) -> AccountRow:
 
 
 def _known(
-    deps: PayeeServices, work: PayeeWork, named: NamedAccount, lookup: bytes
+    deps: PayeeServices, work: PayeeWork, named: NamedAccount, lookup: bytes, holder: Person
 ) -> AccountRow | None:
     """What makes asking again needless: the same form, or the account in effect or waiting."""
     sent = work.payees.by_token(named.form_token)
@@ -120,7 +121,10 @@ def _known(
     in_effect, _ = chosen(work, named.person_id, now)
     waiting = waiting_change(work, named.person_id, now)
     for account in (in_effect, waiting):
-        if account is not None and account.row.number_lookup == lookup:
+        if account is None or account.row.number_lookup != lookup:
+            continue
+        # In a former name, or that of a former guardian, it is to be confirmed again.
+        if (account.row.holder_id, account.row.holder) == (holder.id, holder.name):
             return account.row
     return None
 

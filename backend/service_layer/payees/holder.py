@@ -12,9 +12,12 @@ from backend.service_layer.payees.ports import PayeeWork
 
 def guardian_of(work: PayeeWork, person: Person, at: dt.datetime) -> Person | None:
     """The guardian that the register has for that day, the one recorded last where there are
-    more; None where there is none."""
+    more; None where there is none. Of one guardian the newest entry counts: it may end (died, or
+    no longer the guardian) what an earlier one has left open."""
     day = at.astimezone(SHANGHAI).date()
-    holding = [one for one in work.payees.guardians_of(person.id) if one.holds_on(day)]
+    entries = sorted(work.payees.guardians_of(person.id), key=lambda one: (one.recorded_at, one.id))
+    newest_of = {one.guardian_id: one for one in entries}
+    holding = [one for one in newest_of.values() if one.holds_on(day)]
     newest = max(holding, key=lambda one: (one.recorded_at, one.id), default=None)
     return None if newest is None else work.people.get(newest.guardian_id)
 

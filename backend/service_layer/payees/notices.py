@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from backend.domain.errors import DomainError
 from backend.service_layer.payees.ports import PayeeServices, PayeeWork
 from backend.service_layer.payees.records import Notice, NoticeDelivery
+
+UNREADABLE: Final = "contact-unreadable"
 
 
 def phone_context(contact_id: str) -> str:
@@ -31,7 +36,8 @@ def announce(
 
 def send_notices(deps: PayeeServices) -> int:
     """Hand what was not delivered to the messenger; returns how many. Killed in between, a notice
-    is handed over again under the same id, which sends nothing twice."""
+    is handed over again under the same id, which sends nothing twice. A contact that does not
+    open keeps its own notices from leaving and nobody else's."""
     with deps.work(write=False) as work:
         waiting = work.payees.undelivered()
         phones = {
@@ -42,7 +48,14 @@ def send_notices(deps: PayeeServices) -> int:
     sent = 0
     for notice in waiting:
         contact = phones[notice.id]
-        phone = deps.secret_box.unwrap(contact.wrapped_phone, phone_context(contact.id)).decode()
+        try:
+            wrapped = deps.secret_box.unwrap(contact.wrapped_phone, phone_context(contact.id))
+        except DomainError as error:
+            with deps.work() as work:
+                work.alarms.raise_alarm(UNREADABLE, contact.id, f"{notice.id}: {error.code}")
+                work.commit()
+            continue
+        phone = wrapped.decode()
         reference = deps.messenger.send(notice.id, phone, f"【衢州医保】{notice.zh}")
         with deps.work() as work:
             sent += work.payees.add_delivery(

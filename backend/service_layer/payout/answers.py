@@ -11,15 +11,19 @@ import datetime as dt
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from backend.domain.claim import ClaimState
 from backend.domain.errors import DomainError
+from backend.domain.payout import ACCOUNT_GONE
+from backend.service_layer.claims.benefits import DAMAGE
 from backend.service_layer.claims.holds import BANK_AHEAD
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.supplement import state_after_payment
 from backend.service_layer.failpoints import reach
 from backend.service_layer.journal.booking import book_all
 from backend.service_layer.money_reconciliation.unmatched import lost_items
+from backend.service_layer.payees.effective import mark_closed
 from backend.service_layer.payout.booking import answer_entry
 from backend.service_layer.payout.examine import News, examine
 from backend.service_layer.payout.holding import waiting_after_failure
@@ -32,13 +36,14 @@ from backend.service_layer.payout.records import (
     StatusReport,
     Verdict,
 )
-from backend.service_layer.payout.stored import BankMessage, PaymentAnswer
+from backend.service_layer.payout.stored import Attempt, BankMessage, PaymentAnswer
 
 REFUSED = "bank-file-refused"
 REPEATED = "bank-file-repeated"
 STUCK = "bank-file-stuck"
 DIFFERENCE_MAX = 4_000
 NAME_MAX = 200
+NO_TIME = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
 def take_in_answers(deps: ClaimServices) -> int:
@@ -53,13 +58,16 @@ def take_in_answers(deps: ClaimServices) -> int:
         files = deps.bank.incoming()
     except BankUnavailableError:
         return 0
-    for file in files:
+    for file in _in_order(deps, files):
         try:
             take_in(deps, file)
-        except DomainError as error:
+        except (DomainError, AssertionError, *DAMAGE) as error:
             # It stays where it is, and the others are booked.
+            what = type(error).__name__
+            if isinstance(error, DomainError):
+                what = f"{error.code}: {error.en}"
             with deps.work() as work:
-                work.alarms.raise_alarm(STUCK, file.name[:NAME_MAX], f"{error.code}: {error.en}")
+                work.alarms.raise_alarm(STUCK, file.name[:NAME_MAX], what)
                 work.commit()
             continue
         try:
@@ -68,6 +76,28 @@ def take_in_answers(deps: ClaimServices) -> int:
             return 0  # known by its digest when it is offered again
         reach("payout.put-away")
     return len(files)
+
+
+def _in_order(deps: ClaimServices, files: Sequence[IncomingFile]) -> list[IncomingFile]:
+    """As the bank made them, what came back after what was paid: a folder's times may be those of
+    a copy, in whole seconds. What cannot be read comes last."""
+    if len(files) < 2:
+        return list(files)
+    reports: dict[str, StatusReport | None] = {}
+    for file in files:
+        try:
+            reports[file.name], _ = _read(deps, file)
+        except DAMAGE:
+            reports[file.name] = None  # said when it is its turn
+
+    def made(file: IncomingFile) -> tuple[bool, dt.datetime, bool]:
+        report = reports[file.name]
+        if report is None:
+            return True, NO_TIME, False
+        has_returned = any(item.status is AnswerStatus.RETURNED for item in report.items)
+        return False, report.created_at, has_returned
+
+    return sorted(files, key=made)
 
 
 def take_in(deps: ClaimServices, file: IncomingFile) -> None:
@@ -86,7 +116,9 @@ def take_in(deps: ClaimServices, file: IncomingFile) -> None:
         differences = [fault] if fault else []
         if report is not None:
             report = _without_lost(work, report)
-            news, differences = examine(work, report, is_simulated=deps.bank.is_simulated)
+            news, differences = examine(
+                work, report, is_simulated=deps.bank.is_simulated, now=deps.clock.now()
+            )
         verdict = _verdict(report, news, differences)
         message = _message(deps, file, report, verdict, differences)
         work.payments.add_message(message)
@@ -181,6 +213,7 @@ def _book(
         claim = work.claims.get(one.attempt.claim_id, lock=True)
         answer = _answer(one, report, message, now)
         work.payments.add_answer(answer)
+        _close_account(work, answer, one.attempt)
         entries.append(answer_entry(deps, work, claim, one.attempt, answer))
     book_all(work, entries)
     for one in news:
@@ -191,6 +224,19 @@ def _book(
         work.payments.mark_handed_over(file.id, now)
     if not any(tried.is_open for tried in work.payments.of_file(file.id)):
         work.alarms.clear("payment-unanswered", file.message_id)
+
+
+def _close_account(work: Any, answer: PaymentAnswer, attempt: Attempt) -> None:
+    """What the bank says of the account holds for everything else that would go to it."""
+    if answer.status is not AnswerStatus.PAID and answer.reason_code in ACCOUNT_GONE:
+        mark_closed(
+            work,
+            attempt.person_id,
+            attempt.account_version,
+            by="bank",
+            reason=f"{answer.reason_code}: {attempt.end_to_end_id}",
+            at=answer.booked_at,
+        )
 
 
 def _answer(

@@ -93,6 +93,7 @@ class Purse:
     def __init__(self, deps: ClaimServices, work: ClaimWork) -> None:
         self._deps, self._work = deps, work
         self._left: dict[tuple[str, str], int] = {}
+        self._short: set[tuple[str, str]] = set()
 
     def take(self, claim: Claim, amount_fen: int) -> bool:
         """Set the amount aside; False when the fund has less, which raises an alarm."""
@@ -101,12 +102,14 @@ class Purse:
         if key not in self._left:
             self._left[key] = self._available(fund)
         if amount_fen > self._left[key]:
+            self._short.add(key)
             self._work.alarms.raise_alarm(
                 "fund-short", "/".join(key), f"{amount_fen} fen are asked, {self._left[key]} left"
             )
             return False
         self._left[key] -= amount_fen
-        self._work.alarms.clear("fund-short", "/".join(key))
+        if key not in self._short:  # a smaller amount that fits is no end of the shortage
+            self._work.alarms.clear("fund-short", "/".join(key))
         return True
 
     def _available(self, fund: Fund) -> int:

@@ -14,7 +14,8 @@ from backend.service_layer.payout.records import AnswerStatus, StatusItem, Statu
 from backend.service_layer.payout.stored import Attempt, StoredFile, Tried
 
 CLOCKS_APART: Final = dt.timedelta(minutes=10)
-"""So far a bank's clock may be behind ours before its report counts as older than our file."""
+"""So far a bank's clock may be behind ours before its report counts as older than our file, or
+ahead of ours before it counts as made in the future."""
 
 DIFFERENCES_MAX: Final = 50
 
@@ -33,6 +34,13 @@ _KNOWN: Final = {
 """(how the instruction stands, what is said of it): no news and no contradiction."""
 
 
+_GROUP_ENDS: Final = {
+    AnswerStatus.PAID: {AnswerStatus.PAID},
+    # What came back is told as a rejection, see the adapter of pain.002.
+    AnswerStatus.REJECTED: {AnswerStatus.REJECTED, AnswerStatus.RETURNED},
+}
+
+
 @dataclass(frozen=True, slots=True)
 class News:
     """An ending that is not booked yet."""
@@ -42,17 +50,22 @@ class News:
 
 
 def examine(
-    work: ClaimWork, report: StatusReport, *, is_simulated: bool
+    work: ClaimWork, report: StatusReport, *, is_simulated: bool, now: dt.datetime | None = None
 ) -> tuple[list[News], list[str]]:
     """(news, differences) of a report. With any difference nothing of it may be booked.
 
     ``is_simulated``: whether the bank of this installation is; a simulated answer must never be
-    booked for real money, nor the other way round.
+    booked for real money, nor the other way round. ``now``: when it came, None where it has been
+    examined before.
     """
     file = work.payments.file_by_message(report.original_message_id)
     if file is None:
         return [], [f"no payment file {report.original_message_id} was ever written here"]
     differences = _of_the_whole(work, report, file, is_simulated)
+    differences += _against_the_group(report)
+    if now is not None and report.created_at > now + CLOCKS_APART:
+        # Booked, it would make everything older that the bank says until then.
+        differences.append(f"made at {report.created_at:%FT%TZ}, which has not come yet")
     tried = {one.attempt.end_to_end_id: one for one in work.payments.of_file(file.id)}
     items = _items(report, tried)
     news: list[News] = []
@@ -98,6 +111,18 @@ def _of_the_whole(
     ):
         found.append(f"another report named {report.message_id} was booked already")
     return found
+
+
+def _against_the_group(report: StatusReport) -> list[str]:
+    """A status of the whole file that is an end is the end of each instruction that is named."""
+    if report.group_status not in _GROUP_ENDS:
+        return []
+    allowed = _GROUP_ENDS[report.group_status]
+    return [
+        f"{item.end_to_end_id} is {item.status}, the whole file {report.group_status}"
+        for item in report.items
+        if item.status not in allowed
+    ]
 
 
 def _is_same(work: ClaimWork, report: StatusReport) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+from backend.domain.errors import DomainError
 from backend.service_layer.claims.holds import are_payouts_held
 from backend.service_layer.claims.ports import ClaimServices
 from backend.service_layer.failpoints import reach
@@ -28,8 +29,8 @@ def hand_over_files(deps: ClaimServices) -> int:
             return 0
     done = 0
     for file in files:
-        content = deps.secret_box.unwrap(file.wrapped_content, file.id)
-        if hashlib.sha256(content).digest() != file.digest:
+        content = _content(deps, file)
+        if content is None:
             _alarm(deps, DAMAGED, file, "its bytes are not those that were written")
             continue
         try:
@@ -49,6 +50,15 @@ def hand_over_files(deps: ClaimServices) -> int:
             work.commit()
         reach("payout.hand-over-marked")
     return done
+
+
+def _content(deps: ClaimServices, file: StoredFile) -> bytes | None:
+    """The bytes that were written; None when what is stored is no longer those."""
+    try:
+        content = deps.secret_box.unwrap(file.wrapped_content, file.id)
+    except DomainError:
+        return None
+    return content if hashlib.sha256(content).digest() == file.digest else None
 
 
 def _alarm(deps: ClaimServices, code: str, file: StoredFile, detail: str) -> None:

@@ -15,6 +15,7 @@ from typing import Final
 
 from backend.domain.claim import ClaimState
 from backend.domain.errors import DomainError
+from backend.domain.ledger import SlotState
 from backend.domain.payout import SHANGHAI, end_to_end_id, message_id
 from backend.service_layer.claims.benefits import DAMAGE
 from backend.service_layer.claims.holds import NEXT_RUN
@@ -40,6 +41,7 @@ from backend.service_layer.payout.lanes import is_machine_clean
 from backend.service_layer.payout.ports import BadPaymentFileError
 from backend.service_layer.payout.records import Lane, PaymentFile, PaymentItem
 from backend.service_layer.payout.stored import Attempt, Hold, StoredFile
+from backend.service_layer.ports import LedgerUnavailableError
 
 FILE_ITEMS: Final = 500
 """Instructions in one file: as many as one transaction may hold the database's write lock for."""
@@ -77,8 +79,8 @@ def write_files(deps: ClaimServices, lane: Lane, after: Cursor | None) -> Page:
             wanted = [one for one in wanted if is_machine_clean(deps, work, one.claim, one.payout)]
     if not payables:
         return Page()
-    bars = _ask_ledger(deps, wanted)
-    page = _store(deps, lane, payables, bars)
+    slots = _ask_ledger(deps, wanted)
+    page = _store(deps, lane, payables, slots)
     page.last = (payables[-1].instructed_at, payables[-1].id)
     if page.files:
         reach("payout.file-written")
@@ -108,15 +110,23 @@ def _payables(work: ClaimWork, lane: Lane, after: Cursor | None) -> list[Payout]
     return work.payments.payables(after=after, limit=FILE_ITEMS, only_fresh=True)
 
 
-def _ask_ledger(deps: ClaimServices, wanted: Sequence[Ready]) -> dict[str, str | None]:
-    """Payout id to what the ledger has against paying it now; read before the transaction."""
-    found: dict[str, str | None] = {}
+def _ask_ledger(deps: ClaimServices, wanted: Sequence[Ready]) -> dict[str, SlotState]:
+    """Payout id to the slot of its bill; read before the transaction. One whose bill cannot be
+    read is left out, and must not keep the others from being paid."""
+    found: dict[str, SlotState] = {}
     for one in wanted:
-        with deps.work(write=False) as work:
-            bill = work.claims.bill_of_version(one.claim.version_id)
-        slot = deps.ledger.slot(bill.invoice_key)
-        with deps.work(write=False) as work:
-            found[one.payout.id] = slot_bars(work, one.claim, bill, slot)
+        try:
+            with deps.work(write=False) as work:
+                bill = work.claims.bill_of_version(one.claim.version_id)
+            found[one.payout.id] = deps.ledger.slot(bill.invoice_key)
+        except LedgerUnavailableError:
+            raise
+        except (DomainError, AssertionError, *DAMAGE) as error:
+            what = getattr(error, "code", type(error).__name__)
+            with deps.work() as work:
+                detail = f"{one.payout.id}: its slot cannot be read: {what}"
+                work.alarms.raise_alarm("payout-failed", one.claim.id, detail)
+                work.commit()
     return found
 
 
@@ -124,20 +134,20 @@ def _store(
     deps: ClaimServices,
     lane: Lane,
     payables: Sequence[Payout],
-    bars: dict[str, str | None],
+    slots: dict[str, SlotState],
 ) -> Page:
     try:
-        return _try_to_store(deps, lane, payables, bars)
+        return _try_to_store(deps, lane, payables, slots)
     except BadPaymentFileError:
         # One instruction cannot be written: it must not keep the others from being paid.
-        return _try_to_store(deps, lane, payables, bars, one_by_one=True)
+        return _try_to_store(deps, lane, payables, slots, one_by_one=True)
 
 
 def _try_to_store(
     deps: ClaimServices,
     lane: Lane,
     payables: Sequence[Payout],
-    bars: dict[str, str | None],
+    slots: dict[str, SlotState],
     *,
     one_by_one: bool = False,
 ) -> Page:
@@ -153,7 +163,7 @@ def _try_to_store(
         counter = _Counter(deps, work, lane, now)
         for payable in payables:
             claim = work.claims.get(payable.claim_id, lock=True)
-            one = counter.judge(payable, with_case, bars)
+            one = counter.judge(payable, with_case, slots)
             if one is None:
                 continue
             if isinstance(one, Ready) and one_by_one and not _can_write(deps, one, now):
@@ -184,7 +194,7 @@ class _Counter:
         self._by_pool: dict[str, int] = {}
 
     def judge(
-        self, payable: Payout, with_case: frozenset[str], bars: dict[str, str | None]
+        self, payable: Payout, with_case: frozenset[str], slots: dict[str, SlotState]
     ) -> Ready | Held | None:
         """Stored values that were changed can break any reader: one payable must not keep the
         others from being paid."""
@@ -194,18 +204,22 @@ class _Counter:
             if not isinstance(one, Ready):
                 return one
             require_approved(self._deps, work, one.claim, one.payout)
-            return self.admit(one, bars)
+            return self.admit(one, slots)
         except (DomainError, AssertionError, *DAMAGE) as error:
             what = getattr(error, "code", type(error).__name__)
             work.alarms.raise_alarm("payout-failed", payable.claim_id, f"{payable.id}: {what}")
             return Held(payable, work.claims.get(payable.claim_id), "operator")
 
-    def admit(self, one: Ready, bars: dict[str, str | None]) -> Ready | Held:
+    def admit(self, one: Ready, slots: dict[str, SlotState]) -> Ready | Held:
         work, claim = self._work, one.claim
-        if one.payout.id not in bars:
+        # Asked here, so that a number that no file can hold is this claim's trouble alone.
+        end_to_end_id(claim.number, one.payout.decision_version, one.attempt)
+        if one.payout.id not in slots:
             # Not asked of the ledger: it was held until now, or is not for this lane.
             return Held(one.payout, claim, NEXT_RUN)
-        bar = bars[one.payout.id]
+        # The bill is read again: it may have become void since the ledger was asked.
+        bill = work.claims.bill_of_version(claim.version_id)
+        bar = slot_bars(work, claim, bill, slots[one.payout.id])
         if bar is not None:
             work.alarms.raise_alarm("payout-held", claim.id, bar)
             return Held(one.payout, claim, SLOT)

@@ -226,6 +226,13 @@ def test_a_whole_file_can_be_rejected() -> None:
     assert (report.group_status, report.group_reason_code) == (AnswerStatus.REJECTED, "DU01")
 
 
+def test_of_several_reasons_that_the_bank_knows_the_payment_weighs_most() -> None:
+    why = "<StsRsnInf><Rsn><Cd>{}</Cd></Rsn></StsRsnInf>"
+    both = "<TxSts>RJCT</TxSts>" + why.format("AC04") + why.format("AM05")
+    report = read_pain002(REPORT.replace("<TxSts>ACCC</TxSts>", both, 1).encode())
+    assert (report.items[0].status, report.items[0].reason_code) == (AnswerStatus.REJECTED, "AM05")
+
+
 BAD_REPORTS = {
     "empty": ("", "not well-formed"),
     "cut off": (REPORT[:900], "not well-formed"),
@@ -249,6 +256,14 @@ BAD_REPORTS = {
     "parts of a fen": (REPORT.replace(">8602.25<", ">8602.255<"), "whole fen"),
     "negative": (REPORT.replace(">8602.25<", ">-8602.25<"), "not valid"),
     "control sum": (REPORT.replace(">8602.30<", ">8602.3001<"), "whole fen"),
+    "before the calendar": (
+        REPORT.replace("2026-11-22T16:00:05+08:00", "0001-01-01T00:00:00+14:00"),
+        "outside the calendar",
+    ),
+    "after the calendar": (
+        REPORT.replace("2026-11-22T16:00:05+08:00", "9999-12-31T23:59:59-14:00"),
+        "outside the calendar",
+    ),
     "no zone": (REPORT.replace("05+08:00", "05"), "no time zone"),
     "a day": (REPORT.replace("2026-11-22T16:00:05+08:00", "2026-11-22"), "not valid"),
     "wrong order": (
