@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+from typing import Final
 
 from flask import flash, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as WerkzeugResponse
@@ -16,6 +18,8 @@ from backend.service_layer.payees.declare import NamedAccount, cancel, declare
 from backend.service_layer.payees.ports import AccountRaceError
 from backend.service_layer.payees.read import view_account
 from backend.service_layer.payout.ports import BankUnavailableError
+
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 problems.register("account-refused", 422, "账户没有保存", "the account was not stored")
 problems.register("account-race", 409, "账户没有保存", "the account was not stored")
@@ -55,7 +59,7 @@ def name_account() -> tuple[str, int] | WerkzeugResponse:
                 person_id=g.person_id,
                 bank_code=request.form.get("bank", "")[:12],
                 number=request.form.get("number", ""),
-                form_token=request.form.get("form_token", "")[:64] or secrets.token_urlsafe(32),
+                form_token=_form_token(),
                 by="citizen",
             ),
         )
@@ -65,6 +69,12 @@ def name_account() -> tuple[str, int] | WerkzeugResponse:
         return _page("现在连不上银行，没有保存任何内容。请过几分钟再试"), 503
     flash("saved")
     return redirect(url_for("m.account"), 303)
+
+
+def _form_token() -> str:
+    """The form's own name; a new one for text that is none."""
+    given = request.form.get("form_token", "")
+    return given if _TOKEN.fullmatch(given) else secrets.token_urlsafe(32)
 
 
 @blueprint.post("/account/cancel")

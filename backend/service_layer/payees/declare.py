@@ -113,6 +113,11 @@ def _known(
     if sent is not None:
         if sent.person_id != named.person_id:
             raise ConflictError("表单已用过，请重新打开页面", "the form was used; open it again")
+        if sent.number_lookup != lookup:
+            raise AccountRefusedError(
+                "这张表单已经交过另一个账号，这次没有保存。请在本页再填一次",
+                "this form was sent with another number, so nothing was stored; fill it in again",
+            )
         if sent.verdict != NameVerdict.MATCH:
             zh, en = _SAID[NameVerdict(sent.verdict)]
             raise AccountRefusedError(zh.format(holder=sent.holder), en.format(holder=sent.holder))

@@ -348,3 +348,31 @@ def test_a_file_is_whole_or_absent(
     assert paid(bank) == {}
     answers(bank)
     assert paid(bank) == {"E-1": 100}
+
+
+def test_a_file_that_is_replaced_while_it_is_dealt_with_stays(tmp_path: Path) -> None:
+    exchange = FolderExchange(tmp_path / "bank")
+    exchange.incoming()
+    path = tmp_path / "bank/in/a.xml"
+    path.write_bytes(b"first")
+    assert [file.content for file in exchange.incoming()] == [b"first"]
+    folder_exchange.write_durably(path, b"other")
+    exchange.put_away("a.xml")
+    assert [file.content for file in exchange.incoming()] == [b"other"]
+    exchange.put_away("a.xml")
+    assert [file.content for file in exchange.incoming()] == []
+    assert [file.content for file in exchange.received()] == [b"other"]
+
+
+def test_a_book_that_cannot_be_used_is_a_bank_out_of_reach(
+    bank: SimulatedBank, tmp_path: Path
+) -> None:
+    send(bank, order("YC-1", item("A-1")))
+    book = tmp_path / "bank/simulated.db"
+    book.write_bytes(b"no database at all" * 100)
+    with pytest.raises(BankUnavailableError, match="Nothing is lost"):
+        bank.incoming()
+    with pytest.raises(BankUnavailableError, match="Nothing is lost"):
+        bank.check_name("测试甲子", "6217000000000006217", BANK)
+    book.unlink()
+    assert [entry.status for entry in answers(bank)["A-1"]] == [AnswerStatus.PAID]

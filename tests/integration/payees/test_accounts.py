@@ -22,7 +22,7 @@ from backend.entrypoints.web import create_app
 from backend.service_layer.claims.records import Person
 from backend.service_layer.payees.declare import NamedAccount, cancel, declare
 from backend.service_layer.payees.effective import VerifiedAccounts, mark_closed
-from backend.service_layer.payees.notices import send_notices
+from backend.service_layer.payees.notices import announce, send_notices
 from backend.service_layer.payees.register import record_contact, record_guardian
 from backend.service_layer.payout.ports import BankUnavailableError
 from backend.service_layer.payout.records import AccountAnswer, NameMatch
@@ -346,6 +346,66 @@ def test_forms_sent_at_once_leave_one_account_in_effect(office: Office) -> None:
     assert office.rows() == 1
 
 
+def test_a_form_that_was_sent_with_another_number_stores_nothing(office: Office) -> None:
+    office.name(FIRST, token="the-form")
+    with pytest.raises(AccountRefusedError, match="sent with another number"):
+        office.name(SECOND, token="the-form")
+    assert (office.rows(), office.number()) == (1, FIRST)
+
+
+def test_the_same_number_is_confirmed_again_in_a_new_name(office: Office) -> None:
+    office.name(FIRST)
+    rename = tables.person.update().where(tables.person.c.id == office.person.id)
+    with office.services.engine.begin() as connection:
+        connection.execute(rename.values(name="测试新名"))
+    assert office.answer().reason == "account-unverified"
+    with pytest.raises(AccountRefusedError, match="is not 测试新名's"):
+        office.name(FIRST)
+    office.bank.enrol([KnownAccount(FIRST, "测试新名", BANK)])
+    office.name(FIRST)
+    assert office.answer().reason == "account-unverified"  # a change waits
+    office.later(HOURS_72)
+    account = office.answer().account
+    assert account is not None and (account.holder, account.number) == ("测试新名", FIRST)
+
+
+def test_an_entry_of_the_register_ends_a_guardian(office: Office) -> None:
+    minor = child(office)
+    guard(office, minor, office.person)
+    office.name(FIRST, person=minor)
+    office.later(dt.timedelta(seconds=1))
+    with office.services.work() as work:
+        record_guardian(
+            office.services, work, minor.id, office.person.id,
+            valid_from=dt.date(2015, 5, 5), valid_to=office.clock.now().date() - HOURS_72,
+            by="clerk", reason="死亡证明", source="window",
+        )  # fmt: skip
+        work.commit()
+    assert office.answer(minor).reason == "account-missing"
+    with pytest.raises(AccountRefusedError, match="no guardian is registered"):
+        office.name(SECOND, person=minor)
+
+
+def test_a_contact_that_does_not_open_keeps_nobody_elses_notice(
+    office: Office, tmp_path: Path
+) -> None:
+    other = office.world.person("测试别人", "citizen02")
+    with office.services.work() as work:
+        for person, number in ((office.person, "10000000001"), (other, "10000000002")):
+            record_contact(office.services, work, person.id, number, by="test", source="test")
+            announce(office.services, work, person.id, "test", zh="测试", en="test")
+        work.commit()
+    office.world.sql(
+        "UPDATE person_contact SET wrapped_phone = :bad WHERE person_id = :id",
+        bad=bytes(40), id=office.person.id,
+    )  # fmt: skip
+    assert send_notices(office.services) == 1
+    with office.services.work(write=False) as work:
+        assert work.alarms.open_counts() == {"contact-unreadable": 1}
+        (waiting,) = work.payees.undelivered()
+    assert waiting.person_id == office.person.id
+
+
 # --- the page --------------------------------------------------------------------------------
 
 
@@ -427,6 +487,12 @@ def test_a_form_without_its_token_is_refused(office: Office) -> None:
     answer = client.post("/m/account", data={"bank": BANK, "number": FIRST})
     assert answer.status_code in (302, 400, 403)
     assert office.rows() == 0
+
+
+def test_a_form_token_that_is_none_is_replaced(office: Office, phone: FlaskClient) -> None:
+    for token in ("\0", "x" * 65, "测试", ""):
+        assert send(phone, FIRST, token=token)[0] == 200
+    assert office.rows() == 1
 
 
 def test_home_shows_the_account_in_effect(office: Office, phone: FlaskClient) -> None:
