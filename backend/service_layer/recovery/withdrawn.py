@@ -81,6 +81,7 @@ def _settle(deps: Any, work: Any, claim: Claim, bill: StoredBill, cause: Cause) 
     if "under-way" in standing.values() or not all(done):
         return any(done)
     borne = borne_of(work, claim.id)
+    changed = any(done) or bool(borne.total_fen)
     if borne.total_fen:
         ground = Ground(cause, claim.invoice_id, _REASONS[cause])
         order_recovery(deps, work, claim, borne, ground)
@@ -89,8 +90,10 @@ def _settle(deps: Any, work: Any, claim: Claim, bill: StoredBill, cause: Cause) 
     for alarm in ("payout-held", "payment-returned", REFUSED_BY_LEDGER, DIFFERS, OVERPAID):
         work.alarms.clear(alarm, claim.id)
     if claim.state is not after or claim.waiting_for is not None:
-        work.claims.update(claim.id, claim.state, deps.clock.now(), state=after, waiting_for=None)
-    return True
+        changed |= work.claims.update(
+            claim.id, claim.state, deps.clock.now(), state=after, waiting_for=None
+        )
+    return changed
 
 
 def _standing(work: Any, payable: Payout) -> str:

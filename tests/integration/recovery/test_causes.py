@@ -162,6 +162,15 @@ def test_a_void_bill_owes_only_what_a_finding_has_not_taken(world: World) -> Non
     assert balance(world, "receivable") == PAID_FEN
 
 
+def test_a_void_bill_of_which_a_finding_has_taken_all_owes_nothing_more(world: World) -> None:
+    claim = paid_claim(world)
+    ordered(world, SubjectKind.CLAIM, claim.id, PAID_FEN)
+    recovery_pass(world.services)
+    withdraw_bill(world, claim)
+    assert recovery_pass(world.services) == 0, "nothing changed: the worker may rest"
+    assert len(orders(world, claim)) == 1 and state(world, claim) == ("paid", None)
+
+
 # --- a confirmed revision ------------------------------------------------------------------------
 
 
@@ -322,3 +331,14 @@ def test_an_event_in_a_block_that_is_not_final_is_read_later(world: World) -> No
     node.final = 11
     follow_withdrawals(world.services, node)
     assert recovery_pass(world.services) == 1
+
+
+def test_killed_after_reading_the_ledger_reads_no_block_twice(world: World) -> None:
+    from tests.integration.recovery.test_once import killed
+
+    claim = paid_claim(world)
+    node = Node(event_of(world, claim, "void", 7))
+    point = "recovery.withdrawals-read"
+    assert killed(world, point, lambda: follow_withdrawals(world.services, node))
+    assert follow_withdrawals(world.services, node) == 0
+    assert recovery_pass(world.services) == 1 and len(orders(world, claim)) == 1
