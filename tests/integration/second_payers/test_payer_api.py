@@ -6,6 +6,7 @@ import base64
 import datetime as dt
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -572,3 +573,23 @@ def test_consents_and_claims_are_insert_only(own_desk: Desk) -> None:
             connection.execute(sa.text(statement))
     with desk.services.work(write=False) as work:
         assert work.second_payers.consent(consent.id) == consent
+
+
+@pytest.mark.parametrize("keys", [["one-same-key"] * 6, [f"key-number-{n}" for n in range(6)]])
+def test_six_lodges_at_once_are_one_claim_and_one_call(desk: Desk, keys: list[str]) -> None:
+    bill = desk.settled_bill()
+    desk.consent(bill)
+
+    def lodge(key: str) -> tuple[int, str]:
+        headers = {"Authorization": f"Bearer {KEYS[INSURER]}", "Idempotency-Key": f"{key}-{bill}"}
+        path = f"/v1/payer/bills/{bill}/lodge"
+        answer = desk.app.test_client().post(path, json={}, headers=headers)
+        return answer.status_code, answer.get_json().get("code") or answer.get_json()["id"]
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lodge, keys))
+    (claim_id,) = desk.claims_on(bill)
+    assert (202, claim_id) in answers
+    others = {(202, claim_id), (409, "request-in-flight"), (409, "payer-claim-open")}
+    assert set(answers) <= others, answers
+    assert [call["call"] for call in desk.state(claim_id)["calls"]] == ["lodge"]
