@@ -87,8 +87,8 @@ class InsurersLedger(FakeLedger):
 class Desk:
     """What the insurers do over HTTP, and what the worker and the ledger make of it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.world = World.make(folder)
+    def __init__(self, folder: Path, url: str | None = None) -> None:
+        self.world = World.make(folder, url)
         self.services = self.world.services
         self.ledger = InsurersLedger()
         self.world.ledger = self.services.__dict__["ledger"] = self.ledger
