@@ -143,6 +143,14 @@ KNOWN_AT_THE_BANK: Final = frozenset({"AM05", "DU01", "DU02", "DU03", "DU04", "D
 about to, under the same name. That is no rejection, and must never lead to another payment."""
 
 
+_NUMBER: Final = re.compile(r"[0-9](?:[ -]?[0-9]){7,}", re.ASCII)
+
+
+def without_numbers(text: str) -> str:
+    """A bank's words without account numbers: of 8 digits or more the last four stay."""
+    return _NUMBER.sub(lambda found: "…" + re.sub("[ -]", "", found[0])[-4:], text)
+
+
 def may_try_again(
     attempt: int,
     reason_code: str,

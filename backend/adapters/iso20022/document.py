@@ -22,6 +22,7 @@ FEN_MAX: Final = 10**14
 _SCHEMAS: Final = Path(__file__).parent.joinpath("schemas")
 _AMOUNT: Final = re.compile(r"([0-9]{1,13})(?:\.([0-9]{1,2})0{0,3})?", re.ASCII)
 _ILLEGAL: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ELEMENT: Final = re.compile(r"Element '(?:\{[^}]*\})?([A-Za-z]+)'")
 _OWN: Final = threading.local()
 
 
@@ -77,7 +78,18 @@ def _require_valid(root: etree._Element, message: str) -> None:
     try:
         _schema(message).assertValid(root)
     except etree.DocumentInvalid as error:
-        raise MessageError(f"not valid: {str(error)[:300]}") from error
+        raise MessageError(f"not valid: {_rule_broken(error)}") from None
+
+
+def _rule_broken(error: etree.DocumentInvalid) -> str:
+    """Where a message is not valid and by which rule. The value is left out: it may be a holder's
+    name or account, and this text is stored in clear."""
+    entry = error.error_log.last_error
+    if entry is None:
+        return "by its schema"
+    found = _ELEMENT.match(entry.message)
+    element = found[1] if found else "?"
+    return f"{element[:60]} in line {entry.line}: {entry.type_name}"
 
 
 def serialise(root: etree._Element, message: str) -> bytes:

@@ -15,7 +15,7 @@ from typing import Any
 
 from backend.domain.claim import ClaimState
 from backend.domain.errors import DomainError
-from backend.domain.payout import ACCOUNT_GONE
+from backend.domain.payout import ACCOUNT_GONE, without_numbers
 from backend.service_layer.claims.benefits import DAMAGE
 from backend.service_layer.claims.holds import BANK_AHEAD
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
@@ -246,7 +246,7 @@ def _answer(
         attempt_id=one.attempt.id,
         status=one.item.status,
         reason_code=one.item.reason_code[:40],
-        reason_text=one.item.reason_text[:200],
+        reason_text=without_numbers(one.item.reason_text)[:200],
         bank_reference=one.item.bank_reference[:60],
         simulated=report.simulated,
         answered_at=one.item.answered_at or report.created_at,

@@ -304,6 +304,14 @@ def test_a_report_that_cannot_be_believed_is_refused(name: str) -> None:
         Iso20022Format().read(text.encode())
 
 
+def test_what_is_not_valid_is_named_without_its_value() -> None:
+    account = "<CdtrAcct><Id><IBAN>6217000000000006217</IBAN></Id></CdtrAcct></OrgnlTxRef>"
+    with pytest.raises(BadStatusFileError, match="not valid: IBAN in line 14") as refused:
+        Iso20022Format().read(REPORT.replace("</OrgnlTxRef>", account).encode())
+    assert "6217000" not in str(refused.value) + refused.value.zh + refused.value.en
+    assert refused.value.__cause__ is not None and refused.value.__cause__.__cause__ is None
+
+
 def test_bytes_that_are_not_text_are_refused() -> None:
     for content in (b"\x00", b"\xff\xfe<\x00", b"PK\x03\x04" + bytes(200), REPORT.encode("utf-16")):
         with pytest.raises(BadStatusFileError, match=r"cannot be believed"):

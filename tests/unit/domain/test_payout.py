@@ -16,6 +16,7 @@ from backend.domain.payout import (
     is_run_due,
     may_try_again,
     message_id,
+    without_numbers,
 )
 
 UTC = dt.UTC
@@ -135,3 +136,16 @@ def test_what_may_be_tried_again(
 
 def test_a_duplicate_is_never_a_fault_of_the_bank() -> None:
     assert not BANK_SIDE & KNOWN_AT_THE_BANK
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("账户6217000000000006217已销户", "账户…6217已销户"),
+        ("6217 0000 0000 0006 217 / 6217-0000-0000-0008", "…6217 / …0008"),
+        ("代码 1234567，AC04", "代码 1234567，AC04"),
+        ("", ""),
+    ],
+)
+def test_a_banks_words_are_kept_without_account_numbers(said: str, kept: str) -> None:
+    assert without_numbers(said) == kept
