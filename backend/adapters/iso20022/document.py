@@ -10,7 +10,7 @@ import datetime as dt
 import re
 import threading
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from lxml import etree
 
@@ -84,7 +84,8 @@ def _require_valid(root: etree._Element, message: str) -> None:
 def _rule_broken(error: etree.DocumentInvalid) -> str:
     """Where a message is not valid and by which rule. The value is left out: it may be a holder's
     name or account, and this text is stored in clear."""
-    entry = error.error_log.last_error
+    log: Any = error.error_log  # its stubs leave out what it is made of
+    entry = log.last_error
     if entry is None:
         return "by its schema"
     found = _ELEMENT.match(entry.message)
