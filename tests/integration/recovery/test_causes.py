@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from backend.domain.supervision import Source, StepKind, SubjectKind
 from backend.service_layer.anchoring.model import LedgerEvent
 from backend.service_layer.claims.records import Claim
 from backend.service_layer.claims.versions import adjudicate_again, revise
+from backend.service_layer.money_reconciliation.rules import find_mismatches
 from backend.service_layer.payout.records import AnswerStatus, StatusItem
 from backend.service_layer.recovery.causes import assign
 from backend.service_layer.recovery.people import approve, dismiss
@@ -52,8 +54,12 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World.make(tmp_path)
+def world(tmp_path: Path) -> Iterator[World]:
+    """After each test every side says the same: bill, claim, ledger, journal, file and bank."""
+    made = World.make(tmp_path)
+    yield made
+    assert find_mismatches(made.services) == []
+    made.services.engine.dispose()
 
 
 # --- a finding -----------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from backend.service_layer import failpoints
 from backend.service_layer.anchoring.model import LedgerEvent
 from backend.service_layer.claims.adopt import adopt_claim_event
 from backend.service_layer.journal.checking import check_journal
+from backend.service_layer.money_reconciliation.rules import find_mismatches
 from backend.service_layer.recovery.adopt import retry_recoveries
 from backend.service_layer.recovery.people import (
     approve,
@@ -59,8 +60,12 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World.make(tmp_path)
+def world(tmp_path: Path) -> Iterator[World]:
+    """After each test every side says the same: bill, claim, ledger, journal, file and bank."""
+    made = World.make(tmp_path)
+    yield made
+    assert find_mismatches(made.services) == []
+    made.services.engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

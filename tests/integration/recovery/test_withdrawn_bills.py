@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from backend.adapters.database import tables
 from backend.domain.recovery import Cause, State
 from backend.service_layer.claims.advance import advance_claims
+from backend.service_layer.money_reconciliation.rules import find_mismatches
 from backend.service_layer.payout.records import ACCOUNT_DELAY, AnswerStatus, StatusItem
 from backend.service_layer.recovery.run import recovery_pass
 from tests.funding import POOL_FEN, TYPES
@@ -44,8 +46,12 @@ MONEY = POOL_FEN * len(TYPES)
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World.make(tmp_path)
+def world(tmp_path: Path) -> Iterator[World]:
+    """After each test every side says the same: bill, claim, ledger, journal, file and bank."""
+    made = World.make(tmp_path)
+    yield made
+    assert find_mismatches(made.services) == []
+    made.services.engine.dispose()
 
 
 @pytest.mark.parametrize(
