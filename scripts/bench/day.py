@@ -30,6 +30,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from backend.adapters.bank.simulated_bank import SimulatedBank
+from backend.adapters.clock import SetClock
 from backend.adapters.database import tables
 from backend.domain.ledger import SlotState
 from backend.service_layer.claims.advance import advance_claims, advance_one
@@ -156,14 +157,14 @@ def timed(label: str, act: Callable[[], Any], count: int) -> float:
 def run(world: World, bank: SimulatedBank, claims: int) -> None:
     """The day itself."""
     services = world.services
-    world.services.clock.advance(60)
+    _later(world)
     timed(
         "copies of a settled claim (not part of a day)",
         lambda: Copies(world).add(claims - 1),
         claims,
     )
-    with services.work(write=False) as work:
-        due = [claim_id for claim_id, _ in work.claims.open_ids()]
+    with services.engine.connect() as connection:
+        due = list(connection.execute(sa.select(tables.claim.c.id)).scalars())
     if len(due) != claims:
         raise SystemExit(f"{len(due)} claims are settled, {claims} were wanted")
     total = timed(
@@ -189,6 +190,11 @@ def run(world: World, bank: SimulatedBank, claims: int) -> None:
     print(f"{'the day':<44} {total:>8.1f} s  {claims / total:>38,.0f} claims/s")
 
 
+def _later(world: World) -> None:
+    assert isinstance(world.services.clock, SetClock)
+    world.services.clock.advance(60)
+
+
 def _hand_over(world: World, bank: SimulatedBank) -> None:
     while hand_over_files(world.services):
         pass
@@ -209,7 +215,7 @@ def _correct_accounts(world: World) -> int:
 
 
 def _second_run(world: World, bank: SimulatedBank) -> None:
-    world.services.clock.advance(60)
+    _later(world)
     run_lane(world.services, Lane.DAILY)
     _hand_over(world, bank)
     take_in_answers(world.services)

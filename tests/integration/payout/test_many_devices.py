@@ -32,6 +32,7 @@ AT_ONCE = 10
 """Bills of one form: the devices overlap in part of a form too."""
 
 PEOPLE = 20
+Form = tuple[str, list[str]]
 DAY = dt.date(2026, 11, 3)
 
 
@@ -42,16 +43,18 @@ def world(tmp_path: Path, postgresql_url: str) -> Iterator[World]:
     made.services.engine.dispose()
 
 
-def race(world: World, forms: Sequence[tuple[str, list[str]]]) -> Counter[str]:
-    """Every device hands in every form, each in an order of its own; what they were told."""
+def race(world: World, forms: Sequence[Form], halves: Sequence[Form] = ()) -> Counter[str]:
+    """Every device hands in every form of its kind, each in an order of its own; what they were
+    told. Devices with an even number take whole forms, the others what ``halves`` are of them."""
     barrier = threading.Barrier(THREADS)
     told: Counter[str] = Counter()
     lock = threading.Lock()
 
     def device(index: int) -> None:
         barrier.wait()
-        for step in range(len(forms)):
-            person_id, bills = forms[(index * 7 + step) % len(forms)]
+        mine = halves if halves and index % 2 else forms
+        for step in range(len(mine)):
+            person_id, bills = mine[(index * 7 + step) % len(mine)]
             token = secrets.token_urlsafe(32)
             try:
                 made = submit(world.services, person_id, bills, token, has_consent=True)
@@ -65,7 +68,7 @@ def race(world: World, forms: Sequence[tuple[str, list[str]]]) -> Counter[str]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(timeout=60)
+        thread.join(timeout=240)
     assert not any(thread.is_alive() for thread in threads)
     return told
 
@@ -84,7 +87,11 @@ def second_worker(world: World) -> Services:
 
 
 def pay_with_two_workers(world: World) -> None:
-    """Both at the same moment, again and again, until nothing moves any more."""
+    """One brings the claims to their settlement; then both at the same moment, again and again,
+    until nothing moves any more."""
+    for _ in range(40):
+        if not advance_claims(world.services, at_once=True, with_payouts=False) + world.mine():
+            break
     workers = (world.services, second_worker(world))
     with ThreadPoolExecutor(len(workers)) as pool:
         for _ in range(60):
@@ -95,6 +102,7 @@ def pay_with_two_workers(world: World) -> None:
     raise AssertionError("it never came to rest")
 
 
+@pytest.mark.timeout(600)
 def test_32_devices_claim_200_bills_and_each_is_accepted_and_paid_once(world: World) -> None:
     people = [world.person(username=f"citizen{number:02d}") for number in range(PEOPLE)]
     forms = []
@@ -105,10 +113,9 @@ def test_32_devices_claim_200_bills_and_each_is_accepted_and_paid_once(world: Wo
         ]
         forms.append((person.id, bills))
     world.anchor()
-    # Every device hands in whole forms, and halves of them that cross the others' halves.
-    halves = [(who, bills[3:8]) for who, bills in forms]
-    told = race(world, [*forms, *halves])
-    assert told["accepted"] <= BILLS  # what only a half got is not asked for again by it
+    # Whole forms and parts of them at once: a form with a bill that is taken is refused as a whole.
+    told = race(world, forms, [(who, bills[3:8]) for who, bills in forms])
+    assert 0 < told["accepted"] <= BILLS and told["held"]
     remaining(world, forms)
     claims = rows(world, tables.claim)
     assert len(claims) == BILLS
