@@ -204,7 +204,19 @@ class _Copies:
                     "payload": json.dumps(payload),
                 }
             )
-        changes = {"file_id": file_id, "message_id": message_id}
+        self._money(added, new_id, number, {"file_id": file_id, "message_id": message_id})
+        with self.services.work(write=False) as work:
+            old = work.claims.bill_of_version(self.claim["version_id"]).invoice_key
+        self.world.ledger.slots[key] = self.world.ledger.slots[old]
+
+    def _money(self, added: Any, new_id: str, number: str, changes: dict[str, str]) -> None:
+        old_id, old_number = self.claim["id"], self.claim["number"]
+
+        def rename(value: Any) -> Any:
+            if not isinstance(value, str):
+                return value
+            return value.replace(old_id, new_id).replace(old_number, number)
+
         for table in ("payout", "payment_attempt", "payment_answer", "claim_fund"):
             for row in self.rows[table]:
                 renamed = {name: rename(value) for name, value in row.items()}
@@ -213,7 +225,7 @@ class _Copies:
         for place, row in enumerate(self.rows["journal_entry"]):
             if row["claim_id"] != old_id:
                 continue
-            entry_id = f"jnl{tag}_{place}"
+            entry_id = f"jnl{new_id}_{place}"
             added["journal_entry"].append(
                 {name: rename(value) for name, value in row.items()} | {"id": entry_id}
             )
@@ -222,9 +234,6 @@ class _Copies:
                 for one in self.rows["journal_transfer"]
                 if one["entry_id"] == row["id"]
             ]
-        with self.services.work(write=False) as work:
-            old = work.claims.bill_of_version(self.claim["version_id"]).invoice_key
-        self.world.ledger.slots[key] = self.world.ledger.slots[old]
 
 
 _COPIED = ("invoice", "invoice_version", "claim", "decision", "ledger_intent", "claim_fund",

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from backend.adapters.bank.simulated_book import Credit, SimulatedBook
 from backend.adapters.database import tables
 from scripts.sample_data.bills import SampleBill
 from tests.e2e.fresh_bills import claim_state, fresh_bill, send, touch
@@ -53,6 +54,8 @@ def test_restored_system_refuses_adopts_and_goes_on(system: System, tmp_path: Pa
     for bill in (known, lost):
         wait_for("the claim to be paid", lambda b=bill: claim_state(system, b)[0] == "paid", 60)  # type: ignore[misc]
     before = payouts(system)
+    (lost_claim,) = system.claims_of(lost.invoice)
+    credits_before = credits(system)
     key = system.stored(lost.invoice).invoice_key
     system.worker.stop()
 
@@ -74,13 +77,19 @@ def test_restored_system_refuses_adopts_and_goes_on(system: System, tmp_path: Pa
     assert "bills stand at their old leaves" in found
     case = f"claim:{key.hex()}:1"
     system.command("reconcile", "--close", case, "--by", "测试员", "--reason", "银行流水已核对")
+    # The known claim's payment was adopted; the lost claim's is a case until a person has looked.
+    (claim,) = system.claims_of(known.invoice)
+    assert payouts(system) == {claim.id: before[claim.id]}
+    payment = f"bank-payment:{lost_claim.number}-V1-A1"
+    assert payment in system.command("reconcile", status=1)
+    system.command("reconcile", "--close", payment, "--by", "测试员", "--reason", "银行流水已核对")
+    assert credits(system) == credits_before
     system.command("reconcile")
     system.command("reconcile", "--check")
 
     system.worker.start()
     wait_for("the known claim to be paid", lambda: claim_state(system, known)[0] == "paid", 60)
     # Paid once: the bank knows the instruction by its id, and nothing pays the lost claim again.
-    (claim,) = system.claims_of(known.invoice)
     assert payouts(system)[claim.id] == before[claim.id]
     touch(system, lost)
     wait_for("the repetition to be refused", lambda: claim_state(system, lost)[0] == "refused", 60)
@@ -90,6 +99,10 @@ def test_restored_system_refuses_adopts_and_goes_on(system: System, tmp_path: Pa
     until_final(system, later)
     touch(system, later)
     wait_for("the later claim to be paid", lambda: claim_state(system, later)[0] == "paid", 60)
+    system.worker.stop()
+    system.command("reconcile", "--check")
+    names = [credit.end_to_end_id for credit in credits(system)]
+    assert len(names) == len(set(names)) == len(credits_before) + 1
     anchored = [(e["institution"], e["sequence"]) for e in system.events("Anchored")]
     assert len(anchored) == len(set(anchored)) == len(system.rows(tables.batch))
     for name in ("Lodged", "Settled"):
@@ -97,6 +110,12 @@ def test_restored_system_refuses_adopts_and_goes_on(system: System, tmp_path: Pa
         assert len(keys) == len(set(keys))
         for bill in (known, lost, later):
             assert keys.count(system.stored(bill.invoice).invoice_key) == 1
+
+
+def credits(system: System) -> list[Credit]:
+    """What the simulated bank has carried out, from its own book."""
+    with SimulatedBook(system.settings.var_dir / "bank" / "simulated.db").open() as page:
+        return page.credits()
 
 
 def until_final(system: System, bill: SampleBill) -> None:

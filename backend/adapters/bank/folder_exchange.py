@@ -101,21 +101,30 @@ class FolderExchange:
         return self._names("read")
 
     def _names(self, part: str) -> set[str]:
-        try:
-            return {entry.name for entry in self._plain(part)}
-        except OSError as error:
-            raise self._unavailable(error) from error
+        return {entry.name for entry in self._listed(part)}
 
     def handed_over(self) -> Iterator[IncomingFile]:
         """Every file that was ever handed over, by name."""
-        for entry in sorted(self._plain("handed"), key=lambda found: found.name):
-            yield IncomingFile(entry.name, _read_bounded(Path(entry.path)))
+        for entry in sorted(self._listed("handed"), key=lambda found: found.name):
+            yield self._copy(entry)
 
     def received(self) -> Iterator[IncomingFile]:
         """Every file that the bank ever left, those dealt with too, oldest first."""
-        entries = [*self._plain("read"), *self._plain("in")]
+        entries = [*self._listed("read"), *self._listed("in")]
         for entry in sorted(entries, key=lambda found: (found.stat().st_mtime_ns, found.name)):
-            yield IncomingFile(entry.name, _read_bounded(Path(entry.path)))
+            yield self._copy(entry)
+
+    def _listed(self, part: str) -> list[os.DirEntry[str]]:
+        try:
+            return self._plain(part)
+        except OSError as error:
+            raise self._unavailable(error) from error
+
+    def _copy(self, entry: os.DirEntry[str]) -> IncomingFile:
+        try:
+            return IncomingFile(entry.name, _read_bounded(Path(entry.path)))
+        except OSError as error:
+            raise self._unavailable(error) from error
 
     def _plain(self, part: str) -> list[os.DirEntry[str]]:
         with os.scandir(self._part(part)) as entries:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from backend.domain.payout import SHANGHAI
+from backend.service_layer.anchoring.model import KeyUnavailableError
 from backend.service_layer.claims.holds import are_payouts_held
 from backend.service_layer.money_reconciliation.cases import Standing, sync_cases, watch_deadlines
 from backend.service_layer.money_reconciliation.ports import MoneyServices
@@ -17,6 +18,9 @@ def reconcile_money(deps: MoneyServices, signer: ReportSigner) -> list[Standing]
     """Compare everything, open and close cases, keep the signed report."""
     standing = sync_cases(deps, find_mismatches(deps))
     store_report(deps, signer, standing)
+    with deps.work() as work:
+        work.alarms.clear("report-unsigned", "reconcile")
+        work.commit()
     return standing
 
 
@@ -47,4 +51,10 @@ def reconcile_pass(deps: MoneyServices, signer: ReportSigner) -> int:
     try:
         return len(reconcile_money(deps, signer))
     except BankUnavailableError:
+        return 0
+    except KeyUnavailableError as error:
+        # The cases are there; what was found could not be signed.
+        with deps.work() as work:
+            work.alarms.raise_alarm("report-unsigned", "reconcile", error.en)
+            work.commit()
         return 0

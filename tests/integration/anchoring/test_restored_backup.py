@@ -4,6 +4,7 @@ what the chain knows was adopted, and then everything goes on and nothing happen
 from __future__ import annotations
 
 import datetime as dt
+import json
 import shutil
 import threading
 from collections.abc import Iterator
@@ -233,6 +234,13 @@ def test_bill_uploaded_again_with_another_secret_is_anchored_anew_and_paid_once(
     assert closed.exit_code == 0, closed.output
     leaves = f"leaves:{CUSTODIAL}:2"
     assert reconcile(town, "--close", leaves, "--by", "测试员", "--reason", "重传").exit_code == 0
+    # The bank paid a claim that is not here: it says so until a person has looked.
+    payment = f"bank-payment:{claim.number}-V1-A1"
+    found = reconcile(town, "--json")
+    assert found.exit_code == 1
+    (row,) = [one for one in json.loads(found.output) if one["what"] == payment]
+    assert row["verdict"] == "case" and "its claim is not here" in row["detail"]
+    assert reconcile(town, "--close", payment, "--by", "测试员", "--reason", "流水").exit_code == 0
     assert reconcile(town).exit_code == 0
     assert town.alarms() == set()
     assert reconcile(town, "--close", case, "--by", "x", "--reason", "y").exit_code == 1

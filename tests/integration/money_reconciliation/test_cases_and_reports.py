@@ -15,6 +15,7 @@ from backend.adapters.clock import SetClock
 from backend.adapters.database import tables
 from backend.adapters.ledger.report_signing import LedgerKeySigner, SignatureReader
 from backend.domain.errors import DomainError
+from backend.service_layer.anchoring.model import KeyUnavailableError
 from backend.service_layer.claims.adopt import close_case
 from backend.service_layer.claims.advance import advance_claims
 from backend.service_layer.money_reconciliation.cases import overdue
@@ -167,6 +168,22 @@ def test_the_worker_reconciles_once_a_day_and_not_while_payouts_are_held(world: 
         work.commit()
     reconcile_pass(world.services, SIGNER)
     assert [one.number for one in rows(world, tables.money_report)] == [1, 2]
+
+
+def test_a_reconciliation_that_cannot_be_signed_keeps_its_cases_and_is_an_alarm(
+    world: World,
+) -> None:
+    class NoKey:
+        def key_of(self, account: str) -> bytes:
+            raise KeyUnavailableError("没有密钥", "no key")
+
+    fake_paid(world, settled(world, claim_of(world, world.person())), 5)
+    reconcile_pass(world.services, LedgerKeySigner(NoKey()))
+    assert "report-unsigned" in alarms(world) and len(open_cases(world)) == 1
+    assert rows(world, tables.money_report) == []
+    reconcile_pass(world.services, SIGNER)
+    assert "report-unsigned" not in alarms(world)
+    assert len(rows(world, tables.money_report)) == 1
 
 
 # --- reports -----------------------------------------------------------------------------------
