@@ -36,9 +36,9 @@ class Part(StrEnum):
 
 
 PART_ZH: Final = {
-    Part.HEADER: "票面：医院、日期、姓名、科室、诊断、金额",
-    Part.LINES: "费用明细：每一项的名称、数量、金额",
-    Part.DECISION: "医保的核定结果：报了多少、各层多少",
+    Part.HEADER: "票面：医院、票号、日期、姓名、科室、就诊类别、诊断、金额、看病时谁付了多少",
+    Part.LINES: "费用明细：每一项的名称、编码、类别、规格、单价、数量、金额、时间",
+    Part.DECISION: "医保的核定结果：报了多少、各层多少、按哪版政策",
 }
 
 HEADER_FIELDS: Final = (
