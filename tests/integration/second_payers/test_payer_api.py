@@ -337,13 +337,22 @@ def test_a_void_or_disputed_bill_is_not_lodged(own_desk: Desk) -> None:
     assert code_of(desk.post(f"/bills/{other}/lodge")) == (409, "payer-bill-altered")
 
 
+def held_by_insurer(desk: Desk, bill_id: str) -> bool:
+    """What keeps a hospital from correcting a bill that an insurer has lodged."""
+    with desk.services.work(write=False) as work:
+        return work.invoices.is_held_by_insurer(bill_id)
+
+
 def test_release_frees_the_bill_and_a_refusal_carries_its_decision(desk: Desk) -> None:
     bill = desk.settled_bill()
     desk.consent(bill)
+    assert not held_by_insurer(desk, bill)
     first = desk.lodged(bill)
+    assert held_by_insurer(desk, bill)
     assert desk.post(f"/claims/{first}/release", {"reason": "given-up"}).status_code == 202
     desk.go()
     assert (desk.state(first)["state"], desk.slot(bill).open_payer) == ("released", 0)
+    assert not held_by_insurer(desk, bill)
     second = desk.lodged(bill)
     document = b"%PDF refused by clause 7"
     body = {"reason": "refused", "policy_hash": TERMS}
