@@ -15,7 +15,7 @@ MODULE_LINES = 500
 EMPTY_NAMES = re.compile(r"(^|_)(utils?|helpers?|common|managers?|base|misc|stuff)(_|$)")
 #: Where money is computed: integer fen and Decimal, never a float.
 MONEY = re.compile(
-    r"backend/domain/|backend/service_layer/(claims|payout|journal|payees)/"
+    r"backend/domain/|backend/service_layer/(claims|payout|journal|payees|recovery)/"
     r"|backend/adapters/(einvoice|bank|iso20022)"
 )
 #: The one handler of each entry point that turns the unexpected into an answer or exit status.

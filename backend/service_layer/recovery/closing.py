@@ -12,6 +12,7 @@ from backend.service_layer.review.clocks import local_day
 
 OVERDUE: Final = "recovery-overdue"
 REFUSED: Final = "recovery-refused"
+WAIVER_ASKED: Final = "recovery-waiver-asked"
 
 
 def dedupe_key(order_id: str) -> str:
@@ -46,6 +47,7 @@ def close_when_over(deps: Any, work: Any, claim: Claim, order_id: str) -> Recove
         work.alarms.clear(OVERDUE, order_id)
     if not found.state.is_over:
         return found
+    work.alarms.clear(WAIVER_ASKED, order_id)
     if found.received_fen:
         work.outbox.add(recover_intent(deps, work, claim, found.order, found.received_fen))
     if found.order.debtor is Debtor.PERSON:

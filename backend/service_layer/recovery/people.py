@@ -34,7 +34,7 @@ from backend.service_layer.claims.records import Claim
 from backend.service_layer.failpoints import reach
 from backend.service_layer.journal.booking import book
 from backend.service_layer.recovery.causes import locked_claim
-from backend.service_layer.recovery.closing import close_when_over
+from backend.service_layer.recovery.closing import WAIVER_ASKED, close_when_over
 from backend.service_layer.recovery.opening import (
     PROPOSED,
     RECEIPT,
@@ -48,7 +48,6 @@ from backend.service_layer.recovery.ports import Dismissal, WaiverRequest
 from backend.service_layer.review.clocks import local_day
 from backend.service_layer.supervision.leads import person_of
 
-WAIVER_ASKED: Final = "recovery-waiver-asked"
 BY_CLERK: Final = "clerk"
 
 
@@ -254,7 +253,6 @@ def approve_waiver(deps: Any, order_id: str, by: str) -> Recovery:
         )
         said_by = occasion(deps, work, claim, (WAIVER, order_id), person)
         book(work, recovery_waived(said_by, share(found.order.layers, left)))
-        work.alarms.clear(WAIVER_ASKED, order_id)
         found = close_when_over(deps, work, claim, order_id)
         work.commit()
     reach("recovery.waived")

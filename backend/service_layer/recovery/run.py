@@ -58,24 +58,27 @@ def _try(deps: Any, subject: str, act: Callable[[], bool]) -> int:
 
 
 def _tell(deps: Any) -> int:
-    """Alarms for instalments that are late and for events that the ledger refused."""
+    """Alarms for instalments that are late and for events that the ledger refused; what is not
+    late any more, by a new plan, is no alarm."""
     today = local_day(deps.clock.now())
     with deps.work(write=False) as work:
-        late = [one for one in work.recoveries.owed() if one.is_overdue(today)]
-        refused = work.recoveries.refused_on_ledger()
-        known = work.alarms.open_counts()
-    is_told = (known.get(OVERDUE, 0), known.get(REFUSED, 0)) == (len(late), len(refused))
-    if is_told:
+        wanted = {
+            (OVERDUE, one.order.id): f"due {due[0]}: {due[1]} fen"
+            for one in work.recoveries.owed()
+            if (due := one.due()) is not None and today > due[0]
+        }
+        for order_id, outcome in work.recoveries.refused_on_ledger():
+            wanted[(REFUSED, order_id)] = f"the ledger refused it: {outcome}"
+        known = set(work.reconciliation.holding_alarms((OVERDUE, REFUSED)))
+    if known == set(wanted):
         return 0
     with deps.work() as work:
-        for one in late:
-            due = one.due()
-            assert due is not None, "what is late is owed"
-            work.alarms.raise_alarm(OVERDUE, one.order.id, f"due {due[0]}: {due[1]} fen")
-        for order_id, outcome in refused:
-            work.alarms.raise_alarm(REFUSED, order_id, f"the ledger refused it: {outcome}")
+        for code, subject in known - set(wanted):
+            work.alarms.clear(code, subject)
+        for (code, subject), detail in wanted.items():
+            work.alarms.raise_alarm(code, subject, detail)
         work.commit()
-    return 0
+    return 1
 
 
 def _close_leads(deps: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -295,3 +296,38 @@ def test_a_second_withdrawal_of_the_same_bill_asks_for_nothing_more(world: World
     withdraw_bill(world, claim, "reversed")
     recovery_pass(world.services)
     assert len(orders(world, claim)) == 1 and balance(world, "receivable") == PAID_FEN
+
+
+def test_a_new_plan_ends_the_alarm_of_the_old_one(world: World) -> None:
+    found = owing(world)
+    world.services.clock.advance(dt.timedelta(days=31).total_seconds())  # 21 December
+    assert recovery_pass(world.services) == 1 and recovery_pass(world.services) == 0
+    assert alarms(world) == {"recovery-overdue"}
+    plan(world.services, found.order.id, 2, dt.date(2027, 1, 1), by="甲", reason=WHY)
+    recovery_pass(world.services)
+    assert alarms(world) == set()
+
+
+def test_money_that_ends_an_order_ends_the_question_of_a_waiver(world: World) -> None:
+    found = owing(world)
+    ask_waiver(world.services, found.order.id, "经办甲", WHY)
+    pay_back(world, found, PAID_FEN, "B-1")
+    assert alarms(world) == set()
+    with pytest.raises(RecoveryConflictError, match="nothing to waive"):
+        approve_waiver(world.services, found.order.id, "主任乙")
+
+
+def test_a_recovery_that_the_ledger_refuses_is_an_alarm_and_is_not_sent_again(
+    world: World,
+) -> None:
+    found = owing(world)
+    key = next(iter(world.ledger.slots))
+    slot = world.ledger.slots[key]
+    world.ledger.slots[key] = dataclasses.replace(slot, settled_payers=0)
+    pay_back(world, found, PAID_FEN, "B-1")
+    for _ in range(2):
+        world.run()
+        recovery_pass(world.services)
+    assert alarms(world) == {"recovery-refused"}
+    calls = [call for call, _ in world.ledger.calls]
+    assert calls.count("recover") == 1 and recovered_on_ledger(world) == []
