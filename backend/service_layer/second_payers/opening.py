@@ -74,14 +74,17 @@ def consented_bill(deps: PayerServices, work: PayerWork, consent: Consent) -> St
 def opened_bill(deps: PayerServices, payer: SecondPayer, invoice_id: str) -> OpenedBill:
     """What the payer may see of a bill now. Raises NotOpenedError without a live consent."""
     now = deps.clock.now()
-    with deps.work() as work:
+    today = now.astimezone(SHANGHAI).date()
+    with deps.work(write=False) as work:
         consent = live_consent(work, payer.number, invoice_id, now)
         if consent is None:
             raise NotOpenedError
         bill = consented_bill(deps, work, consent)
         found = _opened(work, payer, consent, bill)
-        entry = Reading(consent.id, now.astimezone(SHANGHAI).date(), consent.parts, now)
-        if work.second_payers.add_reading(entry):
+        kept = [one.read_on for one in work.second_payers.readings_of([consent.id])]
+    if today not in kept:  # kept before anything is answered
+        with deps.work() as work:
+            work.second_payers.add_reading(Reading(consent.id, today, consent.parts, now))
             work.commit()
     return found
 
