@@ -18,6 +18,8 @@ from backend.domain.errors import DomainError
 
 SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
 END_TO_END_MAX: Final = 35
+CLOCK_WRONG: Final = dt.timedelta(minutes=10)
+"""More than two machines' clocks are apart."""
 ATTEMPTS_MAX: Final = 3
 """So often is one payable tried without a person: a bank's own fault ends, or is looked into."""
 
@@ -96,8 +98,11 @@ def is_run_due(
 ) -> bool:
     """Whether the daily run is to begin, ``last`` being when one was last finished (or None).
 
-    ``is_working_day`` is asked of the local day of ``now``.
+    ``is_working_day`` is asked of the local day of ``now``. A run that was finished in the future
+    is a clock that stood wrong, and must not keep everybody from being paid until then.
     """
+    if last is not None and last - now > CLOCK_WRONG:
+        last = None
     if rules.every_seconds is not None:
         return last is None or now - last >= dt.timedelta(seconds=rules.every_seconds)
     local = now.astimezone(SHANGHAI)

@@ -26,6 +26,7 @@ from backend.service_layer.money_reconciliation.unmatched import lost_items
 from backend.service_layer.payees.effective import mark_closed
 from backend.service_layer.payout.booking import answer_entry
 from backend.service_layer.payout.examine import News, examine
+from backend.service_layer.payout.hand_over import UNREACHABLE
 from backend.service_layer.payout.holding import waiting_after_failure
 from backend.service_layer.payout.ports import BadStatusFileError, BankUnavailableError
 from backend.service_layer.payout.records import (
@@ -43,6 +44,8 @@ REPEATED = "bank-file-repeated"
 STUCK = "bank-file-stuck"
 DIFFERENCE_MAX = 4_000
 NAME_MAX = 200
+INCOMING = "incoming"
+"""The subject of the alarm when the bank's files cannot be fetched."""
 NO_TIME = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
@@ -52,12 +55,20 @@ def take_in_answers(deps: ClaimServices) -> int:
     While files are missing here that the bank knows, nothing is: it could not be matched.
     """
     with deps.work(write=False) as work:
-        if BANK_AHEAD in work.alarms.open_counts():
-            return 0
+        open_alarms = work.alarms.open_counts()
+    if BANK_AHEAD in open_alarms:
+        return 0
     try:
         files = deps.bank.incoming()
-    except BankUnavailableError:
+    except BankUnavailableError as error:
+        with deps.work() as work:
+            work.alarms.raise_alarm(UNREACHABLE, INCOMING, error.en)
+            work.commit()
         return 0
+    if UNREACHABLE in open_alarms:
+        with deps.work() as work:
+            work.alarms.clear(UNREACHABLE, INCOMING)
+            work.commit()
     for file in _in_order(deps, files):
         try:
             take_in(deps, file)

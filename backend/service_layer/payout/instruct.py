@@ -73,10 +73,11 @@ def write_files(deps: ClaimServices, lane: Lane, after: Cursor | None) -> Page:
     with deps.work(write=False) as work:
         payables = _payables(work, lane, after)
         with_case = claims_with_case(work) if payables else frozenset()
-        judged = [_first_look(deps, work, payable, now, with_case) for payable in payables]
+        judged = [
+            _first_look(deps, work, lane, payable, now=now, with_case=with_case)
+            for payable in payables
+        ]
         wanted = [one for one in judged if one is not None]
-        if lane is Lane.INSTANT:
-            wanted = [one for one in wanted if is_machine_clean(deps, work, one.claim, one.payout)]
     if not payables:
         return Page()
     slots = _ask_ledger(deps, wanted)
@@ -90,16 +91,22 @@ def write_files(deps: ClaimServices, lane: Lane, after: Cursor | None) -> Page:
 def _first_look(
     deps: ClaimServices,
     work: ClaimWork,
+    lane: Lane,
     payable: Payout,
+    *,
     now: dt.datetime,
     with_case: frozenset[str],
 ) -> Ready | None:
     """What is worth asking the ledger for; why the rest waits is told under the lock."""
     try:
         one = judge(deps, work, payable, now, with_case)
+        if not isinstance(one, Ready):
+            return None
+        if lane is Lane.INSTANT and not is_machine_clean(deps, work, one.claim, one.payout):
+            return None
     except (DomainError, AssertionError, *DAMAGE):
         return None
-    return one if isinstance(one, Ready) else None
+    return one
 
 
 def _payables(work: ClaimWork, lane: Lane, after: Cursor | None) -> list[Payout]:

@@ -121,6 +121,16 @@ def test_a_bank_file_that_breaks_its_reader_does_not_stop_the_others(
     assert list(waiting.bank.inbox) == [bad] and alarms(waiting) == {"bank-file-stuck"}
 
 
+def test_answers_that_cannot_be_fetched_are_an_alarm_until_they_can(waiting: World) -> None:
+    waiting.bank.is_slow = False
+    waiting.bank.is_down = True
+    payout_pass(waiting.services)
+    assert alarms(waiting) == {"bank-unreachable"}
+    waiting.bank.is_down = False
+    payout_pass(waiting.services)
+    assert alarms(waiting) == set() and [status for _, status in answers(waiting)] == ["paid"]
+
+
 # --- one bad item --------------------------------------------------------------------------------
 
 

@@ -149,3 +149,12 @@ def test_a_duplicate_is_never_a_fault_of_the_bank() -> None:
 )
 def test_a_banks_words_are_kept_without_account_numbers(said: str, kept: str) -> None:
     assert without_numbers(said) == kept
+
+
+def test_a_run_that_was_finished_in_the_future_keeps_nobody_from_being_paid() -> None:
+    wrong = dt.datetime(2031, 1, 1, tzinfo=UTC)
+    assert is_run_due(PayoutRules(), FRIDAY_16, wrong, is_working_day=True)
+    assert is_run_due(PayoutRules(every_seconds=20), FRIDAY_10, wrong, is_working_day=True)
+    a_little = FRIDAY_16 + dt.timedelta(seconds=30)  # the other machine's clock is ahead
+    assert not is_run_due(PayoutRules(), FRIDAY_16, a_little, is_working_day=True)
+    assert not is_run_due(PayoutRules(), FRIDAY_10, wrong, is_working_day=True)
