@@ -161,7 +161,7 @@ class _Copies:
                 return value
             return value.replace(old_id, new_id).replace(old_number, number)
 
-        bill = {
+        bill: dict[str, dict[str, Any]] = {
             "invoice": {"id": f"inv{tag}", "invoice_key": key, "invoice_number": f"{n:08d}",
                         "public_token": f"t{tag}"},
             "invoice_version": {"id": f"ver{tag}", "invoice_id": f"inv{tag}"},

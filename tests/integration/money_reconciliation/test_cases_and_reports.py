@@ -94,6 +94,7 @@ def test_a_mismatch_holds_the_payment_until_it_has_gone(world: World) -> None:
     assert "reconcile-case" not in alarms(world)
 
 
+@pytest.mark.slow
 def test_a_person_closes_a_case_for_these_figures_alone(world: World) -> None:
     claim = settled(world, claim_of(world, world.person()))
     fake_paid(world, claim, 5)
@@ -107,6 +108,7 @@ def test_a_person_closes_a_case_for_these_figures_alone(world: World) -> None:
     assert other.case.id != first.case.id
 
 
+@pytest.mark.slow
 def test_a_mismatch_that_comes_back_after_it_had_gone_is_a_case_again(world: World) -> None:
     claim = settled(world, claim_of(world, world.person()))
     for turn in (1, 2):
@@ -117,6 +119,7 @@ def test_a_mismatch_that_comes_back_after_it_had_gone_is_a_case_again(world: Wor
         assert reconcile_money(world.services, SIGNER) == []
 
 
+@pytest.mark.slow
 def test_a_case_past_its_deadline_is_an_alarm_until_it_is_closed(world: World) -> None:
     claim = settled(world, claim_of(world, world.person()))
     fake_paid(world, claim, 5)
@@ -170,6 +173,7 @@ def test_the_worker_reconciles_once_a_day_and_not_while_payouts_are_held(world: 
     assert [one.number for one in rows(world, tables.money_report)] == [1, 2]
 
 
+@pytest.mark.slow
 def test_a_reconciliation_that_cannot_be_signed_keeps_its_cases_and_is_an_alarm(
     world: World,
 ) -> None:
@@ -200,6 +204,7 @@ def change(world: World, number: int, **values: object) -> None:
         )
 
 
+@pytest.mark.slow
 def test_a_report_is_signed_by_the_agency_and_says_what_was_compared(world: World) -> None:
     claim = settled(world, claim_of(world, world.person()))
     fake_paid(world, claim, 5)
@@ -214,23 +219,24 @@ def test_a_report_is_signed_by_the_agency_and_says_what_was_compared(world: Worl
     assert '"accepted_by":""' in report.text and '"overdue_count":0' in report.text
 
 
-@pytest.mark.parametrize(
-    ("number", "values", "says"),
-    [
-        (1, {"text": "{}"}, "not what was digested"),
-        (2, {"previous_digest": bytes(31) + b"\x01"}, "does not follow from the report before"),
-        (1, {"signature": bytes(65)}, "not of its account"),
-        (1, {"signature": b"short"}, "not of its account"),
-        (1, {"account": STRANGER.address}, "not of its account"),
-    ],
+CHANGES: tuple[tuple[int, dict[str, object], str], ...] = (
+    (1, {"text": "{}"}, "not what was digested"),
+    (2, {"previous_digest": bytes(31) + b"\x01"}, "does not follow from the report before"),
+    (1, {"signature": bytes(65)}, "not of its account"),
+    (1, {"signature": b"short"}, "not of its account"),
+    (1, {"account": STRANGER.address}, "not of its account"),
 )
-def test_a_changed_report_is_found(
-    world: World, number: int, values: dict[str, object], says: str
-) -> None:
+
+
+def test_a_changed_report_is_found(world: World) -> None:
     for _ in range(2):
         reconcile_money(world.services, SIGNER)
-    change(world, number, **values)
-    with pytest.raises(ReportError, match=says):
+    for number, values, says in CHANGES:
+        right = {row.number: row._mapping for row in rows(world, tables.money_report)}[number]
+        change(world, number, **values)
+        with pytest.raises(ReportError, match=says):
+            verify_report(world.services, SignatureReader(), number)
+        change(world, number, **{name: right[name] for name in values})
         verify_report(world.services, SignatureReader(), number)
 
 

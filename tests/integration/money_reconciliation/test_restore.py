@@ -90,6 +90,7 @@ def test_a_payment_that_only_the_bank_knows_is_adopted_and_made_once(
     assert adopt(world) == {} and len(rows(world, tables.payout_file)) == 1
 
 
+@pytest.mark.slow
 def test_an_answer_that_comes_while_payouts_are_held_waits_and_is_not_refused(
     world: World, tmp_path: Path
 ) -> None:
@@ -108,6 +109,7 @@ def test_an_answer_that_comes_while_payouts_are_held_waits_and_is_not_refused(
     assert find_mismatches(world.services) == []
 
 
+@pytest.mark.slow
 def test_a_rejected_payment_and_its_second_attempt_are_adopted_in_their_order(
     world: World, tmp_path: Path
 ) -> None:
@@ -147,6 +149,7 @@ def test_a_payment_of_a_lost_claim_is_a_case_and_the_rest_of_its_file_is_booked(
     assert "bank-file-refused" not in alarms(world)
 
 
+@pytest.mark.slow
 def test_a_claim_whose_settlement_is_not_here_yet_is_held_and_matched_later(
     world: World, tmp_path: Path
 ) -> None:
@@ -175,6 +178,7 @@ def test_a_claim_whose_settlement_is_not_here_yet_is_held_and_matched_later(
     assert len(world.bank.files) == 1
 
 
+@pytest.mark.slow
 def test_a_name_that_is_not_ours_is_never_matched(world: World, tmp_path: Path) -> None:
     claim = prepared(world, tmp_path / "copy.db")
     world.run()
@@ -191,6 +195,7 @@ def test_a_name_that_is_not_ours_is_never_matched(world: World, tmp_path: Path) 
     assert attempts(world) == [] and state(world, claim) == ("paying", "payout-case")
 
 
+@pytest.mark.slow
 def test_the_simulated_banks_book_has_each_payment_once(world: World, tmp_path: Path) -> None:
     """Real files in a folder, and the simulated bank's own book."""
     bank = equip_durably(world.services, tmp_path)

@@ -336,6 +336,7 @@ def test_what_is_only_there_while_something_moves_is_no_mismatch(
     assert said == []
 
 
+@pytest.mark.slow
 def test_a_returned_payment_and_its_second_attempt_agree(tmp_path: Path) -> None:
     world = World.make(tmp_path)
     person = world.person()

@@ -1,0 +1,62 @@
+"""`yichu reconcile cases`, `reports` and `verify`: what an operator reads."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from backend.adapters.clock import SetClock
+from backend.adapters.database import tables
+from backend.entrypoints.cli.main import cli
+from backend.service_layer.money_reconciliation.cases import sync_cases
+from backend.service_layer.money_reconciliation.records import Mismatch
+from backend.service_layer.money_reconciliation.report import store_report
+from tests.integration.claims.world import World
+from tests.integration.money_reconciliation.test_cases_and_reports import (
+    AGENCY,
+    SIGNER,
+    open_cases,
+)
+
+
+def run(world: World, *arguments: str) -> Result:
+    settings = world.services.settings
+    environment = {"YICHU_VAR": str(settings.var_dir), "YICHU_DATABASE_URL": settings.database_url}
+    return CliRunner().invoke(cli, ["reconcile", *arguments], env=environment)
+
+
+def test_cases_and_reports_at_the_command_line(tmp_path: Path) -> None:
+    world = World.make(tmp_path)
+    with world.services.engine.begin() as connection:
+        connection.execute(tables.payer.update().values(ledger_account=AGENCY.address))
+    assert "没有 / none" in run(world, "cases").output
+    # Found long ago: by the clock of the command it is overdue.
+    world.services.clock = SetClock(dt.datetime(2020, 1, 1, tzinfo=dt.UTC))
+    row = Mismatch("R11", "YC20260101D-X", "handed over", "the bank has no such file")
+    standing = sync_cases(world.services, [row])
+    store_report(world.services, SIGNER, standing)
+    found = run(world, "cases", "--overdue", "--json")
+    assert found.exit_code == 1
+    (case,) = json.loads(found.output)
+    assert case["due_at"] == "2020-01-04T00:00:00+00:00"
+    assert (case["detail"]["here"], case["is_overdue"]) == ("handed over", True)
+    shown = run(world, "cases")
+    assert "逾期 overdue" in shown.output and "the bank has no such file" in shown.output
+    (listed,) = json.loads(run(world, "reports", "--json").output)
+    assert (listed["number"], listed["mismatches"], listed["account"]) == (1, 1, AGENCY.address)
+    genuine = run(world, "verify", "1")
+    assert genuine.exit_code == 0 and AGENCY.address in genuine.output
+    assert '"YC20260101D-X"' in run(world, "verify", "1", "--show").output
+    assert run(world, "verify", "2").exit_code == 1
+    for wrong in (
+        ["--close", case["case"], "--by", "测试员"],
+        ["--close", case["case"], "--by", "测试员", "--reason", " "],
+        ["--by", "测试员"],
+    ):
+        assert run(world, *wrong).exit_code == 2
+    done = run(world, "--close", case["case"], "--by", "测试员", "--reason", "已核对留存")
+    assert done.exit_code == 0, done.output
+    assert open_cases(world) == []
