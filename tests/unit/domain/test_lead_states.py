@@ -146,6 +146,7 @@ ALLOWED = {
     State.REFERRED: {StepKind.SET_ASIDE},
     State.UNFOUNDED: set(),
     State.SET_ASIDE: set(),
+    State.RECOVERED: {StepKind.SET_ASIDE},  # reached by the system alone, when the money is back
 }
 APPEALED = (*TO_FOUND, (StepKind.APPEALED, "03-02"))
 AT = {
@@ -160,6 +161,11 @@ AT = {
     State.REFERRED: (*TO_FOUND, (StepKind.REFERRED, "03-10")),
     State.UNFOUNDED: (OPENED, (StepKind.DISMISSED, "02-03")),
     State.SET_ASIDE: (*TO_FOUND, (StepKind.SET_ASIDE, "03-10")),
+    State.RECOVERED: (
+        *TO_FOUND,
+        (StepKind.ORDERED, "03-10", "", 50_000),
+        (StepKind.RECOVERED, "03-20"),
+    ),
 }
 
 
