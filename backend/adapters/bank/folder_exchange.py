@@ -21,6 +21,8 @@ from backend.service_layer.payout.records import INCOMING_BYTES_MAX, IncomingFil
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 _UNFINISHED: Final = (".tmp", ".part", ".filepart")
 FILES_A_PASS: Final = 200
+BYTES_A_PASS: Final = 4 * INCOMING_BYTES_MAX
+"""No more than about so much of the bank's files is in memory at once."""
 
 
 class FolderExchange:
@@ -64,9 +66,16 @@ class FolderExchange:
             found = sorted(
                 self._plain("in"), key=lambda entry: (entry.stat().st_mtime_ns, entry.name)
             )
-            chosen = found[:FILES_A_PASS]
-            self._offered = {entry.name: _identity(Path(entry.path)) for entry in chosen}
-            return [IncomingFile(entry.name, _read_bounded(Path(entry.path))) for entry in chosen]
+            files: list[IncomingFile] = []
+            self._offered = {}
+            size = 0
+            for entry in found[:FILES_A_PASS]:
+                self._offered[entry.name] = _identity(Path(entry.path))
+                files.append(IncomingFile(entry.name, _read_bounded(Path(entry.path))))
+                size += len(files[-1].content)
+                if size >= BYTES_A_PASS:
+                    break
+            return files
         except OSError as error:
             raise self._unavailable(error) from error
 

@@ -376,3 +376,19 @@ def test_a_book_that_cannot_be_used_is_a_bank_out_of_reach(
         bank.check_name("测试甲子", "6217000000000006217", BANK)
     book.unlink()
     assert [entry.status for entry in answers(bank)["A-1"]] == [AnswerStatus.PAID]
+
+
+def test_large_files_come_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder_exchange, "BYTES_A_PASS", 20)
+    exchange = FolderExchange(tmp_path / "bank")
+    exchange.incoming()
+    for number in range(5):
+        path = tmp_path / f"bank/in/{number}.xml"
+        path.write_bytes(b"x" * 10)
+        os.utime(path, (1_000 + number, 1_000 + number))
+    seen = []
+    while files := exchange.incoming():
+        seen.append([file.name for file in files])
+        for file in files:
+            exchange.put_away(file.name)
+    assert seen == [["0.xml", "1.xml"], ["2.xml", "3.xml"], ["4.xml"]]
