@@ -106,7 +106,13 @@ def test_an_effect_is_the_same_singly_and_in_a_batch_and_does_not_repeat(
     _check_effect(desk, FORMS[single], "Repeated")
 
 
-@pytest.mark.parametrize("single", FORMS)
+_QUICK = ("lodge", "settle")
+"""The calls that every claim goes through; those of the others run in the slow suite."""
+
+
+@pytest.mark.parametrize(
+    "single", [one if one in _QUICK else pytest.param(one, marks=pytest.mark.slow) for one in FORMS]
+)
 def test_every_outcome_is_the_same_singly_and_in_a_batch(desk: Desk, single: str) -> None:
     form, world = FORMS[single], World(desk)
     for name, case in CASES[single].items():

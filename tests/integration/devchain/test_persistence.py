@@ -173,6 +173,7 @@ def start_command() -> Iterator[StartCommand]:
         running.process.wait(10)
 
 
+@pytest.mark.slow
 def test_command_goes_on_after_a_stop(tmp_path: Path, start_command: StartCommand) -> None:
     first = start_command(tmp_path / "ledger", "-d", "-i", "5", "-e", "3")
     ledger = first.ledger
@@ -192,6 +193,7 @@ def test_command_goes_on_after_a_stop(tmp_path: Path, start_command: StartComman
     assert second.process.wait(20) == 0
 
 
+@pytest.mark.slow
 def test_sigkill_loses_no_answered_block(tmp_path: Path, start_command: StartCommand) -> None:
     """Kill the ledger while it mines; every transaction that was answered is on the chain."""
     answered: list[str] = []
