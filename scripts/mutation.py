@@ -49,6 +49,7 @@ TESTS: Final = (
 )
 TESTS_OF_MONEY: Final = (
     *(f"tests/unit/domain/test_{name}.py" for name in MONEY if "/" not in name),
+    "tests/unit/domain/test_edges_of_money.py",
     TESTS[-1],
 )
 """No other test is about these modules: to ask fewer is faster."""
@@ -134,7 +135,7 @@ def sample(names: Iterable[str], every: int, seed: int) -> list[str]:
 def area_of(module: str) -> str:
     """``rules`` for what looks at bills, ``money`` for what books and pays, ``adjudication`` for
     what works amounts out."""
-    if module in _patterns(MONEY):
+    if f"{module}.py" in _patterns(MONEY):
         return "money"
     return "rules" if module.startswith("backend/domain/audit/") else "adjudication"
 

@@ -1,0 +1,102 @@
+"""The last amount and the last transfer that are still booked, and what each refusal says."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from backend.domain.journal import Entry, Fund, JournalError, Occasion, Transfer
+from backend.domain.payout import end_to_end_id, parse_end_to_end_id
+
+FUND = Fund("330800", "310", "330802", "测试中心")
+SAID = Occasion("attempt", "pay_1_a1", FUND, "clm_1", dt.datetime(2026, 11, 20, 3, tzinfo=dt.UTC))
+ONE = Transfer("bank:330800", "payable:330800", 1)
+BEFORE_ZH, BEFORE_EN = "凭证无法记账：", "the entry cannot be booked: "
+
+
+def refused(act: Any) -> tuple[str, str]:
+    with pytest.raises(JournalError) as caught:
+        act()
+    zh, en = caught.value.zh, caught.value.en
+    assert zh.startswith(BEFORE_ZH) and en.startswith(BEFORE_EN)
+    return zh.removeprefix(BEFORE_ZH), en.removeprefix(BEFORE_EN)
+
+
+def test_the_largest_amount_moves_and_a_fen_more_does_not() -> None:
+    largest = 1_125_899_906_842_624  # 2 to the 50
+    assert Transfer(ONE.debit, ONE.credit, largest).amount_fen == largest
+    assert refused(lambda: Transfer(ONE.debit, ONE.credit, largest + 1)) == (
+        "分录金额必须为正",
+        "the amount of a transfer must be positive whole fen",
+    )
+
+
+def test_sixty_four_transfers_are_an_entry_and_sixty_five_are_not() -> None:
+    assert Entry("paid", SAID, (ONE,) * 64).total_fen == 64
+    assert refused(lambda: Entry("paid", SAID, (ONE,) * 65)) == (
+        "凭证没有分录，或分录过多",
+        "an entry has 1 to 64 transfers",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "zh", "en"),
+    [
+        ({"source_type": "Attempt"}, "来源种类不成立",
+         "the source type of an entry is a short word"),
+        ({"source_id": ""}, "来源编号不成立",
+         "the source of an entry is an id of 1 to 80 characters"),
+        ({"source_id": "x" * 81}, "来源编号不成立",
+         "the source of an entry is an id of 1 to 80 characters"),
+        ({"booked_at": dt.datetime(2026, 11, 20)}, "记账时间没有时区",
+         "the time of an entry must be aware"),
+        ({"text": "x" * 401}, "摘要或制单人过长", "the text or the name of an entry is too long"),
+        ({"recorded_by": ""}, "摘要或制单人过长", "the text or the name of an entry is too long"),
+        ({"recorded_by": "x" * 61}, "摘要或制单人过长",
+         "the text or the name of an entry is too long"),
+    ],
+)  # fmt: skip
+def test_refusal_of_an_occasion_names_what_is_wrong(
+    changed: dict[str, Any], zh: str, en: str
+) -> None:
+    said = dataclasses.replace(SAID, **changed)
+    assert refused(lambda: Entry("paid", said, (ONE,))) == (zh, en)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"source_id": "x" * 80},
+        {"source_type": "a" * 24},
+        {"text": "x" * 400},
+        {"recorded_by": "x" * 60},
+        {"recorded_by": "x"},
+    ],
+)
+def test_the_longest_and_shortest_words_of_an_occasion_are_booked(changed: dict[str, str]) -> None:
+    assert Entry("paid", dataclasses.replace(SAID, **changed), (ONE,)).total_fen == 1
+
+
+def test_refusals_of_kind_account_and_region() -> None:
+    assert refused(lambda: Entry("Paid", SAID, (ONE,))) == (
+        "业务种类不成立",
+        "the kind of an entry is a short word",
+    )
+    assert refused(lambda: Transfer(ONE.debit, ONE.debit, 1)) == (
+        "借贷科目不能相同",
+        "a transfer needs two different accounts",
+    )
+    other = Transfer("bank:330700", "payable:330700", 1)
+    assert refused(lambda: Entry("paid", SAID, (ONE, other))) == (
+        "一张凭证只能记一个统筹区",
+        "an entry stays within one region's books",
+    )
+
+
+def test_name_at_the_bank_is_read_back() -> None:
+    name = end_to_end_id("2026112027000002-01", 12, 3)
+    assert name == "2026112027000002-01-V12-A3"
+    assert parse_end_to_end_id(name) == ("2026112027000002-01", 12, 3)
