@@ -54,6 +54,7 @@ def test_a_few_orders_of_money_keep_every_promise() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_any_order_of_money_keeps_every_promise() -> None:
     """Hypothesis prefers short orders; seeds alone go further."""
     happened: Counter[str] = Counter()
