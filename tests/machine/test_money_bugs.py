@@ -52,7 +52,7 @@ def a_supplement_is_approved_as_a_whole(patch: Patch) -> None:
 
 
 def the_slot_is_not_read_again(patch: Patch) -> None:
-    patch.setattr(instruct, "_ask_ledger", lambda _, wanted: {o.payout.id: None for o in wanted})
+    patch.setattr(instruct, "slot_bars", lambda *_: None)
 
 
 def flags_of_the_slot_are_ignored(patch: Patch) -> None:

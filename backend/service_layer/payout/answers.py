@@ -44,8 +44,6 @@ REPEATED = "bank-file-repeated"
 STUCK = "bank-file-stuck"
 DIFFERENCE_MAX = 4_000
 NAME_MAX = 200
-INCOMING = "incoming"
-"""The subject of the alarm when the bank's files cannot be fetched."""
 NO_TIME = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
@@ -62,12 +60,12 @@ def take_in_answers(deps: ClaimServices) -> int:
         files = deps.bank.incoming()
     except BankUnavailableError as error:
         with deps.work() as work:
-            work.alarms.raise_alarm(UNREACHABLE, INCOMING, error.en)
+            work.alarms.raise_alarm(UNREACHABLE, "incoming", error.en)
             work.commit()
         return 0
     if UNREACHABLE in open_alarms:
         with deps.work() as work:
-            work.alarms.clear(UNREACHABLE, INCOMING)
+            work.alarms.clear(UNREACHABLE, "incoming")
             work.commit()
     for file in _in_order(deps, files):
         try:
