@@ -83,7 +83,15 @@ def turnover(
         .group_by(*keys)
         .order_by(*keys)
     )
-    return [Turnover(*row[:8], amount_fen=int(row.amount), count=int(row.many)) for row in rows]
+    found = []
+    for *named, amount, many in rows:
+        region, insurance, code, name, kind, debit, credit, is_simulated = named
+        found.append(
+            Turnover(
+                region, insurance, code, name, kind, debit, credit, is_simulated, int(amount), many
+            )
+        )
+    return found
 
 
 def claim_balances(
@@ -91,7 +99,8 @@ def claim_balances(
 ) -> list[ClaimBalance]:
     """The claims that are not at zero on the account, by the day of their first entry on it."""
     is_debit = Account.parse(account).normal_side is Side.DEBIT
-    sign = sa.case((account == _DEBIT, 1), else_=-1) * (1 if is_debit else -1)
+    debits, credits = _DEBIT.in_((account,)), _CREDIT.in_((account,))
+    sign = sa.case((debits, 1), else_=-1) * (1 if is_debit else -1)
     open_fen = sa.func.sum(sign * _AMOUNT)
     since = sa.func.min(journal_entry.c.booked_on)
     keys = (
@@ -100,7 +109,7 @@ def claim_balances(
         journal_entry.c.insurance_type,
         journal_entry.c.agency_code,
     )
-    where = [sa.or_(account == _DEBIT, account == _CREDIT), *days(None, until)]
+    where = [sa.or_(debits, credits), *days(None, until)]
     if claim_id is not None:
         where.append(journal_entry.c.claim_id == claim_id)
     rows = connection.execute(

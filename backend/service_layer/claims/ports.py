@@ -101,6 +101,7 @@ class Claims(Protocol):
     def newer_than(self, claim_id: str) -> list[str]:
         """The ids of the claims that were made after that one, in their order."""
         ...
+
     def live_of_year(self, person_id: str, year: int) -> list[Claim]: ...
     def update(
         self, claim_id: str, expected: ClaimState, at: dt.datetime, **values: Any
