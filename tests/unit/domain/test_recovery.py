@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backend.domain.errors import DomainError
 from backend.domain.journal import JournalError, LayerAmounts
 from backend.domain.recovery import (
     Approval,
@@ -296,3 +297,45 @@ def test_money_that_cannot_be_that_of_the_order(
 @pytest.mark.parametrize("fen", [1, 1_000])
 def test_money_up_to_what_is_left_is_taken(fen: int) -> None:
     check_receipt(Recovery(order()), "x" * 60, fen, DAY, DAY)
+
+
+ORDERED = Recovery(order())
+SAID = [
+    (lambda: order_id("C", 100), "一笔申请最多 99 次追款", "a claim has at most 99 recoveries"),
+    (lambda: share(LayerAmounts(60, 40), 101), "金额应在 0 到 100 分之间",
+     "the amount goes from 0 to 100 fen"),
+    (lambda: monthly(100, 61, DAY), "期数应为 1 到 60", "a plan has 1 to 60 parts"),
+    (lambda: monthly(2, 3, DAY), "每期至少一分钱", "each part is at least one fen"),
+    (lambda: check_reason("错"), "请写明理由，4 到 500 字",
+     "give a reason of 4 to 500 characters"),
+    (lambda: check_approval(ORDERED, "甲"), "这笔追款现在是 open，不需要批准",
+     "the recovery is open: there is nothing to approve"),
+    (lambda: check_approval(Recovery(order(Cause.LOWER), TWO[:1]), "甲"),
+     "您已批准过，需要另一个人", "you have approved it: another person must too"),
+    (lambda: check_receipt(ORDERED, "", 1, DAY, DAY), "请写银行流水号，不超过 60 字",
+     "give the bank's reference, up to 60 characters"),
+    (lambda: check_receipt(ORDERED, "B", 0, DAY, DAY), "到账金额必须大于 0",
+     "what came in is more than nothing"),
+    (lambda: check_receipt(ORDERED, "B", 1, DUE, DAY), "到账日期不能在今天以后",
+     "money does not come in after today"),
+    (lambda: check_receipt(PROPOSED, "B", 1, DAY, DAY), "这笔追款现在是 proposed，不收款",
+     "the recovery is proposed: no money is owed on it"),
+    (lambda: check_receipt(ORDERED, "B", 1_001, DAY, DAY),
+     "只欠 1000 分，不能收 1001 分；多收的请退回",
+     "1000 fen are left, not 1001: give back what is too much"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("act", "zh", "en"), SAID)
+def test_what_each_refusal_says(act: Any, zh: str, en: str) -> None:
+    with pytest.raises(DomainError) as caught:
+        act()
+    assert (caught.value.zh, caught.value.en) == (zh, en)
+
+
+def test_the_first_and_the_last_that_pass() -> None:
+    assert order_id("C", 1) == "C-R1"
+    assert check_reason("核对无误") == "核对无误" and check_reason("x" * 500) == "x" * 500
+    assert [fen for _, fen in monthly(60, 60, DAY)] == [1] * 60
+    assert monthly(60, 60, dt.date(2026, 12, 31))[-1][0] == dt.date(2031, 11, 30)
+    check_receipt(ORDERED, "x", 1_000, DAY, DAY)
