@@ -58,6 +58,10 @@ NAMES: Final = (
     "recovery.lead-closed",
     "recovery.withdrawals-read",
     "clearing.person-done",
+    "reconcile.file-adopted",
+    "second-payers.lodge-enqueued",
+    "second-payers.settle-enqueued",
+    "second-payers.release-enqueued",
 )
 
 AFTERWARDS: Final = (
@@ -74,9 +78,13 @@ AFTERWARDS: Final = (
     "recovery.lead-closed",
     "recovery.withdrawals-read",
     "clearing.person-done",
+    "reconcile.file-adopted",
+    "second-payers.lodge-enqueued",
+    "second-payers.settle-enqueued",
+    "second-payers.release-enqueued",
 )
 """Points that a claim passes only when it is withdrawn, gets a further decision, its money is
-asked back, or its year is cleared."""
+asked back, or its year is cleared; and those of a restored database and of insurers' calls."""
 
 
 def reach(name: str) -> None:

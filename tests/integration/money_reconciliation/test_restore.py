@@ -18,6 +18,7 @@ from backend.service_layer.money_reconciliation.ahead import compare_bank, hold_
 from backend.service_layer.money_reconciliation.rules import find_mismatches
 from backend.service_layer.payout.records import AnswerStatus
 from backend.service_layer.payout.run import payout_pass
+from tests.integration.claims.test_failpoints import killed_in
 from tests.integration.claims.world import World
 from tests.integration.payout.office import (
     FIRST_FEN,
@@ -88,6 +89,24 @@ def test_a_payment_that_only_the_bank_knows_is_adopted_and_made_once(
     assert alarms(world) == set()
     # Doing it again changes nothing.
     assert adopt(world) == {} and len(rows(world, tables.payout_file)) == 1
+
+
+@pytest.mark.slow
+def test_killed_while_a_lost_payment_is_adopted(world: World, tmp_path: Path) -> None:
+    claim = prepared(world, tmp_path / "copy.db")
+    world.run()
+    paid = dict(world.bank.paid)
+    restore(world, tmp_path / "copy.db")
+    assert killed_in(world, "reconcile.file-adopted", lambda: adopt_bank(world.services, int))
+    world.services.engine.dispose()
+    world.run()
+    assert world.bank.paid == paid, "money moved before all was adopted"
+    assert adopt(world) == {"adopted": 1}
+    assert state(world, claim) == ("paid", None)
+    assert attempts(world) == [(f"{claim.number}-V1-A1", FIRST_FEN, "daily")]
+    assert find_mismatches(world.services) == []
+    world.run()
+    assert world.bank.paid == paid and alarms(world) == set()
 
 
 @pytest.mark.slow
