@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,6 +23,15 @@ from backend.adapters.iso20022.document import (
     namespace_of,
     parse_message,
     serialise,
+)
+from backend.adapters.iso20022.pain001 import read_pain001, write_pain001
+from backend.adapters.iso20022.pain002 import read_pain002, write_pain002
+from backend.service_layer.payout.records import (
+    AnswerStatus,
+    Lane,
+    PaymentFile,
+    PaymentItem,
+    StatusReport,
 )
 
 SPACE = "urn:iso:std:iso:20022:tech:xsd:pain.002.001.12"
@@ -140,7 +152,7 @@ def test_branches_are_found_by_their_short_names() -> None:
     assert namespace_of(PAIN002) == SPACE
     header = root.add("CstmrPmtStsRpt/Second/Third", "甲 乙", Ccy="CNY", Kind="x")
     assert (header.element.tag, header.element.text) == (f"{{{SPACE}}}Third", "甲 乙")
-    assert dict(header.element.attrib) == {"Ccy": "CNY", "Kind": "x"}
+    assert (header.element.get("Ccy"), header.element.get("Kind")) == ("CNY", "x")
     assert len(root.all("CstmrPmtStsRpt")) == 2
     first = root.one("CstmrPmtStsRpt")
     assert first is not None and first.text("GrpHdr/MsgId") == "银行-7"
@@ -226,6 +238,7 @@ def test_instants_are_read_into_utc(text: str) -> None:
         ("tomorrow", "'tomorrow' is no instant"),
         ("x" * 41, f"'{'x' * 40}' is no instant"),
         ("2026-01-01T08:00:00", "'2026-01-01T08:00:00' has no time zone"),
+        (f"2026-01-01T08:00:00.{'0' * 21}", f"'2026-01-01T08:00:00.{'0' * 20}' has no time zone"),
         ("2026-01-01T08:00:00.000000", "'2026-01-01T08:00:00.000000' has no time zone"),
         ("9999-12-31T23:59:59-14:00", "'9999-12-31T23:59:59-14:00' is outside the calendar"),
         ("0001-01-01T00:00:00+14:00", "'0001-01-01T00:00:00+14:00' is outside the calendar"),
@@ -233,3 +246,98 @@ def test_instants_are_read_into_utc(text: str) -> None:
 )
 def test_what_is_said_of_an_instant_that_is_none(text: str, words: str) -> None:
     assert said(lambda: instant_of(text)) == words
+
+
+@pytest.fixture
+def server_in_china(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as changed:
+        changed.setenv("TZ", "Asia/Shanghai")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("server_in_china")
+def test_instants_do_not_depend_on_the_zone_of_the_server() -> None:
+    at = dt.datetime(2026, 1, 1, 8, 0, tzinfo=dt.UTC)
+    assert instant_text(at) == "2026-01-01T08:00:00Z"
+    assert instant_of("2026-01-01T08:00:00Z").isoformat() == "2026-01-01T08:00:00+00:00"
+
+
+ITEM = PaymentItem("BX-1-v1-a1", 860_225, "测试甲子", "6217000000000006217", "", "", "")
+FILE = PaymentFile(
+    "YC-1", dt.datetime(2026, 11, 22, 8, tzinfo=dt.UTC), dt.date(2026, 11, 22), Lane.DAILY,
+    "示例市医保中心", "33080000000000000001", "102331000012", (ITEM,),
+)  # fmt: skip
+BANK = "<CdtrAgt><FinInstnId>{}</FinInstnId></CdtrAgt>"
+CLEARED = (
+    "<ClrSysMmbId><ClrSysId><Cd>CNAPS</Cd></ClrSysId><MmbId>105331000016</MmbId></ClrSysMmbId>"
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "written"),
+    [
+        ("", "", "<Othr><Id>NOTPROVIDED</Id></Othr>"),
+        ("", "示例银行", "<Nm>示例银行</Nm>"),
+        ("105331000016", "", CLEARED),
+        ("105331000016", "示例银行", CLEARED + "<Nm>示例银行</Nm>"),
+    ],
+)
+def test_the_bank_of_a_payment_as_far_as_it_is_known(code: str, name: str, written: str) -> None:
+    file = replace(FILE, items=(replace(ITEM, bank_code=code, bank_name=name),))
+    lines = [line.strip() for line in write_pain001(file).decode().splitlines()]
+    assert BANK.format(written) in "".join(lines)
+    assert read_pain001(write_pain001(file)) == file
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"message_id": "x" * 61}, f"the message id '{'x' * 60}' does not fit"),
+        ({"items": ()}, "0 items; 1 to 5000 fit a file"),
+        ({"debtor_bank_code": "1" * 41}, f"'{'1' * 40}' is no clearing number of 12 digits"),
+        ({"items": (replace(ITEM, end_to_end_id="x" * 61),)},
+         f"item '{'x' * 60}': the identifier does not fit"),
+        ({"items": (ITEM, ITEM)}, "item 'BX-1-v1-a1' stands in the file twice"),
+        ({"items": (replace(ITEM, amount_fen=0),)},
+         "item 'BX-1-v1-a1': 0 fen cannot be paid"),
+        ({"items": (replace(ITEM, account_number="621"),)},
+         "item 'BX-1-v1-a1': the account number does not fit"),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_a_payment_file_that_does_not_fit(changed: Any, words: str) -> None:
+    assert said(lambda: write_pain001(replace(FILE, **changed))) == words
+
+
+def test_one_payment_order_a_file_is_read() -> None:
+    text = write_pain001(FILE).decode()
+    start, end = text.index("<PmtInf>"), text.index("</PmtInf>") + len("</PmtInf>")
+    twice = text[:end] + text[start:end] + text[end:]
+    words = said(lambda: read_pain001(twice.encode()))
+    assert words == "one payment order a file is expected"
+
+
+GROUP = StatusReport(
+    "BANK-7", dt.datetime(2026, 11, 22, 8, 0, 5, tzinfo=dt.UTC), "YC-1", (), simulated=False,
+    group_status=AnswerStatus.REJECTED, group_reason_code="DU01", original_item_count=2,
+    original_control_sum_fen=860_230,
+)  # fmt: skip
+
+
+def test_a_report_on_a_whole_file_is_written_as_the_schema_has_it() -> None:
+    lines = [line.strip() for line in write_pain002(GROUP).decode().splitlines()]
+    assert (
+        "<OrgnlMsgId>YC-1</OrgnlMsgId><OrgnlMsgNmId>pain.001.001.11</OrgnlMsgNmId>"
+        "<OrgnlNbOfTxs>2</OrgnlNbOfTxs><OrgnlCtrlSum>8602.30</OrgnlCtrlSum><GrpSts>RJCT</GrpSts>"
+        "<StsRsnInf><Rsn><Cd>DU01</Cd></Rsn></StsRsnInf></OrgnlGrpInfAndSts>"
+    ) in "".join(lines)
+    assert read_pain002(write_pain002(GROUP)) == GROUP
+
+
+def test_a_report_on_two_orders_is_refused() -> None:
+    order = "<OrgnlPmtInfAndSts><OrgnlPmtInfId>{}</OrgnlPmtInfId></OrgnlPmtInfAndSts>"
+    end = "</CstmrPmtStsRpt>"
+    text = SMALL.replace(end, order.format("A") + order.format("B") + end)
+    words = said(lambda: read_pain002(text.encode()))
+    assert words == "reports on more than one payment order"

@@ -8,8 +8,18 @@ from typing import Any
 
 import pytest
 
-from backend.domain.journal import Entry, Fund, JournalError, Occasion, Transfer
-from backend.domain.payout import end_to_end_id, parse_end_to_end_id
+from backend.domain.journal import (
+    Entry,
+    Fund,
+    JournalError,
+    Layer,
+    LayerAmounts,
+    Occasion,
+    Transfer,
+    approval_reversed,
+    approved,
+)
+from backend.domain.payout import PayoutError, end_to_end_id, parse_end_to_end_id
 
 FUND = Fund("330800", "310", "330802", "测试中心")
 SAID = Occasion("attempt", "pay_1_a1", FUND, "clm_1", dt.datetime(2026, 11, 20, 3, tzinfo=dt.UTC))
@@ -100,3 +110,56 @@ def test_name_at_the_bank_is_read_back() -> None:
     name = end_to_end_id("2026112027000002-01", 12, 3)
     assert name == "2026112027000002-01-V12-A3"
     assert parse_end_to_end_id(name) == ("2026112027000002-01", 12, 3)
+
+
+@pytest.mark.parametrize(
+    ("changed", "zh", "en"),
+    [
+        ({"region": "33080"}, "行政区划代码应为六位数字", "an area code has six digits"),
+        ({"agency_code": "33080x"}, "行政区划代码应为六位数字", "an area code has six digits"),
+        ({"insurance_type": "31"}, "险种代码应为三位数字", "an insurance type has three digits"),
+        ({"agency_name": ""}, "经办机构名称不成立", "the agency's name has 1 to 80 characters"),
+        ({"agency_name": "县" * 81}, "经办机构名称不成立",
+         "the agency's name has 1 to 80 characters"),
+    ],
+)  # fmt: skip
+def test_refusal_of_a_fund_names_what_is_wrong(changed: dict[str, str], zh: str, en: str) -> None:
+    assert refused(lambda: dataclasses.replace(FUND, **changed)) == (zh, en)
+
+
+@pytest.mark.parametrize("name", ["县", "县" * 80])
+def test_shortest_and_longest_name_of_an_agency(name: str) -> None:
+    assert dataclasses.replace(FUND, agency_name=name).agency_name == name
+
+
+def test_a_layer_alone_has_the_amount_and_the_others_nothing() -> None:
+    assert LayerAmounts.of(Layer.POOL, 7) == LayerAmounts(7, 0, 0, 0)
+    assert LayerAmounts.of(Layer.SERIOUS_ILLNESS, 7) == LayerAmounts(0, 7, 0, 0)
+    assert LayerAmounts.of(Layer.MEDICAL_AID, 7) == LayerAmounts(0, 0, 7, 0)
+    assert LayerAmounts.of(Layer.CIVIL_SERVANT, 7) == LayerAmounts(0, 0, 0, 7)
+
+
+def test_refusals_of_an_approval_and_a_reversal() -> None:
+    assert refused(lambda: approved(SAID, LayerAmounts(5), LayerAmounts(5))) == (
+        "新结论没有增加应付金额",
+        "a version that pays no more owes nothing",
+    )
+    assert refused(lambda: approval_reversed(SAID, LayerAmounts(5), LayerAmounts(5))) == (
+        "没有减少应付金额",
+        "a reversal lowers what is owed",
+    )
+    assert refused(lambda: LayerAmounts(0, -1)) == (
+        "金额不成立",
+        "no amount of a layer: serious_illness_fen",
+    )
+
+
+def test_refusal_of_a_name_for_the_bank() -> None:
+    longest = "9" * 29
+    assert end_to_end_id(longest, 1, 1) == f"{longest}-V1-A1"  # 35 characters
+    with pytest.raises(PayoutError) as caught:
+        end_to_end_id(longest + "9", 1, 1)
+    assert (caught.value.zh, caught.value.en) == (
+        "付款编号过长或含有不能用的字符",
+        f"'{longest}9-V1-A1' is no payment identifier",
+    )
