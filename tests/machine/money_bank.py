@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from backend.service_layer.payout.records import (
     AnswerStatus,
+    IncomingFile,
     PaymentFile,
     PaymentItem,
     StatusItem,
+    StatusReport,
 )
 from tests.memory_bank import MemoryBank, file_of, report_bytes
 
@@ -53,11 +56,36 @@ class MoneyBank(MemoryBank):
         """Names of reports in which nothing is wrong."""
         self.left: dict[str, bytes] = {}
         """Everything that it ever left for us."""
+        self.dealt: dict[str, bytes] = {}
+        """What we have put away: every content, under the name that it has there."""
         self._names: set[str] = set()
         self._cuts = 0
 
     def reads_clock_of(self, services: Any) -> None:
         self._now = None if services is None else services.clock.now
+
+    # --- what stays on its side, whatever our database says --------------------------------
+
+    def put_away(self, name: str) -> None:
+        self._asked()
+        content = self.inbox.pop(name, None)
+        if content is None or self.dealt.get(name) == content:
+            return
+        self.dealt[f"{len(self.dealt)}-{name}" if name in self.dealt else name] = content
+
+    def dealt_with_names(self) -> set[str]:
+        self._asked()
+        return set(self.dealt)
+
+    def received(self) -> Sequence[IncomingFile]:
+        self._asked()
+        everything = self.dealt | self.inbox
+        return [IncomingFile(name, content) for name, content in everything.items()]
+
+    def report_on(self, file: PaymentFile, *items: StatusItem, **fields: Any) -> StatusReport:
+        """Numbers that sort as they were given: all of a walk may happen in one second."""
+        made = super().report_on(file, *items, **fields)
+        return dataclasses.replace(made, message_id=f"REP-{self._reports:06d}")
 
     # --- what it does with money ----------------------------------------------------------
 

@@ -12,7 +12,8 @@ from hypothesis.stateful import rule
 
 from tests.machine.databases import Databases
 from tests.machine.money_bank import FATES, NOISES
-from tests.machine.money_walk import HOLDS, PEOPLE, POINTS, MoneyWalk
+from tests.machine.money_later import LaterWalk
+from tests.machine.money_walk import HOLDS, PEOPLE, POINTS
 
 PLACES: Final = range(21)
 WHO: Final = range(PEOPLE)
@@ -20,6 +21,9 @@ SEVERAL_NOISES: Final = tuple(NOISES[n:][:4] + NOISES[: max(0, n - 8)] for n in 
 FATES_OF_A_FILE: Final = tuple(
     list(pair) for pair in product(("paid", *FATES), ("paid", *FATES)) if pair != ("silent",) * 2
 )
+
+DECISIONS: Final = (("first",), ("first", "second"), ("first", "first", "second"), ("dismissed",))
+RECEIPTS: Final = ((30,), (50, 60), (100,), (101, 40))
 
 ACTS: Final[Sequence[tuple[str, dict[str, Sequence[Any]]]]] = (
     ("claim", {"who": WHO, "yuan": (100, 400, 900, 6_000)}),
@@ -44,6 +48,15 @@ ACTS: Final[Sequence[tuple[str, dict[str, Sequence[Any]]]]] = (
     ("stop", {"place": PLACES, "is_stopped": (True,)}),
     ("stop", {"place": PLACES, "is_stopped": (True, True, False)}),
     ("reverse", {"place": PLACES}),
+    ("withdraw", {"place": PLACES, "state": ("void", "reversed")}),
+    ("ask_back", {}),
+    ("withdraw", {"place": PLACES, "state": ("void", "reversed")}),
+    ("propose", {"place": PLACES, "half": (True, False), "hows": DECISIONS}),
+    ("money_comes_in", {"place": PLACES, "parts": RECEIPTS, "is_again": (True, False)}),
+    ("money_comes_in", {"place": PLACES, "parts": RECEIPTS, "is_again": (True, False)}),
+    ("give_up", {"place": PLACES, "who": ("复核甲", "复核乙", "复核乙")}),
+    ("restore", {"fates": FATES_OF_A_FILE, "rounds": (1, 2)}),
+    ("restore", {"fates": FATES_OF_A_FILE, "rounds": (1, 2, 3)}),
     ("reorganise", {"depth": (1, 3, 5)}),
     ("trouble", {"what": ("the ledger is down", "the bank is down", "all is well", "all is well")}),
     ("time_passes", {"seconds": (1, 60, 3_600, 86_400)}),
@@ -58,7 +71,7 @@ def _strategy(name: str, values: dict[str, Sequence[Any]]) -> st.SearchStrategy[
     return st.tuples(st.just(name), st.fixed_dictionaries(drawn))
 
 
-class MoneyMachine(MoneyWalk):
+class MoneyMachine(LaterWalk):
     """Everything may happen at any moment. One rule, as in ``state_machine``."""
 
     @rule(act=st.one_of(*(_strategy(name, values) for name, values in ACTS)))

@@ -13,6 +13,7 @@ from typing import Any
 from backend.adapters.database import tables
 from tests.funding import POOL_FEN, TYPES
 from tests.machine.money_bank import MoneyBank
+from tests.machine.money_recovery import add_recoveries
 from tests.machine.promises import Books
 
 LAYERS = {
@@ -25,7 +26,8 @@ LAYERS = {
 
 @dataclass(frozen=True)
 class StandingMoney:
-    """The bank as far as we were told: money that came back counts until it is booked."""
+    """The bank as far as we were told: money that came back counts until it is booked. What fell
+    away with its bill counts as paid: nobody may be paid it besides."""
 
     paid: dict[str, tuple[str, int]]
 
@@ -37,8 +39,12 @@ def told(books: Books, bank: MoneyBank) -> StandingMoney:
         for row in books.all(tables.payment_answer)
         if row.status == "returned"
     }
+    numbers = {row.id: row.number for row in books.all(tables.claim)}
+    payables = {row.id: row for row in books.all(tables.payout)}
+    fell = [payables[row.payout_id] for row in books.all(tables.payable_reversal)]
     return StandingMoney(
         {n: (k.account, k.amount_fen) for n, k in bank.book.items() if n not in back}
+        | {f"{numbers[p.claim_id]}-V{p.decision_version}-fell": ("", p.amount_fen) for p in fell}
     )
 
 
@@ -74,6 +80,7 @@ def model_balances(books: Books) -> dict[str, int]:
         else:
             sums["bank"] += amount
             sums["payable"] += amount
+    add_recoveries(books, sums)
     return {name: fen for name, fen in sums.items() if fen}
 
 
@@ -145,7 +152,10 @@ def paid_means_paid(books: Books) -> None:
         last[row.payout_id] = row
     states = {row.id: (row.state, row.waiting_for, row.number) for row in books.all(tables.claim)}
     owed: set[str] = set()
+    fell = {row.payout_id for row in books.all(tables.payable_reversal)}
     for row in books.all(tables.payout):
+        if row.id in fell:
+            continue
         attempt = last.get(row.id)
         if attempt is None or answers[attempt.id] != {"paid"}:
             owed.add(row.claim_id)

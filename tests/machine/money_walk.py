@@ -28,7 +28,7 @@ from backend.adapters.database import tables
 from backend.adapters.identifiers import RandomIds
 from backend.bootstrap import Services
 from backend.domain.errors import DomainError
-from backend.domain.ledger import SlotState
+from backend.domain.ledger import LedgerIntent, SlotState
 from backend.domain.payout import BANK_SIDE, InstantLimits
 from backend.domain.review import CaseKind, Outcome
 from backend.service_layer import failpoints
@@ -39,10 +39,13 @@ from backend.service_layer.payout import manual
 from backend.service_layer.payout.answers import take_in_answers
 from backend.service_layer.payout.records import AccountAnswer, Lane
 from backend.service_layer.payout.run import payout_pass, run_lane
+from backend.service_layer.recovery.run import recovery_pass
 from tests.integration.claims.revising import WORDS, conclude, matched, mixed_bill
-from tests.machine import money_model, promises
+from tests.integration.claims.world import NOW
+from tests.machine import money_model, money_recovery, promises
 from tests.machine.databases import Databases, SqliteFiles, new_folder
 from tests.machine.money_bank import MoneyBank
+from tests.machine.money_recovery import Clerks
 from tests.machine.reorganising_ledger import ReorganisingLedger
 from tests.machine.walk import fresh_world
 from tests.memory_bank import SetAccounts, equip
@@ -69,6 +72,25 @@ class MoneyLedger(ReorganisingLedger):
     def __init__(self) -> None:
         super().__init__()
         self.meanwhile: Callable[[], object] | None = None
+        self.record: dict[str, tuple[LedgerIntent, dict[str, Any]]] = {}
+        """Calls and what became of them, in their order; of a lost block until it is said anew."""
+
+    def _note(self, work: Any, intent: LedgerIntent, outcome: str, detail: dict[str, Any]) -> None:
+        super()._note(work, intent, outcome, detail)
+        block = self.block.to_bytes(32, "big")
+        self.record.pop(intent.id, None)
+        self.record[intent.id] = (
+            intent,
+            {
+                "outcome": outcome,
+                "tx_hash": block,
+                "block_number": self.block,
+                "block_hash": block,
+                "block_at": NOW,
+                "log_index": 0,
+                "outcome_detail": detail,
+            },
+        )
 
     def slot(self, invoice_key: bytes) -> SlotState:
         found = super().slot(invoice_key)
@@ -89,8 +111,10 @@ class MoneyWalk(RuleBasedStateMachine):
         self.folder = new_folder()
         self.url = self.databases.begin(self.folder)
         self.world = fresh_world(self.folder, self.url)
+        self.clerks = Clerks()
         self.stopped: set[str] = set()
         self.reversed: set[str] = set()
+        self.withdrawn: set[str] = set()
         self.seen: set[str] = set()
         self.states: dict[str, str] = {}
         self.reviewers = 0
@@ -351,6 +375,8 @@ class MoneyWalk(RuleBasedStateMachine):
         money_model.limits_are_kept(books, LIMITS)
         self._instructions_were_allowed(books)
         self._nothing_is_lost(books)
+        money_recovery.what_is_owed_adds_up(books, self.clerks.came_in)
+        money_recovery.is_on_ledger_once(books, self.ledger.recovered)
         view: Any = money_model.told(books, self.bank)
         promises.no_bill_is_paid_twice(books, view)
         promises.money_follows_the_ledger(books, view)
@@ -405,6 +431,7 @@ class MoneyWalk(RuleBasedStateMachine):
         while idle < 3:
             self.world.services.clock.advance(60)
             moved = self.go_on(1) + len(self.bank.carry_out(["paid"]))
+            moved += recovery_pass(self.world.services)
             idle = 0 if moved else idle + 1
         self.promises_hold()
         self._all_is_paid()
@@ -422,6 +449,8 @@ class MoneyWalk(RuleBasedStateMachine):
         for row in books.all(tables.claim):
             self.happened[f"in the end: {row.state} {row.waiting_for or ''}".strip()] += 1
             if row.id in self.reversed:
+                if row.id in self.withdrawn:
+                    money_recovery.is_asked_back(books, row, got[row.id])
                 continue
             assert row.state == "paid", f"{row.number}: {row.state} {row.waiting_for}"
             on_ledger = self.ledger.slots[keys[row.invoice_id]].paid_fen

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from backend.adapters.database.payment_repository import PaymentRepository
 from backend.domain.errors import DomainError
 from backend.service_layer.claims import supplement
+from backend.service_layer.money_reconciliation import adopt, ahead
 from backend.service_layer.payout import (
     answers,
     approve,
@@ -21,6 +22,7 @@ from backend.service_layer.payout import (
     instruct,
 )
 from backend.service_layer.payout.records import AnswerStatus, Verdict
+from backend.service_layer.recovery import people, withdrawn
 from tests.machine.databases import SqliteFiles
 from tests.machine.money_machine import seeded_walk
 
@@ -127,7 +129,68 @@ def a_payable_is_not_derived_from_the_version(patch: Patch) -> None:
         patch.setattr(module, "payout_id", lambda claim, version: f"pay_{claim.number}")
 
 
+def an_adopted_instruction_is_forgotten(patch: Patch) -> None:
+    """A file of the bank is stored again without what it instructed: all of it is owed anew."""
+    right = PaymentRepository.add_file
+
+    def wrong(self: Any, file: Any, attempts: Any) -> None:
+        right(self, file, attempts if file.handed_over_at is None else [])
+
+    patch.setattr(PaymentRepository, "add_file", wrong)
+    patch.setattr(adopt, "book_instructed", lambda *_: None)
+
+
+def the_bank_being_ahead_holds_nothing(patch: Patch) -> None:
+    patch.setattr(ahead, "compare_bank", lambda _: ahead.BankComparison((), ()))
+
+
+def answers_that_only_the_bank_has_are_not_adopted(patch: Patch) -> None:
+    patch.setattr(adopt, "_adopt_report", lambda *_: [])
+
+
+def a_receipt_is_booked_twice(patch: Patch) -> None:
+    right = people.book
+
+    def wrong(work: Any, entry: Any) -> bool:
+        again = dataclasses.replace(
+            entry.occasion, source_id=f"{entry.occasion.source_id[:60]}-again"
+        )
+        right(work, dataclasses.replace(entry, occasion=again))
+        return right(work, entry)
+
+    patch.setattr(people, "book", wrong)
+
+
+def a_receipt_is_not_journaled(patch: Patch) -> None:
+    patch.setattr(people, "book", lambda *_: True)
+
+
+def what_is_under_way_falls_away(patch: Patch) -> None:
+    right = withdrawn._standing
+    patch.setattr(
+        withdrawn,
+        "_standing",
+        lambda work, one: "unpaid" if (s := right(work, one)) == "under-way" else s,
+    )
+
+
+def one_person_makes_a_proposal_owed(patch: Patch) -> None:
+    patch.setattr(people, "APPROVALS_NEEDED", 1)
+
+
+def a_withdrawn_bill_is_not_asked_back(patch: Patch) -> None:
+    patch.setattr(withdrawn, "order_recovery", lambda *_: None)
+
+
 BUGS = (
+    an_adopted_instruction_is_forgotten,
+    the_bank_being_ahead_holds_nothing,
+    answers_that_only_the_bank_has_are_not_adopted,
+    a_receipt_is_booked_twice,
+    a_receipt_is_not_journaled,
+    what_is_under_way_falls_away,
+    one_person_makes_a_proposal_owed,
+    a_withdrawn_bill_is_not_asked_back,
     rejected_is_tried_again_on_the_same_account,
     a_duplicate_at_the_bank_counts_as_rejected,
     an_answer_is_not_journaled,

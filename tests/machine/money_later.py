@@ -1,0 +1,114 @@
+"""Acts of a walk about money that is owed back, and about an older copy of the database."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from backend.adapters.database import tables
+from backend.domain.ledger import SlotState
+from backend.service_layer.money_reconciliation.ahead import hold_if_ahead
+from backend.service_layer.recovery.run import recovery_pass
+from tests.machine import money_restore, promises
+from tests.machine.money_walk import MoneyWalk
+
+
+class LaterWalk(MoneyWalk):
+    """What may happen after money was paid."""
+
+    # --- money that is owed back ------------------------------------------------------------
+
+    def withdraw(self, place: int, state: str) -> None:
+        """The institution declares a bill void, or a red bill reverses it: mostly of paid ones."""
+        paid = [c for c, found in self.states.items() if found == "paid"]
+        pool = paid or [c for c, found in self.states.items() if found in ("settled", "paying")]
+        if not pool or self.ledger.mined or self.ledger.is_down:
+            return
+        claim_id = pool[place % len(pool)]
+        with self.world.services.work() as work:
+            work.invoices.set_state(self.accepted[claim_id], state)
+            work.commit()
+        (row,) = promises.rows(
+            self.world, tables.invoice, tables.invoice.c.id == self.accepted[claim_id]
+        )
+        slot = self.ledger.slots[row.invoice_key]
+        flag = SlotState.VOID if state == "void" else SlotState.REVERSED
+        self.ledger.slots[row.invoice_key] = dataclasses.replace(slot, flags=slot.flags | flag)
+        self.reversed.add(claim_id)
+        self.withdrawn.add(claim_id)
+        self.note(f"withdrawn when {self.states[claim_id]}")
+        self.ask_back()
+
+    def ask_back(self) -> None:
+        self.note("looked for what is owed back", bool(recovery_pass(self.world.services)))
+
+    def propose(self, place: int, half: bool, hows: Sequence[str]) -> None:
+        """Less should have been paid: nothing is owed until two people have said so."""
+        paid = [c for c, found in self.states.items() if found == "paid"]
+        if not paid:
+            return
+        claim = self.world.claim(paid[place % len(paid)])
+        name = self.clerks.propose(self.world.services, claim, half)
+        for how in hows if name else ():
+            answer = self.tried(partial(self.clerks.decide, self.world.services, name, how))
+            self.note(f"recovery {how}" if answer is None else f"recovery not {how}")
+            self.promises_hold()
+
+    def _order(self, place: int) -> Any:
+        orders = sorted(self.rows(tables.recovery_order), key=lambda row: row.id)
+        return orders[place % len(orders)] if orders else None
+
+    def money_comes_in(self, place: int, parts: Sequence[int], is_again: bool) -> None:
+        """Parts of an order in percent, too much, or what the clerk has taken down before."""
+        order = self._order(place)
+        for part in parts if order else ():
+            reference = f"IN-{len(self.clerks.came_in) + 1}"
+            self._receive(order.id, max(1, order.amount_fen * part // 100), reference, f"{part} %")
+        if is_again and self.clerks.came_in:
+            reference, (name, fen) = sorted(self.clerks.came_in.items())[-1]
+            self._receive(name, fen, reference, "again")
+            self._receive(name, fen + 1, reference, "again, another sum")
+
+    def _receive(self, name: str, fen: int, reference: str, what: str) -> None:
+        take = partial(self.clerks.receive, self.world.services, name, fen, reference)
+        answer = self.tried(take)
+        self.note(f"money came in: {what}" if answer is None else f"money refused: {what}")
+
+    def give_up(self, place: int, who: str) -> None:
+        order = self._order(place)
+        if order is not None:
+            answer = self.tried(lambda: self.clerks.give_up(self.world.services, order.id, who))
+            self.note("given up" if answer is None else f"not given up by {who}")
+
+    # --- an older copy comes back -----------------------------------------------------------
+
+    def restore(self, fates: Sequence[str], rounds: int) -> None:
+        """Bank, ledger and payouts go on after a copy was taken; then there is only the copy."""
+        if not self.url.startswith(money_restore.FILE) or self.ledger.is_down or self.bank.is_down:
+            return
+        services = self.world.services
+        copy_path = self.folder / "copy.db"
+        money_restore.copy_database(Path(self.url.removeprefix(money_restore.FILE)), copy_path)
+        at_copy = set(self.seen)
+        for _ in range(rounds):
+            self.go_on(1)
+            self.bank_works(list(fates))
+            self.pay()
+        self.ledger.finalise(self.world)
+        self.promises_hold()
+        names = {r.id: r.end_to_end_id for r in self.rows(tables.payment_attempt)}
+        money_restore.put_back(services, copy_path)
+        at_bank = {i.end_to_end_id for file in self.bank.known_files() for i in file.items}
+        self.seen = at_copy | {one for one in self.seen if names[one] in at_bank}
+        if hold_if_ahead(services).is_ahead:
+            handed = dict(self.bank.files)
+            self.pay()
+            assert self.bank.files == handed, "money moved before it was adopted"
+            self.note("the bank was ahead")
+        lost = money_restore.adopt_ledger(services, list(self.ledger.record.values()))
+        self.note("adopted from the ledger", lost)
+        money_restore.adopt_all(services, self.bank)
+        self.note("a restore")
