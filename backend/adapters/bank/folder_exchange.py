@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from backend.service_layer.payout.ports import BankConflictError, BankUnavailableError
-from backend.service_layer.payout.records import INCOMING_BYTES_MAX, IncomingFile
+from backend.service_layer.payout.records import INCOMING_BYTES_MAX, IncomingFile, NameMatch
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 _UNFINISHED: Final = (".tmp", ".part", ".filepart")
@@ -35,6 +35,15 @@ class FolderExchange:
     @property
     def is_simulated(self) -> bool:
         return False
+
+    def check_name(self, holder: str, account_number: str, bank_code: str) -> NameMatch:
+        """A folder cannot be asked whose an account is, and an account that nobody has confirmed
+        is not paid to: always raises :class:`BankUnavailableError`."""
+        raise BankUnavailableError(
+            "银行户名核对还没有接通，收款账户没有保存。请联系系统管理员接通银行接口。",
+            "no bank is connected that says whose an account is: the account was not stored. Ask "
+            "the operator to connect one.",
+        )
 
     def _part(self, name: str) -> Path:
         path = self._folder.joinpath(name)

@@ -11,10 +11,15 @@ from backend.domain.money import format_yuan
 from backend.service_layer.payout.stored import Tried
 
 _LIMIT = click.option(
-    "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most so many."
+    "--limit",
+    type=click.IntRange(1, 1000),
+    default=50,
+    show_default=True,
+    help="最多几行 / at most so many.",
 )
-_BY = click.option("--by", required=True, help="Who does it.")
-_REASON = click.option("--reason", required=True, help="Why.")
+_BY = click.option("--by", required=True, help="经办人 / who does it.")
+_UNFINISHED = "账本连不上，没有做完，请再运行 / the ledger does not answer: not finished, run again"
+_REASON = click.option("--reason", required=True, help="理由 / why.")
 
 
 @click.group(
@@ -94,7 +99,7 @@ def run_command() -> None:
         f"instructions, {done.held} held, {handed} handed over, {booked} bank files"
     )
     if not done.is_whole:
-        click.echo("账本连不上，没有做完 / the ledger does not answer: not finished", err=True)
+        click.echo(_UNFINISHED, err=True)
         raise click.exceptions.Exit(1)
 
 
@@ -131,7 +136,11 @@ def list_messages(limit: int) -> None:
 
 @messages.command("show")
 @click.argument("message_id")
-@click.option("--content", is_flag=True, help="Print the file itself: it holds personal data.")
+@click.option(
+    "--content",
+    is_flag=True,
+    help="打印文件原文，含个人信息 / the file itself: it holds personal data.",
+)
 def show_message(message_id: str, content: bool) -> None:
     """Why nothing of a bank file was booked, line by line."""
     services = build_services()

@@ -66,7 +66,9 @@ def name_account() -> tuple[str, int] | WerkzeugResponse:
     except (AccountRefusedError, AccountRaceError) as error:
         return _page(error.zh), 422
     except BankUnavailableError:
-        return _page("现在连不上银行，没有保存任何内容。请过几分钟再试"), 503
+        return _page(
+            "现在连不上银行，没有保存任何内容。请过几分钟再试；报销的钱会等着，不会丢"
+        ), 503
     flash("saved")
     return redirect(url_for("m.account"), 303)
 
