@@ -45,6 +45,9 @@ def reconcile_pass(deps: MoneyServices, signer: ReportSigner) -> int:
     with deps.work(write=False) as work:
         last = work.money_reports.last()
         is_held = are_payouts_held(work)
+        is_agency_known = work.claims.payer_account(deps.settings.payer_number) is not None
+    if not is_agency_known:
+        return 0  # being set up: nothing can be claimed yet, and nobody could sign
     made_at = None if last is None else last.made_at
     if is_held or not is_due(deps.clock.now(), made_at, deps.settings.reconcile_at):
         return 0

@@ -190,6 +190,14 @@ def test_a_reconciliation_that_cannot_be_signed_keeps_its_cases_and_is_an_alarm(
     assert len(rows(world, tables.money_report)) == 1
 
 
+def test_a_system_that_is_being_set_up_has_no_report_and_no_alarm(world: World) -> None:
+    with world.services.engine.begin() as connection:
+        connection.execute(tables.payer.delete())
+    reconcile_pass(world.services, SIGNER)
+    assert "report-unsigned" not in alarms(world)
+    assert rows(world, tables.money_report) == []
+
+
 # --- reports -----------------------------------------------------------------------------------
 
 
