@@ -8,7 +8,7 @@ from typing import Final
 
 from backend.domain.payee import AccountRefusedError, is_adult
 from backend.service_layer.claims.submit import SHANGHAI
-from backend.service_layer.payees.notices import phone_context
+from backend.service_layer.payees.notices import announce, phone_context
 from backend.service_layer.payees.ports import PayeeServices, PayeeWork
 from backend.service_layer.payees.records import Contact, Guardian
 
@@ -18,10 +18,22 @@ _PHONE: Final = re.compile(r"[0-9]{11}", re.ASCII)
 def record_contact(
     deps: PayeeServices, work: PayeeWork, person_id: str, phone: str, *, by: str, source: str
 ) -> Contact:
-    """Another telephone number; the one before keeps the notices that were written to it."""
+    """Another telephone number; the one before keeps the notices that were written to it, and is
+    told: else who changes it first could change the account unseen."""
     if not _PHONE.fullmatch(phone):
         raise AccountRefusedError("手机号应为 11 位数字", "a mobile number has 11 digits")
     before = work.payees.contact_of(person_id)
+    if before is not None:
+        announce(
+            deps,
+            work,
+            person_id,
+            "contact-change",
+            zh=f"您在医保报销系统登记的手机已改为尾号 {phone[-4:]} 的号码。"
+            "不是您本人办的，请马上拨打 12393 或到窗口。",
+            en=f"Your registered mobile number now ends with {phone[-4:]}. If this was not you, "
+            "call 12393 or come to the window at once.",
+        )
     contact_id = deps.ids.new_id("ctc")
     contact = Contact(
         id=contact_id,

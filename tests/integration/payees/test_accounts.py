@@ -154,12 +154,10 @@ def test_a_change_is_announced_to_the_old_contact_and_waits(office: Office, tmp_
     office.contact("10000000001")
     office.name(FIRST)
     office.name(SECOND)
-    office.contact("10000000002")
     assert send_notices(office.services) == 1
     [sent] = (tmp_path / "notices").glob("*.txt")
     text = sent.read_text()
     assert "10000000001" in text
-    assert "10000000002" not in text
     assert "尾号 2222" in text
     assert SECOND not in text
     assert "模拟短信，没有发出" in text
@@ -169,6 +167,21 @@ def test_a_change_is_announced_to_the_old_contact_and_waits(office: Office, tmp_
     assert office.number() == FIRST
     office.later(dt.timedelta(seconds=1))
     assert office.number() == SECOND
+
+
+def test_another_telephone_is_told_to_the_one_before_and_redirects_nothing(
+    office: Office, tmp_path: Path
+) -> None:
+    office.contact("10000000001")
+    assert send_notices(office.services) == 0
+    office.name(FIRST)
+    office.name(SECOND)
+    office.contact("10000000002")
+    assert send_notices(office.services) == 2
+    texts = [sent.read_text() for sent in (tmp_path / "notices").glob("*.txt")]
+    assert all("10000000001" in text and "10000000002" not in text for text in texts)
+    assert sum("手机已改为尾号 0002" in text for text in texts) == 1
+    assert sum("尾号 2222" in text for text in texts) == 1
 
 
 def test_a_change_can_be_taken_back_until_it_takes_effect(office: Office) -> None:
