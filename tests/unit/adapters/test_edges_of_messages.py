@@ -89,6 +89,8 @@ def test_a_message_is_utf_8_whatever_it_says(named: str) -> None:
          "not valid: MsgId in line 2: SCHEMAV_CVC_MAXLENGTH_VALID"),
         (SMALL.replace("<MsgId>BANK-7</MsgId>", ""),
          "not valid: CreDtTm in line 2: SCHEMAV_ELEMENT_CONTENT"),
+        (SMALL.replace("<GrpHdr>", "<G1/><GrpHdr>"),
+         "not valid: ? in line 2: SCHEMAV_ELEMENT_CONTENT"),
         (SMALL.replace("<GrpHdr>", f"<{'G' * 61}/><GrpHdr>"),
          f"not valid: {'G' * 60} in line 2: SCHEMAV_ELEMENT_CONTENT"),
     ],
@@ -341,3 +343,35 @@ def test_a_report_on_two_orders_is_refused() -> None:
     text = SMALL.replace(end, order.format("A") + order.format("B") + end)
     words = said(lambda: read_pain002(text.encode()))
     assert words == "reports on more than one payment order"
+
+
+@pytest.mark.parametrize("lane", list(Lane))
+def test_an_instant_payment_is_read_back_as_one(lane: Lane) -> None:
+    assert read_pain001(write_pain001(replace(FILE, lane=lane))).lane is lane
+
+
+def test_a_reason_of_the_banks_own_is_read() -> None:
+    text = write_pain002(GROUP).decode().replace("<Cd>DU01</Cd>", "<Prtry>OWN-1</Prtry>")
+    assert read_pain002(text.encode()).group_reason_code == "OWN-1"
+
+
+def test_what_is_said_of_counts_and_currency() -> None:
+    text = write_pain001(FILE)
+    counted = text.replace(b"<NbOfTxs>1<", b"<NbOfTxs>2<")
+    assert said(lambda: read_pain001(counted)) == (
+        "the number of transfers is not that of the items"
+    )
+    dollars = text.replace(b'Ccy="CNY"', b'Ccy="USD"')
+    assert said(lambda: read_pain001(dollars)) == "BX-1-v1-a1: not an amount in CNY"
+    summed = text.replace(b"<CtrlSum>8602.25<", b"<CtrlSum>8602.26<")
+    assert said(lambda: read_pain001(summed)) == "the control sum is not that of the items"
+
+
+@pytest.mark.parametrize(
+    ("code", "written"),
+    [("", "<Othr><Id>NOTPROVIDED</Id></Othr>"), ("105331000016", CLEARED)],
+)
+def test_the_agencys_own_bank_is_named_by_its_number_alone(code: str, written: str) -> None:
+    lines = write_pain001(replace(FILE, debtor_bank_code=code)).decode().splitlines()
+    agent = f"<DbtrAgt><FinInstnId>{written}</FinInstnId></DbtrAgt>"
+    assert agent in "".join(line.strip() for line in lines)

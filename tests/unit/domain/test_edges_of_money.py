@@ -19,6 +19,7 @@ from backend.domain.journal import (
     approval_reversed,
     approved,
 )
+from backend.domain.payee import AccountRefusedError, DeclaredAccount, account_number
 from backend.domain.payout import PayoutError, end_to_end_id, parse_end_to_end_id
 
 FUND = Fund("330800", "310", "330802", "测试中心")
@@ -163,3 +164,33 @@ def test_refusal_of_a_name_for_the_bank() -> None:
         "付款编号过长或含有不能用的字符",
         f"'{longest}9-V1-A1' is no payment identifier",
     )
+
+
+def test_the_largest_amount_of_a_layer_and_a_fen_more() -> None:
+    largest = 1_125_899_906_842_624  # 2 to the 50
+    assert LayerAmounts(largest).total_fen == largest
+    assert refused(lambda: LayerAmounts(largest + 1))[1] == "no amount of a layer: pool_fen"
+
+
+def test_at_its_very_instant_a_changed_account_waits_no_longer() -> None:
+    at = dt.datetime(2026, 11, 25, 8, tzinfo=dt.UTC)
+    changed = DeclaredAccount(2, at)
+    assert (changed.is_waiting(at), changed.has_taken_effect(at)) == (False, True)
+    before = at - dt.timedelta(microseconds=1)
+    assert (changed.is_waiting(before), changed.has_taken_effect(before)) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("typed", "zh", "en"),
+    [
+        ("6217x", "账号只能有数字，请照银行卡上的写",
+         "an account number has digits only, as on the card"),
+        ("6" * 31, "账号应有 8 到 30 位数字，现在是 31 位，请再核对一遍",
+         "an account number has 8 to 30 digits, this one 31"),
+    ],
+)  # fmt: skip
+def test_refusal_of_an_account_number_says_what_to_correct(typed: str, zh: str, en: str) -> None:
+    assert account_number("6" * 30) == "6" * 30 and account_number("6" * 8) == "6" * 8
+    with pytest.raises(AccountRefusedError) as caught:
+        account_number(typed)
+    assert (caught.value.zh, caught.value.en) == (zh, en)
