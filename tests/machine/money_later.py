@@ -10,6 +10,7 @@ from typing import Any
 
 from backend.adapters.database import tables
 from backend.domain.ledger import SlotState
+from backend.service_layer.claims.advance import advance_claims
 from backend.service_layer.money_reconciliation.ahead import hold_if_ahead
 from backend.service_layer.recovery.run import recovery_pass
 from tests.machine import money_restore, promises
@@ -85,7 +86,7 @@ class LaterWalk(MoneyWalk):
 
     # --- an older copy comes back -----------------------------------------------------------
 
-    def restore(self, fates: Sequence[str], rounds: int) -> None:
+    def restore(self, who: int, fates: Sequence[str], rounds: int) -> None:
         """Bank, ledger and payouts go on after a copy was taken; then there is only the copy."""
         if not self.url.startswith(money_restore.FILE) or self.ledger.is_down or self.bank.is_down:
             return
@@ -93,6 +94,7 @@ class LaterWalk(MoneyWalk):
         copy_path = self.folder / "copy.db"
         money_restore.copy_database(Path(self.url.removeprefix(money_restore.FILE)), copy_path)
         at_copy = set(self.seen)
+        self.account(who, "corrected")
         for _ in range(rounds):
             self.go_on(1)
             self.bank_works(list(fates))
@@ -103,12 +105,14 @@ class LaterWalk(MoneyWalk):
         money_restore.put_back(services, copy_path)
         at_bank = {i.end_to_end_id for file in self.bank.known_files() for i in file.items}
         self.seen = at_copy | {one for one in self.seen if names[one] in at_bank}
-        if hold_if_ahead(services).is_ahead:
-            handed = dict(self.bank.files)
-            self.pay()
-            assert self.bank.files == handed, "money moved before it was adopted"
-            self.note("the bank was ahead")
+        here = {row.end_to_end_id for row in self.rows(tables.payment_attempt)}
+        is_held = hold_if_ahead(services).is_ahead
         lost = money_restore.adopt_ledger(services, list(self.ledger.record.values()))
         self.note("adopted from the ledger", lost)
+        if is_held or at_bank - here:
+            handed = dict(self.bank.files)
+            advance_claims(services, at_once=True)
+            assert self.bank.files == handed, "money moved before it was adopted"
+            self.note("the bank was ahead")
         money_restore.adopt_all(services, self.bank)
         self.note("a restore")
