@@ -11,8 +11,10 @@ from typing import Any
 
 import click
 
+from backend.entrypoints.cli.words import NAME, REASON
+
 _PERSON = click.option("--person", required=True, help="身份证号 / the person's identity number")
-_BY = click.option("--by", required=True, help="经办人 / who acts")
+_BY = click.option("--by", required=True, type=NAME, help="经办人 / who acts")
 
 
 @click.group(name="payee", help="收款账户：查看、填写、撤销；监护人、手机、通知 / payee accounts.")
@@ -51,7 +53,7 @@ def show(person: str) -> None:
             click.echo(
                 f"{mark} {row.version}  {row.bank_name} 尾号 {row.tail}  {row.holder}"
                 f"  {row.verdict}"
-                f"  {f'{since:%Y-%m-%d %H:%M} 起' if since else '未确认'}"
+                f"  {f'{since:%Y-%m-%d %H:%M} 起 from' if since else '未确认 not confirmed'}"
                 + "".join(f"  {event.kind} {event.by}" for event in account.events)
             )
     click.echo(f"现在 / now: {standing}")
@@ -84,7 +86,7 @@ def name(person: str, bank: str, number: str, by: str) -> None:
 @command.command("cancel")
 @_PERSON
 @_BY
-@click.option("--reason", required=True)
+@click.option("--reason", required=True, type=REASON, help="理由 / why")
 def cancel_change(person: str, by: str, reason: str) -> None:
     """Take back a change that is not in effect yet."""
     from backend.service_layer.payees.declare import cancel
@@ -119,7 +121,7 @@ def contact(person: str, phone: str, by: str) -> None:
 @click.option("--from", "valid_from", type=click.DateTime(["%Y-%m-%d"]), required=True)
 @click.option("--until", "valid_to", type=click.DateTime(["%Y-%m-%d"]))
 @_BY
-@click.option("--reason", required=True, help="依据 / what was seen")
+@click.option("--reason", required=True, type=REASON, help="依据 / what was seen")
 def guardian(
     *,
     minor: str,

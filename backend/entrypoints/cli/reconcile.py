@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from backend.bootstrap import Services, build_services
+from backend.entrypoints.cli.words import NAME, REASON
 from backend.service_layer.anchoring.adopt import Line
 
 LEASE_SECONDS = 60
@@ -24,11 +25,11 @@ _OPEN = frozenset({"case", "ahead", "mismatch"})
 
 
 @click.group(invoke_without_command=True)
-@click.option("--check", is_flag=True, help="Only look; nothing is changed.")
-@click.option("--json", "as_json", is_flag=True, help="The rows as JSON.")
-@click.option("--close", "case_id", metavar="CASE", help="A person has dealt with this case.")
-@click.option("--by", help="Who closes the case.")
-@click.option("--reason", help="What was found and done.")
+@click.option("--check", is_flag=True, help="只看，不改任何东西 / only look.")
+@click.option("--json", "as_json", is_flag=True, help="JSON / the rows as JSON.")
+@click.option("--close", "case_id", metavar="CASE", help="有人已处理 / a case dealt with.")
+@click.option("--by", type=NAME, help="经办人 / who closes the case.")
+@click.option("--reason", type=REASON, help="查明了什么 / what was found and done.")
 @click.pass_context
 def command(  # noqa: PLR0917 - one option each
     context: click.Context,
@@ -66,7 +67,9 @@ def command(  # noqa: PLR0917 - one option each
 
 
 @command.command("cases")
-@click.option("--overdue", "only_overdue", is_flag=True, help="Only those past their deadline.")
+@click.option(
+    "--overdue", "only_overdue", is_flag=True, help="只列逾期的 / only those past their deadline."
+)
 @click.option("--json", "as_json", is_flag=True)
 def cases_command(only_overdue: bool, as_json: bool) -> None:
     """List the open cases with their deadlines, oldest first.
@@ -134,7 +137,7 @@ def reports_command(as_json: bool) -> None:
 
 @command.command("verify")
 @click.argument("number", type=click.IntRange(1))
-@click.option("--show", is_flag=True, help="Print the report that was signed.")
+@click.option("--show", is_flag=True, help="打印所签的报告 / print the report that was signed.")
 def verify_command(number: int, show: bool) -> None:
     """Check digest, place in the chain of reports and signature of report NUMBER."""
     from backend.service_layer.money_reconciliation.report import verify_report

@@ -1,0 +1,31 @@
+"""What a person types as a name or a reason, within what a row can hold."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+NAME_MAX: Final = 60
+REASON_MAX: Final = 500
+
+
+class Words(click.ParamType[str]):
+    """A text of 1 to ``most`` characters, blanks around it not counted; else wrong usage."""
+
+    name = "text"
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        text = value.strip()
+        if not 1 <= len(text) <= self._most:
+            self.fail(
+                f"要写 1 到 {self._most} 个字 / needs 1 to {self._most} characters", param, ctx
+            )
+        return text
+
+
+NAME: Final = Words(NAME_MAX)
+REASON: Final = Words(REASON_MAX)
