@@ -1,8 +1,9 @@
 """A day of payments: settled claims are approved, paid through pain.001 files, answered, booked and
 reconciled.
 
-Run: ``python -m scripts.bench.day [--claims 15605] [--database postgresql]``. 15,605 is the number
-of manual claims of a city of 2.6 million people on a working day.
+Run: ``python -m scripts.bench.day [--claims 15605] [--database postgresql]``. 15,605 is the
+number of self-pay bills that Quzhou has published as uploaded, over a time that it does not state:
+here they are one day's, which is far more than a day brings.
 
 One claim goes all the way to its settlement; the others are copies of its rows under names, keys
 and people of their own. Their ledger is one in memory, so that the time is that of database, files
