@@ -62,7 +62,7 @@ def test_a_few_orders_of_money_keep_every_promise() -> None:
     happened: Counter[str] = Counter()
     databases = SqliteFiles()
     for seed in (1, 2):
-        seeded_walk(databases, seed, 24, happened)
+        seeded_walk(databases, seed, 16, happened)
     assert happened["in the end: paid"] and happened["tried again"]
 
 
