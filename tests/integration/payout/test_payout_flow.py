@@ -436,6 +436,7 @@ REFUSED = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", REFUSED)
 def test_nothing_of_a_file_that_does_not_agree_is_booked(waiting: World, case: str) -> None:
     fields, changes, words = REFUSED[case]
@@ -460,6 +461,7 @@ def balances(world: World) -> list[object]:
         return list(work.journal.balances())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[]", b'{"items": []}'])
 def test_a_file_that_is_cut_off_is_kept_and_nothing_is_booked(
     waiting: World, content: bytes
@@ -509,6 +511,7 @@ CONTRADICTIONS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CONTRADICTIONS)
 def test_what_contradicts_an_earlier_answer_is_refused_with_all_that_comes_with_it(
     waiting: World, case: str
