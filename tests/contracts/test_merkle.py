@@ -99,7 +99,14 @@ def test_every_leaf_of_small_trees_is_shown_and_no_other_place(
             assert is_included(*case) == _verifier_says(*case)
 
 
-@pytest.mark.parametrize(("size", "index"), [(1, 0), (8, 5), (11, 6), (1024, 777)])
+@pytest.mark.parametrize(
+    ("size", "index"),
+    [
+        (1, 0),
+        (8, 5),
+        *(pytest.param(*one, marks=pytest.mark.slow) for one in ((11, 6), (1024, 777))),
+    ],
+)
 def test_flipped_bits_get_the_same_verdict_from_contract_and_verifier(
     is_included: Inclusion, size: int, index: int
 ) -> None:

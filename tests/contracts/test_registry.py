@@ -155,6 +155,7 @@ def test_a_payer_may_have_several_accounts_of_one_number(chain: Chain) -> None:
     assert chain.view(functions.payerOf(chain.accounts["basic"])) == 1
 
 
+@pytest.mark.slow
 def test_the_65th_payer_is_refused_and_the_64th_works(chain: Chain) -> None:
     functions = chain.registry.functions
     for number in range(5, 65):

@@ -167,6 +167,7 @@ def test_arguments_are_read_as_ganache_reads_them(given: list[str], read: list[s
     assert normal_arguments(given) == read
 
 
+@pytest.mark.slow
 def test_requests_are_printed_into_the_named_file(
     tmp_path: Path, start_command: StartCommand
 ) -> None:

@@ -309,6 +309,7 @@ BREAKS: tuple[Break, ...] = (
 _MET: set[str] = set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plant", BREAKS, ids=lambda plant: plant.__name__)
 def test_a_planted_break_is_named_and_nothing_else_is(scene: Scene, plant: Break) -> None:
     expected = plant(scene)
@@ -316,6 +317,7 @@ def test_a_planted_break_is_named_and_nothing_else_is(scene: Scene, plant: Break
     _MET.add(expected[0])
 
 
+@pytest.mark.slow
 def test_every_rule_has_a_break_of_its_own() -> None:
     """Runs after the breaks: none of the rules is left without one."""
     assert {rule.code for rule in RULES} - _MET == set()

@@ -14,7 +14,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backend.adapters.iso20022.document import BYTES_MAX, MessageError, amount_text, fen_of
@@ -358,6 +358,7 @@ STATUS_ITEMS = st.builds(
 )
 
 
+@settings(max_examples=30)
 @given(st.lists(STATUS_ITEMS, min_size=1, max_size=4, unique_by=lambda item: item.end_to_end_id))
 def test_a_report_survives_the_way(items: list[StatusItem]) -> None:
     report = StatusReport("BANK-8", AT, "YC-1", tuple(items), simulated=True)
