@@ -76,7 +76,7 @@ def test_the_same_finding_sent_eight_times_at_once_is_one(any_office: Office) ->
 
 def test_approve_and_refuse_at_once_have_one_effect(any_office: Office) -> None:
     any_office.staff("甲")
-    claim = any_office.pended()
+    claim = any_office.pended(payer_name="测试丁卯")  # nothing to rule on: both can be
     holder = any_office.draw(claim)
     services, case = any_office.world.services, any_office.case_of(claim)
     verdicts = [Verdict(Outcome.APPROVE, "好"), Verdict(Outcome.REFUSE, "不好")] * 4
