@@ -256,7 +256,8 @@ def copy_database(source_url: str, target_url: str) -> None:
     source, target = make_engine(source_url), make_engine(target_url)
     migrate(target)
     with source.connect() as reading, target.begin() as writing:
-        for table in tables.metadata.sorted_tables:
+        # An entry of the journal is stored after its transfers, or it is refused as not whole.
+        for table in sorted(tables.metadata.sorted_tables, key=lambda t: t is tables.journal_entry):
             rows = [dict(row._mapping) for row in reading.execute(sa.select(table))]
             if rows:
                 writing.execute(sa.insert(table), rows)
