@@ -26,7 +26,7 @@ from backend.service_layer.payees.notices import announce, send_notices
 from backend.service_layer.payees.register import record_contact, record_guardian
 from backend.service_layer.payout.ports import BankUnavailableError
 from backend.service_layer.payout.records import AccountAnswer, NameMatch
-from tests.integration.claims.world import NOW, World
+from tests.integration.claims.world import World
 
 BANK = "999900000017"
 FIRST, SECOND, OTHERS, CLOSED = (
@@ -514,7 +514,3 @@ def test_home_shows_the_account_in_effect(office: Office, phone: FlaskClient) ->
     assert "还没有收款账户" in phone.get("/m").get_data(as_text=True)
     office.name(FIRST)
     assert "尾号 1111" in phone.get("/m").get_data(as_text=True)
-
-
-def test_now_is_when_the_world_begins(office: Office) -> None:
-    assert office.clock.now() == NOW
