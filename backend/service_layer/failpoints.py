@@ -2,7 +2,9 @@
 
 ``YICHU_FAILPOINT=name`` kills at the first pass of that point, ``name:3`` at the third, and
 ``name:3:stop`` freezes the process there (SIGSTOP), as a suspended machine does. Without the
-variable a point costs one comparison. The list below is what the tests iterate over.
+variable a point costs one comparison. The list below is what the tests iterate over. Besides, each
+commit of a unit of work is a point before and after it: ``commit.before:17`` kills before the
+process's 17th commit is durable, ``commit.after:17`` when it is and nothing else has happened.
 """
 
 from __future__ import annotations
@@ -85,6 +87,9 @@ AFTERWARDS: Final = (
 )
 """Points that a claim passes only when it is withdrawn, gets a further decision, its money is
 asked back, or its year is cleared; and those of a restored database and of insurers' calls."""
+
+BOUNDARIES: Final = ("commit.before", "commit.after")
+"""Around every commit of the database, wherever it is written."""
 
 
 def reach(name: str) -> None:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from backend.adapters.clock import SystemClock
 from backend.adapters.database.engine import READ_ONLY_OPTION
+from backend.service_layer import failpoints
 from backend.service_layer.ports import Clock
 
 if TYPE_CHECKING:
@@ -91,7 +92,9 @@ class SqlUnitOfWork:
 
     def commit(self) -> None:
         """Make everything durable. The unit of work is over; use a new one afterwards."""
+        failpoints.reach("commit.before")
         self.connection.commit()
+        failpoints.reach("commit.after")
 
     def rollback(self) -> None:
         self.connection.rollback()
