@@ -26,6 +26,14 @@ from backend.service_layer.claims.no_rule import (
     pend_for,
     pend_without_rule,
 )
+from backend.service_layer.claims.other_payers import (
+    LOCK_AWAITED,
+    awaits_lock,
+    beyond_remainder,
+    came_back,
+    end_lapsed_lock,
+    tell_unpayable,
+)
 from backend.service_layer.claims.outside_gate import OUTSIDE_REASON, lacks_confirmation
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import MISMATCH, Claim, PendReason, Reason, StageResult
@@ -73,6 +81,9 @@ def enqueue_lodge(deps: ClaimServices, claim: Claim) -> bool:
         return False
     found = deps.ledger.bill(bill.invoice_key)
     head, slot = found.head, found.slot
+    if awaits_lock(claim, slot):
+        end_lapsed_lock(deps, claim, bill.invoice_key, slot)
+        return wait_for(deps, claim, LOCK_AWAITED)
     counter = slot.lodge_counter + 1
     with deps.work() as work:
         work.people.lock(claim.person_id)
@@ -176,6 +187,11 @@ def read_lodge(deps: ClaimServices, claim: Claim) -> bool:
         elif intent.outcome == "stale":
             # Another lodge took the counter; the slot is read again.
             work.claims.update(claim.id, claim.state, now, state=ClaimState.CALCULATED)
+        elif intent.outcome == "locked" and came_back(claim):
+            # Another payer was faster; the lodge is asked for again when its lock has ended.
+            work.claims.update(
+                claim.id, claim.state, now, state=ClaimState.CALCULATED, waiting_for=LOCK_AWAITED
+            )
         elif intent.outcome in _TRY_AGAIN:
             work.claims.update(
                 claim.id,
@@ -211,6 +227,7 @@ def _refused_by_ledger(
     if text is None:
         work.alarms.raise_alarm("lodge-refused", claim.id, f"{claim.number}: {outcome}")
         text = "账本没有接受这张票据，已报警，请拨打电话"
+    tell_unpayable(work, claim, outcome, holder)
     reason = Reason(
         outcome,
         text.format(holder=holder),
@@ -260,15 +277,16 @@ def decide(deps: ClaimServices, claim: Claim) -> bool:
             )
             work.commit()
             return True
-        conclude(deps, work, claim)
+        conclude(deps, work, claim, readings.ledger.slot)
         work.commit()
     reach("claims.decided")
     return True
 
 
-def conclude(deps: ClaimServices, work: ClaimWork, claim: Claim) -> None:
+def conclude(deps: ClaimServices, work: ClaimWork, claim: Claim, slot: SlotState) -> None:
     """Decide by the policy, or refuse where a person did. The machine may approve; after pend
-    reasons the person who resolved them is named."""
+    reasons the person who resolved them is named. An amount that the ledger's ``slot`` has no room
+    for beside what others settled is put before a person."""
     bill = work.claims.bill_of_version(claim.version_id)
     try:
         adjudicated = adjudicate_claim(deps, work, claim, bill)
@@ -291,7 +309,9 @@ def conclude(deps: ClaimServices, work: ClaimWork, claim: Claim) -> None:
                 break
     beyond = None
     if outcome != "refused":
-        beyond = beyond_approval(deps, work, claim, eob.paid_fen)
+        beyond = beyond_approval(deps, work, claim, eob.paid_fen) or beyond_remainder(
+            slot, eob.paid_fen
+        )
     if beyond is not None:
         pend_for(deps, work, claim, beyond)
         return

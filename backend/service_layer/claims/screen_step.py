@@ -18,7 +18,7 @@ from backend.service_layer.audit_rules.audit_claim import (
     joined,
 )
 from backend.service_layer.audit_rules.facts import BillInQuestion
-from backend.service_layer.claims import screening
+from backend.service_layer.claims import other_payers, screening
 from backend.service_layer.claims.accident import (
     check_reason,
     excuse_of,
@@ -87,6 +87,7 @@ def screen(deps: ClaimServices, claim: Claim) -> bool:
     """submitted -> screened, or waiting, or refused on an exact fact."""
     readings = take_readings(deps, claim)
     started = deps.clock.now()
+    _end_lapsed(deps, claim, readings)
     with deps.work() as work:
         work.people.lock(claim.person_id)
         if not _still(work, claim):
@@ -114,6 +115,14 @@ def screen(deps: ClaimServices, claim: Claim) -> bool:
         work.commit()
     reach("claims.screened")
     return True
+
+
+def _end_lapsed(deps: ClaimServices, claim: Claim, readings: Readings) -> None:
+    if readings.ledger is None or not other_payers.awaits_lock(claim, readings.ledger.slot):
+        return
+    with deps.work(write=False) as work:
+        key = work.claims.bill_of_version(claim.version_id).invoice_key
+    other_payers.end_lapsed_lock(deps, claim, key, readings.ledger.slot)
 
 
 def _still(work: ClaimWork, claim: Claim) -> bool:
@@ -195,9 +204,21 @@ def compare(
     slot = reading.slot
     holder = slot.open_payer or (claim.payer_number if slot.has_settled(claim.payer_number) else 0)
     text = holder_text(work, claim, bill, holder, slot.lodge_counter) if holder else ""
-    return screening.screening(
+    result = screening.screening(
         bill, faults, reading, reference=reference, own=own, holder_text=text
     )
+    codes = {reason.code for reason in result.reasons}
+    if codes == {"locked"} and other_payers.awaits_lock(claim, slot):
+        return replace(
+            result,
+            outcome=StageOutcome.WAITING,
+            reasons=(other_payers.lock_reason(text),),
+            waiting_for=other_payers.LOCK_AWAITED,
+        )
+    if result.outcome is StageOutcome.REFUSED:
+        for code in codes:
+            other_payers.tell_unpayable(work, claim, code, text)
+    return result
 
 
 def _faults(

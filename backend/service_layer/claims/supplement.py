@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from backend.domain.claim import ClaimState
 from backend.domain.ledger import IntentKind, IntentState, LedgerIntent, SlotState
+from backend.service_layer.claims.other_payers import BEYOND, beyond_remainder, end_lapsed_lock
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Decision, StoredBill
 from backend.service_layer.claims.screen_step import wait_for
@@ -102,12 +103,14 @@ def _move(deps: ClaimServices, claim: Claim, state: ClaimState) -> bool:
     return changed
 
 
-def _stop(deps: ClaimServices, claim: Claim, code: str, detail: str) -> bool:
+def _stop(
+    deps: ClaimServices, claim: Claim, code: str, detail: str, waiting_for: str = "operator"
+) -> bool:
     """Nothing is sent or paid: a person looks. What was settled before stays as it is."""
     with deps.work() as work:
         work.alarms.raise_alarm(code, claim.id, f"claim {claim.number}: {detail}")
-        changed = claim.waiting_for != "operator" and work.claims.update(
-            claim.id, claim.state, deps.clock.now(), waiting_for="operator"
+        changed = claim.waiting_for != waiting_for and work.claims.update(
+            claim.id, claim.state, deps.clock.now(), waiting_for=waiting_for
         )
         work.commit()
     return changed
@@ -131,10 +134,15 @@ def _ask(
         bar = _bar(claim, bill, slot, paid)
         if difference > 0 and slot.open_payer and bar is None:
             work.rollback()
+            end_lapsed_lock(deps, claim, bill.invoice_key, slot)
             return wait_for(deps, claim, "bill-locked")
         if difference > 0 and bar is not None:
             work.rollback()
             return _stop(deps, claim, *bar)
+        beyond = beyond_remainder(slot, difference)
+        if beyond is not None:
+            work.rollback()
+            return _stop(deps, claim, REFUSED_BY_LEDGER, beyond.en, BEYOND)
         work.alarms.clear(DIFFERS, claim.id)
         work.alarms.clear(REFUSED_BY_LEDGER, claim.id)
         if difference > 0:
