@@ -24,7 +24,8 @@ from backend.domain.adjudication import adjudicate
 from backend.domain.bill import BillForBenefit
 from backend.domain.errors import ConflictError, DomainError
 from backend.domain.explanation import ExplanationOfBenefits
-from backend.domain.journal import LayerAmounts, local_day
+from backend.domain.journal import LayerAmounts
+from backend.domain.local_time import local_day
 from backend.domain.person import History, HistoryEntry, PersonSnapshot
 from backend.domain.policy import PolicyError, PolicyPack
 from backend.domain.recovery import share, too_much

@@ -16,12 +16,9 @@ import re
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from backend.domain.errors import ConflictError, DomainError
-
-LOCAL_ZONE: Final = ZoneInfo("Asia/Shanghai")
-"""The day of an entry is the day in China, whatever the clock of the machine says."""
+from backend.domain.local_time import local_day
 
 AMOUNT_FEN_MAX: Final = 2**50
 """The largest single transfer (about 11 trillion yuan); sums of 8,000 of them fit 64 bits."""
@@ -322,11 +319,6 @@ class Entry:
             self.occasion.is_simulated,
             self.transfers,
         )
-
-
-def local_day(at: dt.datetime) -> dt.date:
-    """The day in China of an instant."""
-    return at.astimezone(LOCAL_ZONE).date()
 
 
 def funded(occasion: Occasion, amounts: LayerAmounts) -> Entry:

@@ -12,11 +12,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from backend.domain.errors import DomainError
+from backend.domain.local_time import SHANGHAI
 
-SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
 END_TO_END_MAX: Final = 35
 CLOCK_WRONG: Final = dt.timedelta(minutes=10)
 """More than two machines' clocks are apart."""

@@ -11,10 +11,10 @@ from typing import Any
 
 from backend.adapters.database import tables
 from backend.domain.journal import LayerAmounts
+from backend.domain.local_time import local_day
 from backend.domain.recovery import Cause
 from backend.service_layer.recovery import people
 from backend.service_layer.recovery.opening import Ground, order_recovery
-from backend.service_layer.review.clocks import local_day
 from tests.machine.promises import Books
 
 WHY = "已与当事人核对"

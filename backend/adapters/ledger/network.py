@@ -19,6 +19,7 @@ from eth_utils.crypto import keccak
 
 from backend.adapters.ledger.codec import encode_call
 from backend.domain.errors import ConflictError, DomainError
+from backend.domain.local_time import SHANGHAI
 from backend.service_layer.anchoring.dependencies import Anchoring
 from backend.service_layer.anchoring.model import Call, LeaseHeldError, Purpose
 from backend.service_layer.anchoring.reconcile import advance_finality, settle_nonces
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from backend.bootstrap import Services
 
 #: Agreement dates are days in China (UTC+8 without daylight saving time).
-_CHINA: Final = dt.timezone(dt.timedelta(hours=8))
 _GAS: Final = 400_000
 _WAIT_SECONDS: Final = 60
 _CUSTODY: Final = {"self": 1, "custodial": 2}
@@ -338,4 +338,4 @@ class Network:
 
 
 def _second(day: dt.date) -> int:
-    return int(dt.datetime.combine(day, dt.time(), _CHINA).timestamp())
+    return int(dt.datetime.combine(day, dt.time(), SHANGHAI).timestamp())

@@ -50,7 +50,7 @@ def declare_command(number: str, by: str, *, signed: bool, **answers: str) -> No
     """Enter the declaration for a citizen who stands at the window and has signed on paper."""
     from backend.bootstrap import build_services
     from backend.domain.accident import read_accident
-    from backend.service_layer.claims.accident import local_day
+    from backend.domain.local_time import local_day
     from backend.service_layer.claims.accident_answers import declare
     from backend.service_layer.review.decide import require_signed
 

@@ -86,7 +86,7 @@ def deposit_command(
 @click.option("--json", "as_json", is_flag=True)
 def balance_command(region: str | None, as_json: bool) -> None:
     """Show what each fund has at the bank, owes, and has free; by layer."""
-    from backend.domain.journal import local_day
+    from backend.domain.local_time import local_day
     from backend.service_layer.journal.money_tables import read_tables, to_json
 
     services, code = services_and_region(region)

@@ -43,7 +43,7 @@ def tables_command(
     *, region: str | None, day: dt.date | None, month: str | None, all_regions: bool, as_json: bool
 ) -> None:
     """Show 我有多少钱、要付多少钱、付了多少钱; exit status 1 when they do not tie."""
-    from backend.domain.journal import local_day
+    from backend.domain.local_time import local_day
     from backend.service_layer.journal.money_tables import read_tables, to_json
 
     services, code = services_and_region(region)

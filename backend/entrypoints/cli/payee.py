@@ -39,7 +39,7 @@ def _person(work: Any, identity_number: str) -> Any:
 @_PERSON
 def show(person: str) -> None:
     """Every version of the account with what happened to it; the numbers by their last digits."""
-    from backend.service_layer.claims.submit import SHANGHAI
+    from backend.domain.local_time import SHANGHAI
     from backend.service_layer.payees.effective import chosen
 
     services = _services()
@@ -155,7 +155,7 @@ def guardian(
 @_PERSON
 def notices(person: str) -> None:
     """The newest notices to a person."""
-    from backend.service_layer.claims.submit import SHANGHAI
+    from backend.domain.local_time import SHANGHAI
 
     services = _services()
     with services.work(write=False) as work:

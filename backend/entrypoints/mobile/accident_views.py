@@ -8,12 +8,13 @@ from flask import g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from backend.domain.accident import DeclarationError, read_accident
+from backend.domain.local_time import local_day
 from backend.entrypoints import problems
 from backend.entrypoints.access import AccessRule, access
 from backend.entrypoints.mobile.declaration_forms import Ask, typed
 from backend.entrypoints.mobile.session import services
 from backend.entrypoints.mobile.views import blueprint
-from backend.service_layer.claims.accident import Needs, accident_of, local_day, may_declare
+from backend.service_layer.claims.accident import Needs, accident_of, may_declare
 from backend.service_layer.claims.accident_answers import DeclarationClosedError, declare
 from backend.service_layer.claims.read import view_claim
 

@@ -22,7 +22,8 @@ from backend.domain.accident import (
     read_accident,
     read_excuse,
 )
-from backend.service_layer.claims.accident import Needs, local_day, needs_of
+from backend.domain.local_time import local_day
+from backend.service_layer.claims.accident import Needs, needs_of
 from backend.service_layer.claims.declaration_records import FiledWith
 from backend.service_layer.claims.records import StoredBill
 

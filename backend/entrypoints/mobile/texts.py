@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backend.domain.claim import ClaimState
+from backend.domain.local_time import SHANGHAI
 from backend.domain.money import format_yuan
 from backend.domain.revision import APPEAL_REASONS, REOPEN_REASONS, RequestOutcome
 from backend.service_layer.claims.read import ClaimView
 from backend.service_layer.claims.revision_records import RevisionOutcome, RevisionRequest
-from backend.service_layer.claims.submit import SHANGHAI
 
 MINUS = "\u2212"
 

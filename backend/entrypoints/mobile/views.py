@@ -22,6 +22,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from backend.domain.accident import EXCUSES, MANNERS, PLACES, DeclarationError
 from backend.domain.claim import ClaimState
 from backend.domain.errors import DomainError
+from backend.domain.local_time import SHANGHAI
 from backend.entrypoints import problems
 from backend.entrypoints.access import AccessRule, access
 from backend.entrypoints.mobile import texts
@@ -46,7 +47,7 @@ from backend.service_layer.claims.declaration_records import Subject
 from backend.service_layer.claims.ports import BillHeldError
 from backend.service_layer.claims.read import ClaimView, view_all, view_claim, view_submission
 from backend.service_layer.claims.records import StoredBill
-from backend.service_layer.claims.submit import MAX_BILLS, SHANGHAI, submit, working_days_after
+from backend.service_layer.claims.submit import MAX_BILLS, submit, working_days_after
 from backend.service_layer.payees.read import with_payee
 from backend.service_layer.payout.holding import PAYEE
 from backend.service_layer.payout.records import HELD_BY_ACCOUNT

@@ -7,6 +7,7 @@ from typing import Any, Final
 from flask import jsonify
 
 from backend.domain.accident import EXCUSES, read_accident, read_excuse
+from backend.domain.local_time import local_day
 from backend.entrypoints.access import AccessRule, access
 from backend.entrypoints.staff.requests import (
     MalformedStaffRequestError,
@@ -16,7 +17,6 @@ from backend.entrypoints.staff.requests import (
 )
 from backend.entrypoints.staff.session import caller, services
 from backend.entrypoints.staff.views import Answer, blueprint
-from backend.service_layer.claims.accident import local_day
 from backend.service_layer.claims.accident_answers import correct_kind, declare, excuse_later
 from backend.service_layer.claims.accident_review import (
     ask_to_declare,

@@ -11,6 +11,7 @@ from backend.domain.audit.facts import AccidentDeclaration, ClaimFacts, ClaimKin
 from backend.domain.audit.rule import Rule, RuleClass, RuleState
 from backend.domain.cause import national_code
 from backend.domain.claim import StageOutcome
+from backend.domain.local_time import local_day
 from backend.domain.pend_reasons import Routing
 from backend.service_layer.audit_rules.facts import BillInQuestion, GatheredFacts, gather_facts
 from backend.service_layer.audit_rules.records import (
@@ -35,7 +36,6 @@ REASONS_MAX: Final = 60
 
 _WAY_OUT_ZH: Final = "对结果有不同意见，可以申请复核，或拨打电话"
 _WAY_OUT_EN: Final = "You may ask for a review of this, or call"
-SHANGHAI: Final = dt.timezone(dt.timedelta(hours=8), "Asia/Shanghai")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ def claim_facts(work: ClaimWork, claim: Claim) -> ClaimFacts:
 
 def filed_on(at: dt.datetime) -> dt.date:
     """The local day of an instant: deadlines run by the calendar of the place."""
-    return at.astimezone(SHANGHAI).date()
+    return local_day(at)
 
 
 def effect_of(rule: Rule, hit: Hit, cleared: set[HitPlace]) -> str:

@@ -27,6 +27,7 @@ from backend.domain.accident import (
 from backend.domain.claim import ClaimState, Stage, StageOutcome
 from backend.domain.claim_deadline import past_limit
 from backend.domain.explanation import Reason as PolicyReason
+from backend.domain.local_time import local_day
 from backend.domain.policy import PolicyError, PolicyPack
 from backend.service_layer.claims.declaration_records import (
     Declaration,
@@ -47,7 +48,6 @@ DECLARATION: Final = "declaration"
 """What a claim waits for while its person has not declared the accident."""
 ACCIDENT_CHECK: Final = "accident-check"
 LATE_EXCUSE: Final = "late-excuse"
-_SHANGHAI: Final = dt.timezone(dt.timedelta(hours=8), "Asia/Shanghai")
 MAY_ANSWER: Final = frozenset(
     {
         ClaimState.SUBMITTED,
@@ -67,11 +67,6 @@ class Needs:
 
     is_accident: bool
     late: PolicyReason | None = None
-
-
-def local_day(at: dt.datetime) -> dt.date:
-    """The day of an instant in Shanghai."""
-    return at.astimezone(_SHANGHAI).date()
 
 
 def kind_of_bill(bill: StoredBill) -> str:

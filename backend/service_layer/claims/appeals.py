@@ -12,6 +12,7 @@ from typing import Final
 
 from backend.domain.claim import ClaimState, StageOutcome
 from backend.domain.errors import ConflictError, DomainError, NotFoundError
+from backend.domain.local_time import local_day
 from backend.domain.pend_reasons import GENERAL, PRIORITY_USUAL
 from backend.domain.review import CaseKind, Outcome
 from backend.domain.revision import (
@@ -30,7 +31,6 @@ from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Decision
 from backend.service_layer.claims.requests import Asked, Ending, add_request
 from backend.service_layer.claims.revision_records import RevisionRequest
-from backend.service_layer.claims.submit import SHANGHAI
 from backend.service_layer.claims.versions import conclude_revision
 from backend.service_layer.review.assignment import person_id_of
 from backend.service_layer.review.cases import Conclusion, Opening, open_case
@@ -71,7 +71,7 @@ def appeal_chance(deps: ClaimServices, work: ClaimWork, claim: Claim) -> AppealC
         return AppealChance(
             None, ("结果还没有出来，出来后可以申请复核", "there is no outcome to appeal yet")
         )
-    until = last_appeal_day(decided_at.astimezone(SHANGHAI).date(), deps.settings.appeal_days)
+    until = last_appeal_day(local_day(decided_at), deps.settings.appeal_days)
     return AppealChance(until, _bar(deps, work, claim, until))
 
 
@@ -86,7 +86,7 @@ def _bar(
     }
     if claim.decision_version in appealed:
         return "这个结果已经复核过一次", "this outcome was appealed once already"
-    if deps.clock.now().astimezone(SHANGHAI).date() > until:
+    if local_day(deps.clock.now()) > until:
         return (
             f"申请复核的期限是 {until.isoformat()}，已经过了",
             f"the time for an appeal ended on {until.isoformat()}",

@@ -14,8 +14,9 @@ from typing import Any
 
 from backend.domain.accident import WAIT_WORKING_DAYS
 from backend.domain.claim import Stage
+from backend.domain.local_time import local_day
 from backend.domain.review import CaseKind, CaseState
-from backend.service_layer.claims.accident import DECLARATION, answer_until, local_day
+from backend.service_layer.claims.accident import DECLARATION, answer_until
 from backend.service_layer.claims.declaration_records import Subject
 from backend.service_layer.claims.records import ACCIDENT, Claim, Submission
 from backend.service_layer.claims.revision_records import ASKED_TO_DECLARE

@@ -10,6 +10,7 @@ from backend.domain.claim import ClaimState, Stage, StageOutcome
 from backend.domain.claim_deadline import past_limit
 from backend.domain.errors import DomainError
 from backend.domain.ledger import IntentKind
+from backend.domain.local_time import local_day
 from backend.domain.policy import PolicyError, PolicyPack
 from backend.service_layer.audit_rules.audit_claim import (
     audit_claim,
@@ -50,7 +51,6 @@ from backend.service_layer.claims.records import (
     StoredBill,
     StoredLeaf,
 )
-from backend.service_layer.claims.submit import SHANGHAI
 from backend.service_layer.failpoints import reach
 from backend.service_layer.ports import LedgerUnavailableError
 from verifier.errors import VerificationError
@@ -293,7 +293,7 @@ def too_late_reason(pack: PolicyPack, claim: Claim) -> Reason | None:
     that it did."""
     if claim.counted_from is not None:
         return None
-    submitted_on = claim.created_at.astimezone(SHANGHAI).date()
+    submitted_on = local_day(claim.created_at)
     reason = past_limit(pack, claim.service_on, submitted_on)
     return None if reason is None else Reason(reason.code, reason.zh, reason.en)
 

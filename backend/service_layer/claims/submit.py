@@ -11,6 +11,7 @@ from typing import Final
 
 from backend.domain.claim import ClaimState
 from backend.domain.errors import DomainError, NotFoundError
+from backend.domain.local_time import SHANGHAI, local_day
 from backend.service_layer.claims.accident import kind_of_bill, store_filed
 from backend.service_layer.claims.benefits import estimate_bills, store_calculation
 from backend.service_layer.claims.claimable import (
@@ -33,7 +34,6 @@ from backend.service_layer.claims.records import (
 MAX_BILLS: Final = 50
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{20,64}")
 _TRIES: Final = 4
-SHANGHAI: Final = dt.timezone(dt.timedelta(hours=8), "Asia/Shanghai")
 
 
 class SubmissionRefusedError(DomainError):
@@ -178,7 +178,7 @@ def _chosen_bills(
 def working_days_after(deps: ClaimServices, at: dt.datetime, days: int) -> dt.date:
     """The date by which ``days`` working days have passed; a filing on a day off counts from
     the next working day (product reference, decision 5). Dates are those of Shanghai."""
-    found: dt.date = deps.calendar.due_date(at.astimezone(SHANGHAI).date(), days)
+    found: dt.date = deps.calendar.due_date(local_day(at), days)
     return found
 
 

@@ -23,7 +23,7 @@ from backend.domain.clearing import (
     Order,
     require_year,
 )
-from backend.domain.journal import local_day
+from backend.domain.local_time import local_day
 from backend.domain.revision import Cause
 from backend.service_layer.claims.benefits import CLEARING_AGAIN
 from backend.service_layer.claims.records import Claim

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from backend.domain.invoice import MAX_FEN, ExpenseLine, Invoice
+from backend.domain.local_time import local_day
 from backend.service_layer.intake.document import ParsedInvoice
 from backend.service_layer.intake.faults import Fault
 from verifier.commitment.invoice_key import number_shape
 from verifier.errors import MalformedError
 
 #: Bills are dated in China Standard Time, which has no summer time.
-LOCAL_TIME: Final = dt.timezone(dt.timedelta(hours=8), "CST")
 
 _INSTITUTION_CODE: Final = re.compile(r"[0-9A-Za-z]{1,16}", re.ASCII)
 _CHECK_CODES: Final = {
@@ -210,7 +210,7 @@ def _red(check: _Check) -> Iterable[Fault]:
 
 def _dates(check: _Check, now: dt.datetime) -> Iterable[Fault]:
     invoice = check.invoice
-    today = now.astimezone(LOCAL_TIME).date()
+    today = local_day(now)
     if check.has("issued_on") and invoice.issued_on > today:
         yield check.fault("issued_on", "issued-in-future")
     for earlier, later in (
@@ -233,5 +233,5 @@ def _agreement(check: _Check, institution: Agreement, now: dt.datetime) -> Itera
         yield check.fault("issued_on", "agreement-not-begun")
     else:
         last_day = institution.agreement_until + dt.timedelta(days=institution.grace_days)
-        if now.astimezone(LOCAL_TIME).date() > last_day:
+        if local_day(now) > last_day:
             yield check.fault("issued_on", "grace-ended")

@@ -6,7 +6,8 @@ import datetime as dt
 from typing import Protocol
 
 from backend.domain.errors import ConflictError
-from backend.domain.journal import JournalError, local_day
+from backend.domain.journal import JournalError
+from backend.domain.local_time import local_day
 from backend.service_layer.journal.checking import check_journal
 from backend.service_layer.journal.deposits import DepositServices
 from backend.service_layer.journal.month_statement import (

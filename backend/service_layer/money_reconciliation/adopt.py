@@ -17,7 +17,8 @@ from typing import Any, Final
 
 from backend.domain.claim import ClaimState
 from backend.domain.errors import DomainError, NotFoundError
-from backend.domain.payout import SHANGHAI, parse_end_to_end_id
+from backend.domain.local_time import local_day
+from backend.domain.payout import parse_end_to_end_id
 from backend.service_layer.anchoring.adopt import Line, open_case, resolve_case
 from backend.service_layer.claims.records import Claim, Payout
 from backend.service_layer.claims.supplement import payments_in_effect, payout_id
@@ -235,7 +236,7 @@ def _attempt(deps: Any, work: Any, found: _Match, item: PaymentItem, stored: Sto
         amount_fen=item.amount_fen,
         lane=stored.lane,
         region=fund_region(deps, work, found.claim),
-        instructed_on=stored.created_at.astimezone(SHANGHAI).date(),
+        instructed_on=local_day(stored.created_at),
         file_id=stored.id,
         created_at=stored.created_at,
     )

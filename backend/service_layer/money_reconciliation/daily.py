@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from backend.domain.payout import SHANGHAI
+from backend.domain.local_time import SHANGHAI
 from backend.service_layer.anchoring.model import KeyUnavailableError
 from backend.service_layer.claims.holds import are_payouts_held
 from backend.service_layer.money_reconciliation.cases import Standing, sync_cases, watch_deadlines

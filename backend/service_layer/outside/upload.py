@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import re
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import Any, Final
 
 from backend.domain.errors import NotFoundError
 from backend.domain.invoice import Invoice
+from backend.domain.local_time import SHANGHAI
 from backend.service_layer.claims.records import Person
 from backend.service_layer.intake.faults import InvalidInvoiceError
 from backend.service_layer.intake.validation import find_faults
@@ -49,7 +49,6 @@ FILES_A_BILL: Final = 10
 FILES_A_DAY: Final = 40
 BYTES_A_DAY: Final = 80 * 2**20
 OPEN_BILLS_MAX: Final = 20
-SHANGHAI: Final = dt.timezone(dt.timedelta(hours=8), "Asia/Shanghai")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{20,64}")
 _TRIES: Final = 3
 _NO_LINES: Final = "no-lines"

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from backend.domain.errors import ConflictError
+from backend.domain.local_time import SHANGHAI
 from backend.domain.payee import AccountRefusedError, Standing, account_number, effective_from
 from backend.service_layer.claims.records import Person
-from backend.service_layer.claims.submit import SHANGHAI
 from backend.service_layer.payees.effective import chosen, number_context
 from backend.service_layer.payees.holder import holder_of
 from backend.service_layer.payees.notices import announce

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 
+from backend.domain.local_time import local_day
 from backend.domain.payee import AccountRefusedError, is_adult
 from backend.service_layer.claims.records import Person
-from backend.service_layer.claims.submit import SHANGHAI
 from backend.service_layer.payees.ports import PayeeWork
 
 
@@ -14,7 +14,7 @@ def guardian_of(work: PayeeWork, person: Person, at: dt.datetime) -> Person | No
     """The guardian that the register has for that day, the one recorded last where there are
     more; None where there is none. Of one guardian the newest entry counts: it may end (died, or
     no longer the guardian) what an earlier one has left open."""
-    day = at.astimezone(SHANGHAI).date()
+    day = local_day(at)
     entries = sorted(work.payees.guardians_of(person.id), key=lambda one: (one.recorded_at, one.id))
     newest_of = {one.guardian_id: one for one in entries}
     holding = [one for one in newest_of.values() if one.holds_on(day)]
@@ -24,7 +24,7 @@ def guardian_of(work: PayeeWork, person: Person, at: dt.datetime) -> Person | No
 
 def holder_of(work: PayeeWork, person: Person, at: dt.datetime) -> Person:
     """Raises :class:`AccountRefusedError` for a minor of whom no guardian is known."""
-    if is_adult(person.birth_on, at.astimezone(SHANGHAI).date()):
+    if is_adult(person.birth_on, local_day(at)):
         return person
     guardian = guardian_of(work, person, at)
     if guardian is None:

@@ -6,8 +6,8 @@ import datetime as dt
 import re
 from typing import Final
 
+from backend.domain.local_time import local_day
 from backend.domain.payee import AccountRefusedError, is_adult
-from backend.service_layer.claims.submit import SHANGHAI
 from backend.service_layer.payees.notices import announce, phone_context
 from backend.service_layer.payees.ports import PayeeServices, PayeeWork
 from backend.service_layer.payees.records import Contact, Guardian
@@ -63,7 +63,7 @@ def record_guardian(
 ) -> Guardian:
     """Who acts for a minor. Raises :class:`AccountRefusedError` for somebody who is of age, or
     whose guardian is not, or is the same person."""
-    today = deps.clock.now().astimezone(SHANGHAI).date()
+    today = local_day(deps.clock.now())
     minor, guardian = work.people.get(minor_id), work.people.get(guardian_id)
     if minor.id == guardian.id or not is_adult(guardian.birth_on, today):
         raise AccountRefusedError("监护人应是另一位成年人", "a guardian is another, adult person")

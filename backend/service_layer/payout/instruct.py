@@ -16,7 +16,8 @@ from typing import Final
 from backend.domain.claim import ClaimState
 from backend.domain.errors import DomainError
 from backend.domain.ledger import SlotState
-from backend.domain.payout import SHANGHAI, end_to_end_id, message_id
+from backend.domain.local_time import local_day
+from backend.domain.payout import end_to_end_id, message_id
 from backend.service_layer.claims.benefits import DAMAGE
 from backend.service_layer.claims.holds import NEXT_RUN
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
@@ -195,7 +196,7 @@ class _Counter:
     def __init__(self, deps: ClaimServices, work: ClaimWork, lane: Lane, now: dt.datetime) -> None:
         self._deps, self._work, self._lane = deps, work, lane
         self._now = now
-        self._day = now.astimezone(SHANGHAI).date()
+        self._day = local_day(now)
         self._purse = Purse(deps, work)
         self._by_person: dict[str, int] = {}
         self._by_pool: dict[str, int] = {}
@@ -292,7 +293,7 @@ def _item(one: Ready) -> PaymentItem:
 
 
 def _file(deps: ClaimServices, lane: Lane, ready: Sequence[Ready], now: dt.datetime) -> PaymentFile:
-    day = now.astimezone(SHANGHAI).date()
+    day = local_day(now)
     items = tuple(_item(one) for one in ready)
     account = deps.settings.payout.account
     return PaymentFile(
@@ -353,7 +354,7 @@ def _attempt(deps: ClaimServices, one: Ready, item: PaymentItem, stored: StoredF
         amount_fen=item.amount_fen,
         lane=stored.lane,
         region=stored.region,
-        instructed_on=stored.created_at.astimezone(SHANGHAI).date(),
+        instructed_on=local_day(stored.created_at),
         file_id=stored.id,
         created_at=stored.created_at,
     )

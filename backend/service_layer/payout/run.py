@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from backend.domain.payout import SHANGHAI, is_run_due
+from backend.domain.local_time import local_day
+from backend.domain.payout import is_run_due
 from backend.service_layer.claims.holds import are_payouts_held
 from backend.service_layer.claims.ports import ClaimServices
 from backend.service_layer.failpoints import reach
@@ -49,7 +50,7 @@ def is_due(deps: ClaimServices) -> bool:
     with deps.work(write=False) as work:
         last = work.payments.last_run(Lane.DAILY)
     now = deps.clock.now()
-    is_working_day = deps.calendar.is_working_day(now.astimezone(SHANGHAI).date())
+    is_working_day = deps.calendar.is_working_day(local_day(now))
     return is_run_due(deps.settings.payout, now, last, is_working_day=is_working_day)
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from backend.domain.claim import IN_EFFECT_STATES
 from backend.domain.journal import recovered as recovered_entry
+from backend.domain.local_time import local_day
 from backend.domain.recovery import (
     ORDINALS_MAX,
     Cause,
@@ -41,7 +42,6 @@ from backend.service_layer.recovery.opening import (
     order_recovery,
     receipt_source,
 )
-from backend.service_layer.review.clocks import local_day
 
 FROM_LEDGER: Final = "ledger"
 _CASES: Final = "recover:"  # what the id of such a case begins with

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from backend.domain.ledger import IntentKind, LedgerIntent
+from backend.domain.local_time import local_day
 from backend.domain.recovery import Debtor, Order, Recovery
 from backend.service_layer.claims.records import Claim
 from backend.service_layer.recovery.notices import announce_end
-from backend.service_layer.review.clocks import local_day
 
 OVERDUE: Final = "recovery-overdue"
 REFUSED: Final = "recovery-refused"

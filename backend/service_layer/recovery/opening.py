@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from backend.domain.journal import Account, AccountKind, Layer, LayerAmounts, Occasion
 from backend.domain.journal import recovery_opened as opened_entry
+from backend.domain.local_time import local_day
 from backend.domain.recovery import (
     DUE_DAYS,
     Cause,
@@ -22,7 +23,6 @@ from backend.service_layer.claims.records import Claim
 from backend.service_layer.journal.booking import book
 from backend.service_layer.journal.funds import fund_of_claim
 from backend.service_layer.recovery.notices import announce_opening
-from backend.service_layer.review.clocks import local_day
 
 SYSTEM: Final = "system:recovery"
 PROPOSED: Final = "recovery-proposed"

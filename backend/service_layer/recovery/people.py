@@ -13,6 +13,7 @@ from typing import Any, Final
 from backend.domain.claim import ClaimState
 from backend.domain.journal import recovered as recovered_entry
 from backend.domain.journal import recovery_waived
+from backend.domain.local_time import local_day
 from backend.domain.recovery import (
     APPROVALS_NEEDED,
     Approval,
@@ -45,7 +46,6 @@ from backend.service_layer.recovery.opening import (
     take_effect,
 )
 from backend.service_layer.recovery.ports import Dismissal, WaiverRequest
-from backend.service_layer.review.clocks import local_day
 from backend.service_layer.supervision.leads import person_of
 
 BY_CLERK: Final = "clerk"

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, Final
 
 from backend.domain.errors import DomainError
+from backend.domain.local_time import local_day
 from backend.domain.supervision import Step, StepKind, SubjectKind, state_of
 from backend.service_layer.claims.benefits import DAMAGE
 from backend.service_layer.failpoints import reach
@@ -19,7 +20,6 @@ from backend.service_layer.recovery.causes import open_of_lead, propose_of_revis
 from backend.service_layer.recovery.closing import OVERDUE, REFUSED
 from backend.service_layer.recovery.opening import SYSTEM
 from backend.service_layer.recovery.withdrawn import settle_withdrawn
-from backend.service_layer.review.clocks import local_day
 from verifier.errors import VerificationError
 
 FAILED: Final = "recovery-step-failed"

@@ -11,6 +11,7 @@ from typing import Any, Final
 from backend.domain.claim import ClaimState
 from backend.domain.journal import LayerAmounts, approval_reversed, recovery_offset
 from backend.domain.ledger import IntentKind
+from backend.domain.local_time import local_day
 from backend.domain.recovery import Cause, Debtor, Receipt, less, share
 from backend.service_layer.claims.records import Claim, Payout, StoredBill
 from backend.service_layer.claims.supplement import DIFFERS, REFUSED_BY_LEDGER
@@ -28,7 +29,6 @@ from backend.service_layer.recovery.opening import (
     receipt_source,
 )
 from backend.service_layer.recovery.ports import PayableReversal, still_owed
-from backend.service_layer.review.clocks import local_day
 
 PAYABLE: Final = "payable"
 OVERPAID: Final = "recovery-overpaid"

@@ -13,10 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from backend.domain.errors import ConflictError, ForbiddenError
+from backend.domain.local_time import SHANGHAI
 from backend.domain.pend_reasons import REVIEWER, SUPERVISOR
 from backend.domain.review import STEP_ROLES, Candidate, CaseKind, CaseState, Risk, covers, draw
 from backend.service_layer.review.cases import UNASSIGNED, open_pends
-from backend.service_layer.review.clocks import SHANGHAI, today
+from backend.service_layer.review.clocks import today
 from backend.service_layer.review.ports import (
     CaseChangedError,
     ReviewServices,

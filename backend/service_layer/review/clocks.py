@@ -8,19 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import Final
-from zoneinfo import ZoneInfo
 
+from backend.domain.local_time import local_day
 from backend.service_layer.claims.ports import Calendar
 from backend.service_layer.review.ports import ReviewServices
 from backend.service_layer.review.records import Case
 
-SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
 _WAIT_MAX: Final = 400
-
-
-def local_day(at: dt.datetime) -> dt.date:
-    """The day in Shanghai."""
-    return at.astimezone(SHANGHAI).date()
 
 
 def today(deps: ReviewServices) -> dt.date:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from backend.domain.claim import IN_EFFECT_STATES, ClaimState
+from backend.domain.local_time import local_day
 from backend.domain.second_payer import (
     DECISION_FIELDS,
     HEADER_FIELDS,
@@ -20,7 +21,6 @@ from backend.domain.second_payer import (
 from backend.service_layer.claims.benefits import read_record
 from backend.service_layer.claims.claimable import bills_of
 from backend.service_layer.claims.records import Decision, StoredBill
-from backend.service_layer.claims.submit import SHANGHAI
 from backend.service_layer.claims.supplement import payments_in_effect
 from backend.service_layer.second_payers.consent import live_consent
 from backend.service_layer.second_payers.ports import (
@@ -74,7 +74,7 @@ def consented_bill(deps: PayerServices, work: PayerWork, consent: Consent) -> St
 def opened_bill(deps: PayerServices, payer: SecondPayer, invoice_id: str) -> OpenedBill:
     """What the payer may see of a bill now. Raises NotOpenedError without a live consent."""
     now = deps.clock.now()
-    today = now.astimezone(SHANGHAI).date()
+    today = local_day(now)
     with deps.work(write=False) as work:
         consent = live_consent(work, payer.number, invoice_id, now)
         if consent is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+from backend.domain.local_time import local_day
 from backend.domain.supervision import (
     PART_OF,
     BadStepError,
@@ -23,7 +24,6 @@ from backend.domain.supervision import (
     check_step,
 )
 from backend.domain.working_days import compute_due_date
-from backend.service_layer.review.clocks import local_day
 from backend.service_layer.supervision.lead_reading import overdue
 from backend.service_layer.supervision.lead_records import SupervisionServices, SupervisionWork
 from backend.service_layer.supervision.leads import open_revision_leads, person_of

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backend.domain.errors import DomainError
+from backend.domain.local_time import local_day
 from backend.domain.supervision import (
     PART_OF,
     State,
@@ -21,7 +22,6 @@ from backend.domain.supervision import (
     last_of,
     state_of,
 )
-from backend.service_layer.review.clocks import local_day
 from backend.service_layer.supervision.lead_records import (
     Evidence,
     Lead,

@@ -13,6 +13,7 @@ import unicodedata
 from typing import Any, Final
 
 from backend.domain.errors import ConflictError, ForbiddenError, NotFoundError
+from backend.domain.local_time import local_day
 from backend.domain.supervision import (
     BadStepError,
     Part,
@@ -23,7 +24,6 @@ from backend.domain.supervision import (
     check_reason,
     state_of,
 )
-from backend.service_layer.review.clocks import local_day
 from backend.service_layer.supervision.lead_records import (
     Evidence,
     Lead,

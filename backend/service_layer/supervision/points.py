@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from backend.domain.errors import ConflictError, ForbiddenError, NotFoundError
+from backend.domain.local_time import local_day
 from backend.domain.points import (
     BadPointsError,
     Booking,
@@ -21,7 +22,6 @@ from backend.domain.points import (
     propose,
 )
 from backend.domain.supervision import WrongStepError, check_reason, is_final
-from backend.service_layer.review.clocks import local_day
 from backend.service_layer.supervision.lead_records import SupervisionServices, SupervisionWork
 from backend.service_layer.supervision.leads import person_of
 from backend.service_layer.supervision.once import Once, keep_result, result_of

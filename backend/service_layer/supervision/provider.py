@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from backend.domain.errors import ConflictError, NotFoundError
+from backend.domain.local_time import local_day
 from backend.domain.supervision import (
     BadStepError,
     State,
@@ -23,7 +24,6 @@ from backend.domain.supervision import (
     last_of,
     state_of,
 )
-from backend.service_layer.review.clocks import local_day
 from backend.service_layer.supervision.cases import Act, add_step
 from backend.service_layer.supervision.lead_records import Lead
 from backend.service_layer.supervision.statement_records import (

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from backend.domain.local_time import local_day
 from backend.domain.supervision import (
     State,
     StepKind,
@@ -22,7 +23,6 @@ from backend.domain.supervision import (
 )
 from backend.domain.supervision import Step as LeadStep
 from backend.service_layer.intake.records import StoredInvoice
-from backend.service_layer.review.clocks import local_day
 from backend.service_layer.review.read import STRUCK_OUT, strike_out
 from backend.service_layer.supervision.lead_records import Lead
 from backend.service_layer.supervision.provider import own_lead

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from backend.domain.draw_proof import seed_block, verify_anchor
 from backend.domain.errors import ConflictError, NotFoundError
+from backend.domain.local_time import SHANGHAI, local_day
 from backend.domain.sampling import (
     FIRST_PREVIOUS,
     METHOD,
@@ -27,7 +28,6 @@ from backend.domain.sampling import (
     verify_population,
 )
 from backend.service_layer.ports import BlockStamp, LedgerUnavailableError
-from backend.service_layer.review.clocks import SHANGHAI
 from backend.service_layer.supervision.announcement_anchor import anchor_of, require_on_ledger
 from backend.service_layer.supervision.once import Once, keep_result, result_of
 from backend.service_layer.supervision.sampling_records import (
@@ -188,7 +188,7 @@ def _period(deps: SampleServices) -> int:
 
 
 def _days(begin: dt.datetime, end: dt.datetime) -> int:
-    return (end.date() - begin.astimezone(SHANGHAI).date()).days
+    return (end.date() - local_day(begin)).days
 
 
 # --- the draw ----------------------------------------------------------------------------------

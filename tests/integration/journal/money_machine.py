@@ -35,6 +35,7 @@ from backend.domain.journal import (
     PeriodClosedError,
     Transfer,
 )
+from backend.domain.local_time import local_day
 from backend.service_layer.journal.booking import book
 from backend.service_layer.journal.checking import check_journal
 from backend.service_layer.journal.closing import OpenItemsError, close_month
@@ -375,7 +376,7 @@ class MoneyMachine(RuleBasedStateMachine):
             balances = work.journal.balances()
             found = {(one.account, one.insurance_type): one.balance_fen for one in balances}
             assert check_journal(work) == []
-            today = journal.local_day(self.clock.now())
+            today = local_day(self.clock.now())
             starts_on = (dt.date(2026, 1, 1), today.replace(day=1), today)[self.number % 3]
             assert read_tables(work, starts_on, today).faults == ()
         keys = {*found, *self.balances}

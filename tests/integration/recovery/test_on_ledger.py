@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from backend.domain.local_time import local_day
 from backend.domain.recovery import Recovery
 from backend.entrypoints.cli.export import policy_text
 from backend.service_layer.claims.records import Claim
@@ -15,7 +16,6 @@ from backend.service_layer.evidence.collect import export_claim
 from backend.service_layer.intake.change_invoice import VoidReason, void_invoice
 from backend.service_layer.recovery.people import Incoming, receive
 from backend.service_layer.recovery.run import recovery_pass
-from backend.service_layer.review.clocks import local_day
 from tests.integration.anchoring.test_restored_backup import (
     finish,
     reconcile,

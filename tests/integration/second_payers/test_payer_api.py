@@ -16,9 +16,9 @@ import sqlalchemy as sa
 from backend.adapters.database import tables
 from backend.domain.errors import NotFoundError
 from backend.domain.ledger import IntentKind
+from backend.domain.local_time import local_day
 from backend.domain.second_payer import ConsentRefusedError
 from backend.entrypoints.mobile import texts
-from backend.service_layer.claims.submit import SHANGHAI
 from backend.service_layer.second_payers.consent import Asked, give_consent, revoke_consent
 from backend.service_layer.second_payers.sweep import second_payer_pass
 from tests.integration.claims.test_pages import BASE, log_in, token_of
@@ -552,7 +552,7 @@ def test_the_citizen_opens_sees_and_takes_back_on_the_pages(desk: Desk) -> None:
     said = text.split("<span>我同意", 1)[1].split("</span>", 1)[0]
     assert kept.text_digest == hashlib.sha256(f"我同意{said}".encode()).digest()
     assert desk.get(f"/bills/{bill}").status_code == 200
-    today = texts.day(desk.services.clock.now().astimezone(SHANGHAI).date())
+    today = texts.day(local_day(desk.services.clock.now()))
     listed = client.get("/m/shared", base_url=BASE).get_data(as_text=True)
     assert "开放中" in listed and f"看过的日子：{today}" in listed
     revoke = f"/m/shared/{kept.id}/revoke"
