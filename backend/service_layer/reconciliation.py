@@ -16,7 +16,8 @@ from backend.service_layer.anchoring.behind import BEHIND, SUBJECT, Comparison, 
 from backend.service_layer.anchoring.dependencies import Anchoring
 from backend.service_layer.anchoring.follow import follow
 from backend.service_layer.anchoring.reconcile import advance_finality
-from backend.service_layer.claims.adopt import ALARM, adopt_claim_event, retry_cases
+from backend.service_layer.claims.adopt import adopt_claim_event, retry_cases
+from backend.service_layer.claims.case_closing import ALARM
 from backend.service_layer.claims.holds import ADOPTED, HOLDING_ALARMS, show_held_payouts
 from backend.service_layer.claims.ports import ClaimServices
 from backend.service_layer.intake.adopt import adopt_bill_event, find_lost_leaves

@@ -76,13 +76,15 @@ def test_restored_system_refuses_adopts_and_goes_on(system: System, tmp_path: Pa
     found = system.command("reconcile", status=1)
     assert "bills stand at their old leaves" in found
     case = f"claim:{key.hex()}:1"
-    system.command("reconcile", "--close", case, "--by", "测试员", "--reason", "银行流水已核对")
+    for wish, by in (("--close", "测试员"), ("--confirm", "测试主管")):
+        system.command("reconcile", wish, case, "--by", by, "--reason", "银行流水已核对")
     # The known claim's payment was adopted; the lost claim's is a case until a person has looked.
     (claim,) = system.claims_of(known.invoice)
     assert payouts(system) == {claim.id: before[claim.id]}
     payment = f"bank-payment:{lost_claim.number}-V1-A1"
     assert payment in system.command("reconcile", status=1)
-    system.command("reconcile", "--close", payment, "--by", "测试员", "--reason", "银行流水已核对")
+    for wish, by in (("--close", "测试员"), ("--confirm", "测试主管")):
+        system.command("reconcile", wish, payment, "--by", by, "--reason", "银行流水已核对")
     assert credits(system) == credits_before
     system.command("reconcile")
     system.command("reconcile", "--check")

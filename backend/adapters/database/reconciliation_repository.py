@@ -6,7 +6,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import fields, replace
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -27,9 +28,12 @@ from backend.adapters.database.tables import (
     payout_answer,
 )
 from backend.adapters.database.tables import reconciliation_case as table
+from backend.adapters.database.tables import reconciliation_case_event as events
 from backend.domain.ledger import IntentKind, IntentState
-from backend.service_layer.anchoring.model import Case, KnownBatch, Parties
+from backend.service_layer.anchoring.model import Case, CaseEvent, KnownBatch, Parties
 from backend.service_layer.ports import Clock
+
+BY_ITSELF: Final = "reconcile"
 
 
 class ReconciliationRepository:
@@ -185,21 +189,20 @@ class ReconciliationRepository:
     def put_case(
         self, case_id: str, kind: str, detail: dict[str, Any], due_at: dt.datetime | None = None
     ) -> None:
-        """Open a case, or renew what an open one says; a resolved one stays resolved."""
-        text = json.dumps(detail, sort_keys=True)
+        """Open a case, or add to an open one what it says now; a resolved one stays resolved."""
         known = self.case(case_id)
         if known is None:
+            text = json.dumps(detail, sort_keys=True)
             self._connection.execute(
                 sa.insert(table).values(
                     id=case_id, kind=kind, detail=text, found_at=self._clock.now(), due_at=due_at
                 )
             )
-        elif known.resolved_at is None:
-            self._connection.execute(
-                sa.update(table).where(table.c.id == case_id).values(kind=kind, detail=text)
-            )
+        elif known.resolved_at is None and (known.kind, known.detail) != (kind, detail):
+            self.add_event(case_id, "renewed", by=BY_ITSELF, text="", case_kind=kind, detail=detail)
 
     def case(self, case_id: str) -> Case | None:
+        """A case as it is now: with what was added last."""
         found = self._cases(table.c.id == case_id)
         return found[0] if found else None
 
@@ -208,18 +211,108 @@ class ReconciliationRepository:
 
     def cases_of(self, kind: str) -> Sequence[Case]:
         """Every case of a kind, resolved ones too."""
-        return self._cases(table.c.kind == kind)
+        renewed = sa.select(events.c.case_id).where(events.c.case_kind == kind)
+        found = self._cases(sa.or_(table.c.kind == kind, table.c.id.in_(renewed)))
+        return [case for case in found if case.kind == kind]
 
     def resolve_case(self, case_id: str, by: str, resolution: str) -> bool:
-        done = self._connection.execute(
+        """Close a case whose matter was adopted; False when there is no such open case. By hand
+        cases are closed by two people, and mismatches of money by a report: the database sees
+        to it."""
+        if self._lock_open(case_id) is None:
+            return False
+        self.add_event(case_id, "adopted", by=by, text=resolution)
+        self.end_case(case_id, by, resolution)
+        return True
+
+    def end_case(self, case_id: str, by: str, resolution: str) -> None:
+        """Set the resolution, which the last event must allow."""
+        self._connection.execute(
             sa.update(table)
-            .where(table.c.id == case_id, table.c.resolved_at.is_(None))
+            .where(table.c.id == case_id)
             .values(resolved_at=self._clock.now(), resolved_by=by, resolution=resolution)
         )
-        return done.rowcount == 1
+
+    def add_event(self, case_id: str, kind: str, *, by: str, text: str, **more: Any) -> CaseEvent:
+        """Add what happened to a case; ``more`` are further fields of :class:`CaseEvent`."""
+        self._connection.execute(
+            sa.select(table.c.id).where(table.c.id == case_id).with_for_update()
+        )
+        ordinal = self._connection.execute(
+            sa.select(sa.func.count()).select_from(events).where(events.c.case_id == case_id)
+        ).scalar_one()
+        event = CaseEvent(case_id, ordinal + 1, kind, by, text, self._clock.now(), **more)
+        values = {one.name: getattr(event, one.name) for one in fields(event)}
+        if event.detail is not None:
+            values["detail"] = json.dumps(event.detail, sort_keys=True)
+        self._connection.execute(sa.insert(events).values(values))
+        return event
+
+    def events_of(self, case_id: str) -> Sequence[CaseEvent]:
+        """What happened to a case, first to last."""
+        return self._events(events.c.case_id == case_id)
+
+    def awaiting_agreement(self) -> Sequence[Case]:
+        """Cases that two people have closed as corrected and no report has confirmed since."""
+        agreed = sa.select(events.c.case_id).where(events.c.kind == "agrees")
+        corrected = sa.select(events.c.case_id).where(
+            events.c.kind == "confirmed", events.c.outcome == "corrected"
+        )
+        return self._cases(table.c.id.in_(corrected), table.c.id.not_in(agreed))
+
+    def corrected(self) -> set[str]:
+        """Ids of the cases that two people have closed as corrected, whatever came of it."""
+        return set(
+            self._connection.execute(
+                sa.select(events.c.case_id).where(
+                    events.c.kind == "confirmed", events.c.outcome == "corrected"
+                )
+            ).scalars()
+        )
+
+    def holding_cases(self) -> Sequence[Case]:
+        """Cases while which the claim that they name is not paid: open ones, and corrected ones
+        of which no report has shown yet that all sides agree."""
+        return [*self.open_cases(), *self.awaiting_agreement()]
+
+    def _lock_open(self, case_id: str) -> str | None:
+        found: str | None = self._connection.execute(
+            sa.select(table.c.id)
+            .where(table.c.id == case_id, table.c.resolved_at.is_(None))
+            .with_for_update()
+        ).scalar_one_or_none()
+        return found
 
     def _cases(self, *conditions: sa.ColumnElement[bool]) -> list[Case]:
         rows = self._connection.execute(
             sa.select(table).where(*conditions).order_by(table.c.found_at, table.c.id)
+        ).all()
+        cases = [Case(**{**row._mapping, "detail": json.loads(row.detail)}) for row in rows]
+        renewed = {
+            event.case_id: event
+            for event in self._events(
+                events.c.kind == "renewed",
+                events.c.case_id.in_(sa.select(table.c.id).where(*conditions)),
+            )
+        }
+        return [_as_renewed(case, renewed.get(case.id)) for case in cases]
+
+    def _events(self, *conditions: sa.ColumnElement[bool]) -> list[CaseEvent]:
+        rows = self._connection.execute(
+            sa.select(events).where(*conditions).order_by(events.c.case_id, events.c.ordinal)
         )
-        return [Case(**{**row._mapping, "detail": json.loads(row.detail)}) for row in rows]
+        return [
+            CaseEvent(
+                **{
+                    **row._mapping,
+                    "detail": None if row.detail is None else json.loads(row.detail),
+                }
+            )
+            for row in rows
+        ]
+
+
+def _as_renewed(case: Case, event: CaseEvent | None) -> Case:
+    if event is None or event.case_kind is None or event.detail is None:
+        return case
+    return replace(case, kind=event.case_kind, detail=event.detail)

@@ -168,11 +168,23 @@ def _message(services: Services, message_id: str) -> Any:
 @_BY
 @_REASON
 def acknowledge_message(message_id: str, by: str, reason: str) -> None:
-    """A person has dealt with a file of which nothing was booked: close its alarm."""
+    """A person has dealt with a file of which nothing was booked; another one confirms it."""
     from backend.service_layer.payout.manual import acknowledge
 
     acknowledge(build_services(), message_id, by, reason)
-    click.echo("已记录 / noted")
+    click.echo("已登记，等另一人用 confirm 确认 / noted; another person confirms it")
+
+
+@messages.command("confirm")
+@click.argument("message_id")
+@_BY
+@_REASON
+def confirm_message(message_id: str, by: str, reason: str) -> None:
+    """Another person confirms that a file was dealt with: its alarm is closed."""
+    from backend.service_layer.payout.manual import confirm_acknowledged
+
+    confirm_acknowledged(build_services(), message_id, by, reason)
+    click.echo("已确认 / confirmed")
 
 
 @command.command("hold")
@@ -192,7 +204,8 @@ def hold_command(claim_number: str, by: str, reason: str) -> None:
 @_BY
 @_REASON
 def release_command(claim_number: str, by: str, reason: str) -> None:
-    """Let a claim's payments go on; after a rejection, try the same account once more."""
+    """Let a stopped claim's payments go on: another person than the one who stopped them. After a
+    rejection the same account is tried once more."""
     from backend.service_layer.payout.manual import release
 
     release(build_services(), claim_number, by, reason)

@@ -27,15 +27,25 @@ _OPEN = frozenset({"case", "ahead", "mismatch"})
 @click.group(invoke_without_command=True)
 @click.option("--check", is_flag=True, help="只看，不改任何东西 / only look.")
 @click.option("--json", "as_json", is_flag=True, help="JSON / the rows as JSON.")
-@click.option("--close", "case_id", metavar="CASE", help="有人已处理 / a case dealt with.")
-@click.option("--by", type=NAME, help="经办人 / who closes the case.")
+@click.option("--close", "close_id", metavar="CASE", help="提出结案 / propose to close a case.")
+@click.option(
+    "--confirm", "confirm_id", metavar="CASE", help="另一人确认结案 / another person confirms."
+)
+@click.option(
+    "--outcome",
+    type=click.Choice(["accepted", "corrected"]),
+    help="对账差异的结果 / how a mismatch ends.",
+)
+@click.option("--by", type=NAME, help="经办人 / who acts.")
 @click.option("--reason", type=REASON, help="查明了什么 / what was found and done.")
 @click.pass_context
 def command(  # noqa: PLR0917 - one option each
     context: click.Context,
     check: bool,
     as_json: bool,
-    case_id: str | None,
+    close_id: str | None,
+    confirm_id: str | None,
+    outcome: str | None,
     by: str | None,
     reason: str | None,
 ) -> None:
@@ -48,22 +58,91 @@ def command(  # noqa: PLR0917 - one option each
     """
     if context.invoked_subcommand is not None:
         return
-    if case_id is None and (by or reason):
-        raise click.UsageError("--by and --reason go with --close CASE")
-    if case_id is not None and (check or not (by or "").strip() or not (reason or "").strip()):
-        raise click.UsageError("--close CASE needs --by and --reason, and not --check")
+    case_id = close_id or confirm_id
+    if case_id is None and (by or reason or outcome):
+        raise click.UsageError("--by, --reason and --outcome go with --close or --confirm CASE")
+    if close_id is not None and confirm_id is not None:
+        raise click.UsageError("--close proposes, --confirm is another person's: one at a time")
+    if case_id is not None and (check or not by or not reason):
+        raise click.UsageError("--close and --confirm need --by and --reason, and not --check")
+    if confirm_id is not None and outcome is not None:
+        raise click.UsageError("--outcome is said with --close")
     services = build_services()
     for name in ("network_key", "wrapping_key"):
         services.settings.secret(name)
     if case_id is not None:
-        from backend.service_layer.claims.adopt import close_case
-
-        click.echo(f"{case_id}: {close_case(services, case_id, by or '', reason or '')}")
+        is_closing = close_id is not None
+        _end(services, case_id, by or "", reason or "", outcome, is_closing=is_closing)
         return
     lines = _look(services) if check else _adopt(services)
     _print(lines, as_json=as_json)
     if any(line.verdict in _OPEN for line in lines):
         raise click.exceptions.Exit(1)
+
+
+def _end(
+    services: Services, case_id: str, by: str, reason: str, outcome: str | None, *, is_closing: bool
+) -> None:
+    from backend.service_layer.claims.case_closing import (
+        CaseOutcome,
+        confirm_closing,
+        propose_closing,
+    )
+
+    if not is_closing:
+        click.echo(f"{case_id}: {confirm_closing(services, case_id, by, reason)}")
+        return
+    how = None if outcome is None else CaseOutcome(outcome)
+    event = propose_closing(services, case_id, by, reason, how)
+    click.echo(
+        f"{event.case_id}: 已提出，等另一人用 --confirm 确认 / proposed; another person confirms it"
+    )
+
+
+@command.command("note")
+@click.argument("case_id")
+@click.option("--by", type=NAME, required=True, help="谁 / who.")
+@click.option("--text", type=REASON, required=True, help="查到什么 / what was found.")
+def note_command(case_id: str, by: str, text: str) -> None:
+    """Keep a note about a case."""
+    from backend.service_layer.claims.case_closing import add_note
+
+    add_note(build_services(), case_id, by, text)
+    click.echo("已记录 / noted")
+
+
+@command.command("assign")
+@click.argument("case_id")
+@click.option("--to", type=NAME, required=True, help="交给谁 / who looks into it.")
+@click.option("--by", type=NAME, required=True, help="谁安排 / who says so.")
+def assign_command(case_id: str, to: str, by: str) -> None:
+    """Say who looks into a case."""
+    from backend.service_layer.claims.case_closing import assign
+
+    assign(build_services(), case_id, to, by)
+    click.echo("已记录 / noted")
+
+
+@command.command("case")
+@click.argument("case_id")
+def case_command(case_id: str) -> None:
+    """Show one case: what was found, everything that happened to it, how it ended."""
+    services = build_services()
+    with services.work(write=False) as work:
+        case = work.reconciliation.case(case_id)
+        events = work.reconciliation.events_of(case_id)
+    if case is None:
+        raise click.ClickException("没有这条待办 / there is no such case")
+    click.echo(f"{case.id}\t{case.kind}\t{case.found_at:%F %T}Z")
+    for name, value in sorted(case.detail.items()):
+        click.echo(f"  {name}: {value}")
+    for event in events:
+        more = " ".join(str(x) for x in (event.outcome, event.report_number) if x is not None)
+        click.echo(f"{event.at:%F %T}Z\t{event.kind} {more}\t{event.by}\t{event.text}")
+    if case.resolved_at is None:
+        click.echo("待处理 / open")
+    else:
+        click.echo(f"已结 closed {case.resolved_at:%F %T}Z {case.resolved_by}")
 
 
 @command.command("cases")

@@ -233,6 +233,25 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseEvent:
+    """What happened to a case after it was opened. ``kind`` is renewed, note, assigned, proposed,
+    confirmed, adopted or agrees; ``answers`` the ordinal of the proposal that is confirmed,
+    ``report_number`` the report that shows that all sides agree."""
+
+    case_id: str
+    ordinal: int  # from 1
+    kind: str
+    by: str
+    text: str
+    at: dt.datetime
+    case_kind: str | None = None
+    detail: dict[str, Any] | None = None
+    outcome: str | None = None
+    answers: int | None = None
+    report_number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MinedTransaction:
     """A transaction as a node returns it, without its signature."""
 

@@ -1,7 +1,8 @@
-"""Mismatches as cases: each holds its claim's money, has a deadline, and waits for a person.
+"""Mismatches as cases: each holds its claim's money, has a deadline, and waits for people.
 
-A case whose mismatch has gone closes by itself, with a note. One that a person has closed stays
-closed as long as the figures are the same; other figures are another case.
+A case whose mismatch has gone is closed by the report that shows it. One that two people have
+accepted stays closed as long as the figures are the same; other figures are another case. One that
+they say was corrected is opened anew when the next report still finds the same figures.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from backend.service_layer.anchoring.adopt import open_case, resolve_case
+from backend.service_layer.anchoring.adopt import open_case
 from backend.service_layer.anchoring.model import Case
 from backend.service_layer.money_reconciliation.ports import MoneyServices
 from backend.service_layer.money_reconciliation.records import Mismatch
@@ -19,13 +20,12 @@ from backend.service_layer.payout.holding import CASE_KEY
 
 KIND: Final = "money-mismatch"
 BY_ITSELF: Final = "reconcile"
-GONE: Final = "the mismatch has gone: all sides say the same now"
 OVERDUE: Final = "money-case-overdue"
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A mismatch with its case: open, or closed by a person who has looked at these figures."""
+    """A mismatch with its case: open, or closed by two people who accept these figures."""
 
     mismatch: Mismatch
     case: Case
@@ -35,17 +35,18 @@ class Standing:
         return self.case.resolved_at is not None
 
 
-def sync_cases(deps: MoneyServices, mismatches: Sequence[Mismatch]) -> list[Standing]:
-    """Open a case for each new mismatch, close those whose mismatch has gone."""
+def open_cases_of(deps: MoneyServices, mismatches: Sequence[Mismatch]) -> list[Standing]:
+    """Open a case for each new mismatch. Nothing is closed: that takes a report."""
     due_at = deps.clock.now() + dt.timedelta(hours=deps.settings.case_hours)
     with deps.work() as work:
         known = _by_mismatch(work.reconciliation.cases_of(KIND))
+        corrected = work.reconciliation.corrected()
         found: list[Standing] = []
         for mismatch in mismatches:
             name = _name(mismatch)
-            before = known.pop(name, [])
+            before = known.get(name, [])
             last = before[-1] if before else None
-            if last is None or (last.resolved_at is not None and last.resolved_by == BY_ITSELF):
+            if last is None or not _stands(last, corrected):
                 case_id = f"{name}#{len(before) + 1}"
                 detail = mismatch.to_record()
                 if mismatch.claim_id:
@@ -53,21 +54,49 @@ def sync_cases(deps: MoneyServices, mismatches: Sequence[Mismatch]) -> list[Stan
                 open_case(work, case_id, KIND, detail, due_at)
                 last = work.reconciliation.case(case_id)
             found.append(Standing(mismatch, last))
-        for some in known.values():
-            if some[-1].resolved_at is None:
-                resolve_case(work, some[-1].id, BY_ITSELF, GONE)
-                work.alarms.clear(OVERDUE, some[-1].id)
         work.commit()
     watch_deadlines(deps)
     return found
 
 
+def _stands(case: Case, corrected: set[str]) -> bool:
+    """Whether a case speaks for the same figures today: it is open, or its figures were accepted.
+    What was said to be corrected, or has agreed since, is found again as another case."""
+    if case.resolved_at is None:
+        return True
+    return case.resolved_by != BY_ITSELF and case.id not in corrected
+
+
+def close_agreeing(work: Any, mismatches: Sequence[Mismatch], report_number: int) -> int:
+    """Close, in the transaction that stores a report, each case whose mismatch the report no
+    longer has, and note on those that people closed as corrected that it agrees."""
+    found = {_name(one) for one in mismatches}
+    said = f"report {report_number}: all sides say the same"
+    closed = 0
+    for case in work.reconciliation.open_cases():
+        if case.kind == KIND and _base(case) not in found:
+            work.reconciliation.add_event(
+                case.id, "agrees", by=BY_ITSELF, text=said, report_number=report_number
+            )
+            work.reconciliation.end_case(case.id, BY_ITSELF, said)
+            work.alarms.clear("reconcile-case", case.id)
+            work.alarms.clear(OVERDUE, case.id)
+            closed += 1
+    for case in work.reconciliation.awaiting_agreement():
+        if _base(case) not in found:
+            work.reconciliation.add_event(
+                case.id, "agrees", by=BY_ITSELF, text=said, report_number=report_number
+            )
+    return closed
+
+
 def standing(work: Any, mismatches: Sequence[Mismatch]) -> list[bool]:
-    """For each mismatch, whether a person has closed its case with these figures."""
+    """For each mismatch, whether two people have accepted these figures."""
     known = _by_mismatch(work.reconciliation.cases_of(KIND))
+    corrected = work.reconciliation.corrected()
     last = [known.get(_name(one), [None])[-1] for one in mismatches]
     return [
-        case is not None and case.resolved_at is not None and case.resolved_by != BY_ITSELF
+        case is not None and case.resolved_at is not None and _stands(case, corrected)
         for case in last
     ]
 
@@ -99,12 +128,15 @@ def _name(mismatch: Mismatch) -> str:
     return f"money:{mismatch.rule}:{mismatch.subject[:80]}:{mismatch.key}"
 
 
+def _base(case: Case) -> str:
+    return case.id.rpartition("#")[0]
+
+
 def _by_mismatch(cases: Sequence[Case]) -> dict[str, list[Case]]:
     """Cases of the same figures, first to last."""
     found: dict[str, list[Case]] = {}
     for case in cases:
-        name, _, _ = case.id.rpartition("#")
-        found.setdefault(name, []).append(case)
+        found.setdefault(_base(case), []).append(case)
     for some in found.values():
         some.sort(key=lambda case: int(case.id.rpartition("#")[2]))
     return found

@@ -7,7 +7,7 @@ import datetime as dt
 from backend.domain.local_time import SHANGHAI
 from backend.service_layer.anchoring.model import KeyUnavailableError
 from backend.service_layer.claims.holds import are_payouts_held
-from backend.service_layer.money_reconciliation.cases import Standing, sync_cases, watch_deadlines
+from backend.service_layer.money_reconciliation.cases import Standing, open_cases_of, watch_deadlines
 from backend.service_layer.money_reconciliation.ports import MoneyServices
 from backend.service_layer.money_reconciliation.report import ReportSigner, store_report
 from backend.service_layer.money_reconciliation.rules import find_mismatches
@@ -16,7 +16,7 @@ from backend.service_layer.payout.ports import BankUnavailableError
 
 def reconcile_money(deps: MoneyServices, signer: ReportSigner) -> list[Standing]:
     """Compare everything, open and close cases, keep the signed report."""
-    standing = sync_cases(deps, find_mismatches(deps))
+    standing = open_cases_of(deps, find_mismatches(deps))
     store_report(deps, signer, standing)
     with deps.work() as work:
         work.alarms.clear("report-unsigned", "reconcile")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from backend.domain.errors import DomainError, NotFoundError
-from backend.service_layer.money_reconciliation.cases import Standing, overdue
+from backend.service_layer.money_reconciliation.cases import Standing, close_agreeing, overdue
 from backend.service_layer.money_reconciliation.ports import MoneyServices
 from backend.service_layer.money_reconciliation.records import RULES
 from verifier.commitment.canonical import canonical_bytes
@@ -61,7 +61,8 @@ class ReportSigner(Protocol):
 def store_report(
     deps: MoneyServices, signer: ReportSigner, standing: Sequence[Standing]
 ) -> MoneyReport:
-    """Write, sign and keep the report of a reconciliation that has just been made."""
+    """Write, sign and keep the report of a reconciliation that has just been made, and close in
+    the same transaction the cases that it shows to agree."""
     with deps.work() as work:
         before = work.money_reports.last()
         account = work.claims.payer_account(deps.settings.payer_number) or ""
@@ -81,6 +82,7 @@ def store_report(
             signature=signer.sign(account, digest),
         )
         work.money_reports.add(report)
+        close_agreeing(work, [one.mismatch for one in standing], number)
         work.commit()
     return report
 

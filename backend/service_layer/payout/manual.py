@@ -1,9 +1,18 @@
-"""What a person does with payments: stop one, let it go on, note a bank file as dealt with."""
+"""What people do with payments: stop one, let it go on, note a bank file as dealt with.
+
+What lets money go, or closes an alarm about money, takes two people.
+"""
 
 from __future__ import annotations
 
 from backend.domain.claim import ClaimState
 from backend.domain.errors import ConflictError, DomainError, NotFoundError
+from backend.domain.two_people import require_another
+from backend.service_layer.claims.case_closing import (
+    CaseOutcome,
+    close_by_two,
+    newest_proposal,
+)
 from backend.service_layer.claims.holds import NEXT_RUN
 from backend.service_layer.claims.ports import ClaimServices
 from backend.service_layer.payout.answers import REFUSED, REPEATED
@@ -24,8 +33,12 @@ def hold(deps: ClaimServices, claim_number: str, by: str, reason: str) -> None:
 
 
 def release(deps: ClaimServices, claim_number: str, by: str, reason: str) -> None:
-    """Let a stopped claim's payments go on. After a rejection or a return it also allows one
-    more attempt to the same account: the person has asked the bank."""
+    """Let a stopped claim's payments go on: another person than the one who stopped them. After a
+    rejection or a return it also allows one more attempt to the same account: one person stops it
+    and asks the bank, another one releases it.
+
+    Raises ConflictError when nothing is stopped, and SamePersonError.
+    """
     _act(deps, claim_number, "release", by, reason)
 
 
@@ -37,9 +50,17 @@ def _act(deps: ClaimServices, claim_number: str, action: str, by: str, reason: s
         is_stopped = last is not None and last.action == "hold"
         if is_stopped and action == "hold":
             raise ConflictError("这笔打款已经暂停", "its payments are stopped already")
+        if action == "release":
+            if last is None or not is_stopped:
+                raise ConflictError(
+                    "这笔打款没有暂停。要再付一次：先由一个人暂停并写明理由，再由另一个人恢复",
+                    "nothing is stopped. To have it tried once more one person stops it and says "
+                    "why, and another one releases it",
+                )
+            require_another(last.by, by)
         ordinal = 1 if last is None else last.ordinal + 1
         now = deps.clock.now()
-        work.payments.add_hold(Hold(claim.id, ordinal, action, by, reason, now))
+        work.payments.add_hold(Hold(claim.id, ordinal, action, by.strip(), reason, now))
         work.alarms.clear("payout-unwritable", claim.id)
         if claim.state is ClaimState.PAYING:
             wanted = STOPPED if action == "hold" else NEXT_RUN
@@ -53,8 +74,8 @@ def _act(deps: ClaimServices, claim_number: str, action: str, by: str, reason: s
 
 
 def acknowledge(deps: ClaimServices, message_id: str, by: str, reason: str) -> None:
-    """A person has dealt with a bank file of which nothing was booked: its alarm is closed, and
-    who says so is kept. Raises DomainError when there is nothing to note."""
+    """A person has dealt with a bank file of which nothing was booked and says so; its alarm stays
+    until another person confirms. Raises DomainError when there is nothing to note."""
     _require_words(by, reason)
     with deps.work() as work:
         message = work.payments.message_by_id(message_id)
@@ -63,9 +84,33 @@ def acknowledge(deps: ClaimServices, message_id: str, by: str, reason: str) -> N
         if message.verdict is Verdict.BOOKED:
             raise ConflictError("这个文件已入账，不用处理", "the file was booked: nothing to do")
         case_id = f"{CASE_KIND}:{message_id}"
-        work.reconciliation.put_case(case_id, CASE_KIND, {"name": message.name})
-        if not work.reconciliation.resolve_case(case_id, by, reason):
+        known = work.reconciliation.case(case_id)
+        if known is not None and known.resolved_at is not None:
             raise ConflictError("这个文件已处理过", "the file was dealt with already")
+        work.reconciliation.put_case(case_id, CASE_KIND, {"name": message.name})
+        work.reconciliation.add_event(
+            case_id, "proposed", by=by.strip(), text=reason.strip(), outcome=CaseOutcome.ACCEPTED
+        )
+        work.commit()
+
+
+def confirm_acknowledged(deps: ClaimServices, message_id: str, by: str, reason: str) -> None:
+    """Another person confirms that a bank file was dealt with: its alarm is closed. Raises
+    ConflictError when nobody has said so yet, and SamePersonError."""
+    _require_words(by, reason)
+    case_id = f"{CASE_KIND}:{message_id}"
+    with deps.work() as work:
+        known = work.reconciliation.case(case_id)
+        if known is not None and known.resolved_at is not None:
+            raise ConflictError("这个文件已处理过", "the file was dealt with already")
+        asked = None if known is None else newest_proposal(work, case_id)
+        if asked is None:
+            raise ConflictError(
+                "还没有人说处理过这个文件：先由一个人登记，再由另一个人确认",
+                "nobody has dealt with the file yet: one person says so, another confirms",
+            )
+        require_another(asked.by, by)
+        close_by_two(work, case_id, asked, by, reason)
         work.alarms.clear(REFUSED, message_id)
         work.alarms.clear(REPEATED, message_id)
         work.commit()

@@ -24,7 +24,7 @@ from backend.entrypoints.cli.main import cli
 from backend.entrypoints.devchain.engine import Engine
 from backend.entrypoints.devchain.options import ChainOptions, RunOptions
 from backend.entrypoints.devchain.server import LedgerServer
-from backend.entrypoints.mobile.texts import status_of
+from backend.entrypoints.mobile.status_texts import status_of
 from backend.service_layer.anchoring.adopt import Adopters, Line, adopt_chain
 from backend.service_layer.anchoring.behind import DatabaseBehindChainError, compare
 from backend.service_layer.anchoring.model import LedgerEvent, Parties
@@ -80,6 +80,14 @@ def reconcile(town: Town, *arguments: str) -> Result:
         "YICHU_KEYSTORE_PASSWORD": PASSWORD,
     }
     return CliRunner().invoke(cli, ["reconcile", *arguments], env=environment)
+
+
+def close_by_two(town: Town, case: str, reason: str) -> str:
+    """One person proposes, another one confirms; what the second was told."""
+    for wish, by in (("--close", "测试员"), ("--confirm", "测试主管")):
+        done = reconcile(town, wish, case, "--by", by, "--reason", reason)
+        assert done.exit_code == 0, done.output
+    return done.output
 
 
 def run_until(town: Town, claim: Claim, state: str) -> None:
@@ -230,17 +238,15 @@ def test_bill_uploaded_again_with_another_secret_is_anchored_anew_and_paid_once(
     assert town.payouts() == []
     case = f"claim:{key[2:]}:1"
     assert reconcile(town, "--close", case).exit_code == 2
-    closed = reconcile(town, "--close", case, "--by", "测试员", "--reason", "银行流水已核对")
-    assert closed.exit_code == 0, closed.output
-    leaves = f"leaves:{CUSTODIAL}:2"
-    assert reconcile(town, "--close", leaves, "--by", "测试员", "--reason", "重传").exit_code == 0
+    close_by_two(town, case, "银行流水已核对")
+    close_by_two(town, f"leaves:{CUSTODIAL}:2", "重传")
     # The bank paid a claim that is not here: it says so until a person has looked.
     payment = f"bank-payment:{claim.number}-V1-A1"
     found = reconcile(town, "--json")
     assert found.exit_code == 1
     (row,) = [one for one in json.loads(found.output) if one["what"] == payment]
     assert row["verdict"] == "case" and "its claim is not here" in row["detail"]
-    assert reconcile(town, "--close", payment, "--by", "测试员", "--reason", "流水").exit_code == 0
+    close_by_two(town, payment, "流水")
     assert reconcile(town).exit_code == 0
     assert town.alarms() == set()
     assert reconcile(town, "--close", case, "--by", "x", "--reason", "y").exit_code == 1
@@ -264,8 +270,7 @@ def test_lock_of_a_lost_claim_is_listed_and_given_back_by_a_person(
     assert done.exit_code == 1
     assert "our lock is open and no claim here holds it" in done.output
     case = f"claim:{town.key_of(bill).hex()}:1"
-    closed = reconcile(town, "--close", case, "--by", "测试员", "--reason", "申请已丢失")
-    assert "the lock is given back" in closed.output
+    assert "the lock is given back" in close_by_two(town, case, "申请已丢失")
     worker = town.worker()
     town.run_until_quiet(worker)
     assert reconcile_is_refused_while_a_worker_runs(town)
@@ -474,8 +479,7 @@ def test_nothing_is_paid_after_a_final_block_left_the_chain_until_a_person_says_
     done = reconcile(town)
     assert done.exit_code == 1
     (case,) = [word for word in done.output.split() if word.startswith("alarm:final-reorg")]
-    closed = reconcile(town, "--close", case, "--by", "测试员", "--reason", "各节点已核对")
-    assert closed.exit_code == 0, closed.output
+    close_by_two(town, case, "各节点已核对")
     assert reconcile(town, "--close", case, "--by", "x", "--reason", "y").exit_code == 1
     finish(town)
     assert town.payouts() == [(f"pay_{claim.number}_v1", 1)]
@@ -543,6 +547,11 @@ def test_reconcile_that_was_stopped_in_the_middle_is_finished_by_the_next(
         ("--close", "case"),
         ("--close", "case", "--by", "x"),
         ("--close", "case", "--by", "x", "--reason", "y", "--check"),
+        ("--confirm", "case"),
+        ("--confirm", "case", "--by", "x", "--reason", "y", "--check"),
+        ("--confirm", "case", "--by", "x", "--reason", "y", "--outcome", "accepted"),
+        ("--confirm", "case", "--close", "case", "--by", "x", "--reason", "y"),
+        ("--outcome", "accepted"),
         ("extra",),
     ],
 )

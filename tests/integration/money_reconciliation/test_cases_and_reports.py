@@ -16,7 +16,11 @@ from backend.adapters.database import tables
 from backend.adapters.ledger.report_signing import LedgerKeySigner, SignatureReader
 from backend.domain.errors import DomainError
 from backend.service_layer.anchoring.model import KeyUnavailableError
-from backend.service_layer.claims.adopt import close_case
+from backend.service_layer.claims.case_closing import (
+    CaseOutcome,
+    confirm_closing,
+    propose_closing,
+)
 from backend.service_layer.claims.advance import advance_claims
 from backend.service_layer.money_reconciliation.cases import overdue
 from backend.service_layer.money_reconciliation.daily import (
@@ -65,6 +69,11 @@ def open_cases(world: World) -> list[str]:
         return [case.id for case in work.reconciliation.open_cases()]
 
 
+def close_by_two(world: World, case: str, outcome: CaseOutcome) -> None:
+    propose_closing(world.services, case, "测试员", "已与账本运维核对", outcome)
+    confirm_closing(world.services, case, "测试主管", "同意")
+
+
 def test_a_mismatch_holds_the_payment_until_it_has_gone(world: World) -> None:
     claim = settled(world, claim_of(world, world.person()))
     advance_claims(world.services, with_payouts=False)
@@ -87,8 +96,11 @@ def test_a_mismatch_holds_the_payment_until_it_has_gone(world: World) -> None:
     assert case is not None
     assert (case.resolved_by, case.resolution) == (
         "reconcile",
-        "the mismatch has gone: all sides say the same now",
+        "report 3: all sides say the same",
     )
+    with world.services.work(write=False) as work:
+        (event,) = work.reconciliation.events_of(standing.case.id)
+    assert (event.kind, event.report_number) == ("agrees", 3)
     world.run()
     assert state(world, claim) == ("paid", None)
     assert "reconcile-case" not in alarms(world)
@@ -99,7 +111,7 @@ def test_a_person_closes_a_case_for_these_figures_alone(world: World) -> None:
     claim = settled(world, claim_of(world, world.person()))
     fake_paid(world, claim, 5)
     (first,) = reconcile_money(world.services, SIGNER)
-    close_case(world.services, first.case.id, "测试员", "已与账本运维核对")
+    close_by_two(world, first.case.id, CaseOutcome.ACCEPTED)
     (again,) = reconcile_money(world.services, SIGNER)
     assert again.is_accepted and open_cases(world) == []
     fake_paid(world, claim, 1)
@@ -132,7 +144,7 @@ def test_a_case_past_its_deadline_is_an_alarm_until_it_is_closed(world: World) -
     assert "money-case-overdue" in alarms(world)
     with world.services.work(write=False) as work:
         assert [case.id for case in overdue(work, world.services.clock.now())] == [standing.case.id]
-    close_case(world.services, standing.case.id, "测试员", "核对过")
+    close_by_two(world, standing.case.id, CaseOutcome.ACCEPTED)
     assert "money-case-overdue" not in alarms(world)
 
 
@@ -181,10 +193,16 @@ def test_a_reconciliation_that_cannot_be_signed_keeps_its_cases_and_is_an_alarm(
         def key_of(self, account: str) -> bytes:
             raise KeyUnavailableError("没有密钥", "no key")
 
-    fake_paid(world, settled(world, claim_of(world, world.person())), 5)
+    claim = settled(world, claim_of(world, world.person()))
+    fake_paid(world, claim, 5)
     reconcile_pass(world.services, LedgerKeySigner(NoKey()))
     assert "report-unsigned" in alarms(world) and len(open_cases(world)) == 1
     assert rows(world, tables.money_report) == []
+    # Without a report nothing shows that a mismatch has gone: its case stays open.
+    fake_paid(world, claim, -5)
+    reconcile_pass(world.services, LedgerKeySigner(NoKey()))
+    assert len(open_cases(world)) == 1
+    fake_paid(world, claim, 5)
     reconcile_pass(world.services, SIGNER)
     assert "report-unsigned" not in alarms(world)
     assert len(rows(world, tables.money_report)) == 1

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from backend.adapters.clock import SetClock
 from backend.adapters.database import tables
 from backend.entrypoints.cli.main import cli
-from backend.service_layer.money_reconciliation.cases import sync_cases
+from backend.service_layer.money_reconciliation.cases import open_cases_of
 from backend.service_layer.money_reconciliation.records import Mismatch
 from backend.service_layer.money_reconciliation.report import store_report
 from tests.integration.claims.world import World
@@ -36,7 +36,7 @@ def test_cases_and_reports_at_the_command_line(tmp_path: Path) -> None:
     # Found long ago: by the clock of the command it is overdue.
     world.services.clock = SetClock(dt.datetime(2020, 1, 1, tzinfo=dt.UTC))
     row = Mismatch("R11", "YC20260101D-X", "handed over", "the bank has no such file")
-    standing = sync_cases(world.services, [row])
+    standing = open_cases_of(world.services, [row])
     store_report(world.services, SIGNER, standing)
     found = run(world, "cases", "--overdue", "--json")
     assert found.exit_code == 1
@@ -57,6 +57,23 @@ def test_cases_and_reports_at_the_command_line(tmp_path: Path) -> None:
         ["--by", "测试员"],
     ):
         assert run(world, *wrong).exit_code == 2
-    done = run(world, "--close", case["case"], "--by", "测试员", "--reason", "已核对留存")
+    words = (case["case"], "--by", "测试员", "--reason", "已核对留存")
+    for refused, says in (
+        (("--confirm", *words), "nobody has proposed to close it"),
+        (("--close", *words), "say how it ends"),
+    ):
+        assert says in str(run(world, *refused).exception)
+    asked = run(world, "--close", *words, "--outcome", "accepted")
+    assert asked.exit_code == 0 and "another person confirms it" in asked.output
+    assert run(world, "note", case["case"], "--by", "甲", "--text", "已问银行").exit_code == 0
+    assert run(world, "assign", case["case"], "--to", "乙", "--by", "甲").exit_code == 0
+    assert "another person does this" in str(run(world, "--confirm", *words).exception)
+    assert open_cases(world) == [case["case"]]
+    other = ("--confirm", case["case"], "--by", "测试主管", "--reason", "看过留存")
+    done = run(world, *other)
     assert done.exit_code == 0, done.output
     assert open_cases(world) == []
+    assert "there is no open case" in str(run(world, *other).exception)
+    told = run(world, "case", case["case"]).output
+    for word in ("proposed accepted", "note", "assigned", "confirmed accepted", "测试主管"):
+        assert word in told

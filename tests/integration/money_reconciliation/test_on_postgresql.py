@@ -12,7 +12,7 @@ from backend.adapters.database import tables
 from backend.adapters.database.engine import make_engine
 from backend.service_layer.money_reconciliation.adopt import adopt_bank
 from backend.service_layer.money_reconciliation.ahead import hold_if_ahead
-from backend.service_layer.money_reconciliation.cases import sync_cases
+from backend.service_layer.money_reconciliation.cases import open_cases_of
 from backend.service_layer.money_reconciliation.rules import find_mismatches
 from tests.integration.claims.world import World
 from tests.integration.payout.office import attempts, claim_of, settled, state
@@ -62,7 +62,7 @@ def _break_and_name(world: World) -> None:
         connection.execute(sa.text("SET session_replication_role = DEFAULT"))
     found = find_mismatches(world.services)
     assert [one.rule for one in found] == ["R1", "R17"]
-    standing = sync_cases(world.services, found)
+    standing = open_cases_of(world.services, found)
     assert len({one.case.id for one in standing}) == 2
     with (
         pytest.raises(sa.exc.IntegrityError, match="insert-only"),

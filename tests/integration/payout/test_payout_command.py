@@ -12,6 +12,7 @@ from backend.entrypoints.cli import payout
 from backend.service_layer.claims.advance import advance_claims
 from tests.integration.claims.world import World
 from tests.integration.payout.office import (
+    alarms,
     claim_of,
     files,
     rows,
@@ -101,7 +102,15 @@ def test_a_refused_bank_file_is_shown_line_by_line_and_noted_once(world: World) 
     assert "speaks of 7 items, the file has 1" in shown
     assert report.message_id in run("messages", "show", message_id, "--content").output
     noted = ("messages", "acknowledge", message_id, "--by", "出纳甲", "--reason", "已核实")
+    confirmed = ("messages", "confirm", message_id, "--by", "会计乙", "--reason", "流水已看")
+    assert "nobody has dealt with the file yet" in str(run(*confirmed).exception)
     assert run(*noted).exit_code == 0
-    assert "dealt with already" in str(run(*noted).exception)
+    assert alarms(world) == {"bank-file-refused"}
+    own = ("messages", "confirm", message_id, "--by", "出纳甲", "--reason", "流水已看")
+    assert "another person does this" in str(run(*own).exception)
+    assert run(*confirmed).exit_code == 0
+    assert alarms(world) == set()
+    for again in (noted, confirmed):
+        assert "dealt with already" in str(run(*again).exception)
     unknown = run("messages", "show", "bmg_0")
     assert unknown.exit_code == 1 and "there is no such bank file" in unknown.output

@@ -11,12 +11,19 @@ import sqlalchemy as sa
 
 from backend.adapters.database import tables
 from backend.domain.claim import ClaimState
+from backend.domain.errors import ConflictError
 from backend.domain.ledger import SlotState
-from backend.entrypoints.mobile.texts import status_of
+from backend.domain.two_people import SamePersonError
+from backend.entrypoints.mobile.status_texts import status_of
 from backend.service_layer.claims.advance import advance_claims
 from backend.service_layer.claims.read import view_claim
 from backend.service_layer.claims.records import Claim
-from backend.service_layer.payout.manual import acknowledge, hold, release
+from backend.service_layer.payout.manual import (
+    acknowledge,
+    confirm_acknowledged,
+    hold,
+    release,
+)
 from backend.service_layer.payout.records import (
     ACCOUNT_CLOSED,
     ACCOUNT_DELAY,
@@ -164,7 +171,10 @@ def test_a_fault_of_the_bank_is_tried_again_three_times_and_then_waits(world: Wo
     world.run()
     assert state(world, claim) == ("paying", "payee"), "a fourth time without a person"
     world.services.clock.advance(1)
-    release(world.services, claim.number, "出纳甲", "银行已恢复")
+    with pytest.raises(ConflictError, match="nothing is stopped"):
+        release(world.services, claim.number, "出纳甲", "银行已恢复")
+    hold(world.services, claim.number, "出纳甲", "问银行")
+    release(world.services, claim.number, "会计乙", "银行已恢复")
     world.run()
     assert state(world, claim) == ("paid", None)
     assert list(world.bank.paid) == [f"{claim.number}-V1-A4"]
@@ -285,7 +295,10 @@ def test_a_person_stops_a_payment_and_lets_it_go_on(world: World) -> None:
     assert state(world, claim) == ("paying", "payout-stopped")
     assert_says_what_to_do(world, person.id, claim.id)
     assert attempts(world) == []
-    release(world.services, claim.number, "出纳甲", "核对无误")
+    for name in ("出纳甲", " 出纳甲"):
+        with pytest.raises(SamePersonError, match="another person does this"):
+            release(world.services, claim.number, name, "核对无误")
+    release(world.services, claim.number, "会计乙", "核对无误")
     world.run()
     assert state(world, claim) == ("paid", None)
 
@@ -453,6 +466,8 @@ def test_nothing_of_a_file_that_does_not_agree_is_booked(waiting: World, case: s
     assert waiting.services.secret_box.unwrap(message.wrapped_content, message.id) == kept
     assert alarms(waiting) == {"bank-file-refused"}
     acknowledge(waiting.services, message.id, "出纳甲", "已电话核实")
+    assert alarms(waiting) == {"bank-file-refused"}
+    confirm_acknowledged(waiting.services, message.id, "会计乙", "已看")
     assert alarms(waiting) == set()
 
 

@@ -103,10 +103,12 @@ from backend.adapters.database.tables.payees import (
     notice_delivery,
     payee_account,
     payee_account_event,
+    payee_proof,
     person_contact,
 )
 from backend.adapters.database.tables.payouts import (
     bank_message,
+    bank_reading,
     payment_answer,
     payment_attempt,
     payout_file,
@@ -114,7 +116,10 @@ from backend.adapters.database.tables.payouts import (
     payout_lane,
 )
 from backend.adapters.database.tables.reconciliation import (
+    bank_statement,
+    bank_statement_entry,
     money_report,
+    reconciliation_case_event,
 )
 from backend.adapters.database.tables.recoveries import (
     payable_reversal,
@@ -237,6 +242,11 @@ INSERT_ONLY: Final = (
     "staff_act",
     "payment_attempt",
     "bank_message",
+    "bank_reading",
+    "bank_statement",
+    "bank_statement_entry",
+    "payee_proof",
+    "reconciliation_case_event",
     "payment_answer",
     "payout_hold",
     "claim_fund",
@@ -280,6 +290,9 @@ __all__ = [
     "audit_rule_version",
     "audit_trial_run",
     "bank_message",
+    "bank_reading",
+    "bank_statement",
+    "bank_statement_entry",
     "batch",
     "batch_leaf",
     "bill_trait",
@@ -335,6 +348,7 @@ __all__ = [
     "payable_reversal",
     "payee_account",
     "payee_account_event",
+    "payee_proof",
     "payer",
     "payer_account",
     "payer_answer",
@@ -360,6 +374,7 @@ __all__ = [
     "provider_file",
     "provider_statement",
     "reconciliation_case",
+    "reconciliation_case_event",
     "recovery_approval",
     "recovery_dismissal",
     "recovery_instalment",

@@ -54,6 +54,25 @@ payee_account_event = sa.Table(
     column("at", AT, INTERNAL),
 )
 
+payee_proof = sa.Table(
+    "payee_proof",  # two people saw a document about an account that no bank has confirmed
+    metadata,
+    column("account_id", ID, INTERNAL, sa.ForeignKey("payee_account.id"), primary_key=True),
+    column("ordinal", sa.Integer, INTERNAL, primary_key=True, autoincrement=False),  # from 1
+    column("action", sa.String(12), INTERNAL),  # proposed | confirmed | refused
+    column("by", sa.String(60), INTERNAL),
+    column("reason", sa.Text, SENSITIVE),
+    column("document_digest", HASH, INTERNAL),  # SHA-256 of the copy that was seen
+    column("at", AT, INTERNAL),
+    reference("confirmed_id", "payee_account.id", null=True, index=False),  # the version it made
+    sa.CheckConstraint(
+        "action IN ('proposed', 'confirmed', 'refused')", name="ck_payee_proof_action"
+    ),
+    sa.CheckConstraint(
+        "(action = 'confirmed') = (confirmed_id IS NOT NULL)", name="ck_payee_proof_confirmed_id"
+    ),
+)
+
 guardian = sa.Table(
     "guardian",
     metadata,

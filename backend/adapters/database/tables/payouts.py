@@ -122,6 +122,16 @@ payout_hold = sa.Table(
     sa.CheckConstraint("action IN ('hold', 'release')", name="ck_payout_hold_action"),
 )
 
+bank_reading = sa.Table(
+    "bank_reading",  # who read a file with account numbers, and why
+    metadata,
+    identifier(),
+    reference("message_id", "bank_message.id"),
+    column("by", sa.String(60), INTERNAL),
+    column("reason", sa.Text, SENSITIVE),
+    column("at", AT, INTERNAL),
+)
+
 payout_lane = sa.Table(
     "payout_lane",
     metadata,
