@@ -57,6 +57,7 @@ OUTSIDE_SECONDS: Final = 2.0
 RECOVERY_SECONDS: Final = 2.0
 NOTICE_SECONDS: Final = 2.0
 SAMPLE_SECONDS: Final = 60.0
+CLEARING_SECONDS: Final = 5.0
 PROBE_KEY: Final = "probe"  # a keystore whose account may do nothing on the ledger
 BACK_OFF_SECONDS_MAX: Final = 30.0
 _logger = logging.getLogger(__name__)
@@ -87,6 +88,7 @@ def build_steps(
     Long steps call ``between`` after each part of their work."""
     from backend.service_layer.audit_rules.figures import refresh_figures
     from backend.service_layer.claims.renewal import renew_locks
+    from backend.service_layer.clearing.carry_on import ClearingInWorker
     from backend.service_layer.intake.form_batches import BATCHES_A_PASS, form_batches
     from backend.service_layer.money_reconciliation.daily import reconcile_pass
     from backend.service_layer.outside.check import carry_on
@@ -136,6 +138,7 @@ def build_steps(
         Step("review", lambda: review_pass(services), REVIEW_SECONDS),
         Step("supervision", lambda: supervision_pass(services), SUPERVISION_SECONDS),
         Step("outside", lambda: carry_on(services), OUTSIDE_SECONDS),
+        Step("clearing", ClearingInWorker(services).advance, CLEARING_SECONDS, 1),
         Step("samples", lambda: sample_pass(services), SAMPLE_SECONDS),
         Step("figures", lambda: refresh_figures(services), FIGURES_SECONDS),
         Step("renew-locks", lambda: renew_locks(services), RENEW_SECONDS),

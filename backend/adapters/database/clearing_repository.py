@@ -97,6 +97,18 @@ class ClearingRepository:
         )
         return self._connection.execute(query).first() is not None
 
+    def people_done(self, run_id: str) -> frozenset[str]:
+        """The ids of everybody whom the run has been through."""
+        query = sa.select(clearing_person.c.person_id).where(clearing_person.c.run_id == run_id)
+        return frozenset(self._connection.execute(query).scalars())
+
+    def last_at(self, run_id: str) -> dt.datetime | None:
+        """When the run was through with somebody last."""
+        query = sa.select(sa.func.max(clearing_person.c.at)).where(
+            clearing_person.c.run_id == run_id
+        )
+        return self._connection.execute(query).scalar()
+
     def add_person(self, entry: ClearedPerson) -> None:
         values = {name: getattr(entry, name) for name in _PERSON}
         self._connection.execute(clearing_person.insert().values(values))
@@ -148,16 +160,38 @@ class ClearingRepository:
     def items_of(self, run_id: str) -> list[Item]:
         return self._items(clearing_item.c.run_id == run_id)
 
+    def items_page(self, run_id: str, after: str, limit: int) -> list[Item]:
+        """Differences that a run found first, by their ids, beyond ``after``."""
+        query = _ITEMS.where(clearing_item.c.run_id == run_id, clearing_item.c.id > after)
+        rows = self._connection.execute(query.order_by(clearing_item.c.id).limit(limit))
+        return [_item(row) for row in rows]
+
+    def sums_of(self, run_id: str) -> Mapping[str, tuple[int, int]]:
+        """By finding, how many differences a run found first, and the fen of them (with sign)."""
+        difference = clearing_item.c.after_fen - clearing_item.c.before_fen
+        rows = self._connection.execute(
+            sa.select(
+                clearing_item.c.finding,
+                sa.func.count().label("found"),
+                sa.func.sum(difference).label("fen"),
+            )
+            .where(clearing_item.c.run_id == run_id)
+            .group_by(clearing_item.c.finding)
+        )
+        return {row.finding: (row.found, int(row.fen)) for row in rows}
+
     def items_of_claim(self, claim_id: str) -> list[Item]:
         """Oldest first."""
         return self._items(clearing_item.c.claim_id == claim_id)
 
-    def proposals(self, limit: int = 1_000) -> list[Item]:
-        """Every difference that asks money back, the newest first."""
-        query = _ITEMS.where(clearing_item.c.outcome == PROPOSED).order_by(
-            clearing_item.c.created_at.desc(), clearing_item.c.id.desc()
-        )
-        return [_item(row) for row in self._connection.execute(query.limit(limit))]
+    def proposals(self, before: str = "", limit: int = 200) -> list[Item]:
+        """One page of the differences that ask money back, the newest first; ``before`` is the
+        last id of the page before."""
+        query = _ITEMS.where(clearing_item.c.outcome == PROPOSED)
+        if before:
+            query = query.where(clearing_item.c.id < before)
+        rows = self._connection.execute(query.order_by(clearing_item.c.id.desc()).limit(limit))
+        return [_item(row) for row in rows]
 
     def is_ordered_by_day(self, person_id: str, year: int) -> bool:
         """Whether a clearing took effect on this year in the order of the days of service."""

@@ -14,6 +14,7 @@ from backend.domain.journal import LayerAmounts
 from backend.domain.money import format_yuan
 
 if TYPE_CHECKING:
+    from backend.service_layer.clearing.desk import Shown
     from backend.service_layer.clearing.records import Item
     from backend.service_layer.clearing.run import Figures, Found
 
@@ -103,19 +104,12 @@ def _total(head: dict[str, Any], figures: Figures, *, as_json: bool) -> None:
 @click.option("--open", "is_open", is_flag=True, help="待确认的追回 / proposals that wait")
 def list_runs(year: int | None, *, is_open: bool) -> None:
     """The runs, the newest first; or what two people have still to confirm."""
+    from backend.service_layer.clearing.desk import each_waiting
+
     services = _services()
     with services.work(write=False) as work:
         if is_open:
-            waiting = [
-                (item, order)
-                for item in work.clearings.proposals()
-                if year in (None, item.year) and (order := _order(work, item)).state == "proposed"
-            ]
-            for item, order in waiting:
-                click.echo(
-                    f"{item.id}  {_amounts(item)}  {order.order.id}  "
-                    f"确认 / confirmed: {len(order.approvals)}/2"
-                )
+            each_waiting(work, lambda one: _tell_waiting(one, year))
             return
         for one in work.clearings.runs(year):
             ended = f"{one.ended_at:%Y-%m-%d %H:%M}" if one.ended_at else "未完成 / not finished"
@@ -125,11 +119,13 @@ def list_runs(year: int | None, *, is_open: bool) -> None:
             click.echo(f"{one.id}  {one.year} #{one.ordinal}{mark}  {ended}  {counts}")
 
 
-def _order(work: Any, item: Item) -> Any:
-    from backend.domain.recovery import Cause
-
-    (found,) = work.recoveries.of_source(Cause.CLEARING, item.id)
-    return found
+def _tell_waiting(one: Shown, year: int | None) -> None:
+    if one.order is None or year not in (None, one.item.year):
+        return
+    click.echo(
+        f"{one.item.id}  {_amounts(one.item)}  {one.order.order.id}  "
+        f"确认 / confirmed: {len(one.order.approvals)}/2"
+    )
 
 
 def _amounts(item: Item) -> str:
@@ -143,6 +139,8 @@ def _amounts(item: Item) -> str:
 @click.argument("run_id")
 def show(run_id: str) -> None:
     """The differences that a run found first, and the people that it left for a later one."""
+    from backend.service_layer.clearing.desk import order_of
+
     services = _services()
     with services.work(write=False) as work:
         found = work.clearings.get_run(run_id)
@@ -152,7 +150,7 @@ def show(run_id: str) -> None:
         for item in work.clearings.items_of(run_id):
             state = item.outcome
             if item.outcome == "proposed":
-                order = _order(work, item)
+                order = order_of(work, item)
                 state = f"{order.state}  {order.order.id}"
             click.echo(f"{item.id}  {_amounts(item)}  [{item.basis}]  {state}")
         for one in work.clearings.left(run_id):

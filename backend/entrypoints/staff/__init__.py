@@ -3,6 +3,7 @@
 from backend.entrypoints.staff import (
     accident_views,
     claim_views,
+    clearing_views,
     lead_views,
     outside_views,
     point_views,
@@ -24,6 +25,7 @@ __all__ = [
     "authenticate",
     "blueprint",
     "claim_views",
+    "clearing_views",
     "lead_views",
     "outside_views",
     "point_views",

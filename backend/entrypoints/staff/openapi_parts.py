@@ -20,7 +20,7 @@ KEY: Final = [
 
 
 def answers(*codes: int) -> dict[str, Any]:
-    texts = {200: "OK", 201: "Made", 204: "Nothing there"}
+    texts = {200: "OK", 201: "Made", 202: "Begun", 204: "Nothing there"}
     found: dict[str, Any] = {}
     for code in codes:
         found[str(code)] = {"description": texts[code]}

@@ -41,6 +41,9 @@ PROBLEMS: Final = {
     "bad-recovery": (422, "追款内容不合要求", "The recovery cannot be so"),
     "recovery-conflict": (409, "追款现在不能这样办", "Not possible with this recovery now"),
     "recovery-same-person": (403, "要两个不同的人", "Two different people are needed"),
+    "bad-clearing": (422, "不能这样清算", "The clearing cannot be so"),
+    "clearing-year-open": (409, "年度还没有过完", "The year is not over"),
+    "clearing-conflict": (409, "差额现在不能这样办", "Not possible with this difference now"),
     "bad-receipt-file": (422, "到账文件没有入账", "Nothing of the file was booked"),
     "bad-points": (422, "不能这样记分", "Points cannot be booked so"),
     "announcement-not-anchored": (

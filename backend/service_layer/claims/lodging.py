@@ -71,7 +71,7 @@ _REFUSALS: Final = {
 }
 
 
-def enqueue_lodge(deps: ClaimServices, claim: Claim) -> bool:
+def enqueue_lodge(deps: ClaimServices, claim: Claim) -> bool:  # noqa: PLR0911 - one return a bar
     """calculated -> lodging: ask the ledger to lock the bill, naming the counter it creates."""
     with deps.work(write=False) as work:
         tries = work.outbox.of_subject(claim.id, IntentKind.LODGE)

@@ -46,6 +46,7 @@ from backend.service_layer.recovery.opening import PROPOSED as RECOVERY_PROPOSED
 from backend.service_layer.recovery.opening import Ground, order_recovery
 from backend.service_layer.recovery.ports import Dismissal
 from backend.service_layer.supervision.leads import person_of
+from backend.service_layer.supervision.once import Once, keep_result, result_of
 from verifier.commitment.canonical import canonical_bytes
 
 PAGE: Final = 200
@@ -109,15 +110,22 @@ def try_year(deps: ClearingServices, year: int, report: Report = _tell_nobody) -
     """
     require_year(year, deps.clock.now(), may_be_open=True)
     figures = Figures()
-    for person_id in _people(deps, year):
-        with deps.work(write=False) as work:
-            found = work_out(deps, work, person_id, year)
-        _count_person(figures, found)
-        for one in _differences(found):
-            told = _found(found, one, "", is_new=True)
-            _count(figures, told)
-            report(told)
+    for person_id in people_of_year(deps, year):
+        try_person(deps, year, person_id, figures, report)
     return figures
+
+
+def try_person(
+    deps: ClearingServices, year: int, person_id: str, figures: Figures, report: Report
+) -> None:
+    """Work out one person's year and report what differs; writes nothing."""
+    with deps.work(write=False) as work:
+        found = work_out(deps, work, person_id, year)
+    _count_person(figures, found)
+    for one in _differences(found):
+        told = _found(found, one, "", is_new=True)
+        _count(figures, told)
+        report(told)
 
 
 def run_year(
@@ -135,68 +143,94 @@ def run_year(
     Whatever stops it in the middle, the
     people that it has been through are done, and calling it again goes on with the others.
     """
-    require_year(year, deps.clock.now(), may_be_open=may_be_open)
-    run = _begin(deps, year, by)
+    run = begin_run(deps, year, by, may_be_open=may_be_open)
     figures = Figures()
-    for person_id in _people(deps, year):
-        told = _clear_person(deps, run, person_id, figures)
+    for person_id in people_of_year(deps, year):
+        told = clear_person(deps, run, person_id, figures)
         reach("clearing.person-done")
         for one in told:
             report(one)
+    return end_run(deps, run), figures
+
+
+def end_run(deps: ClearingServices, run: Run) -> Run:
+    """The run is through with everybody."""
     with deps.work() as work:
         work.clearings.end(run.id, deps.clock.now())
         work.commit()
     with deps.work(write=False) as work:
         ended = work.clearings.get_run(run.id)
     assert ended is not None, "the run was stored"
-    return ended, figures
+    return ended
 
 
-def _begin(deps: ClearingServices, year: int, by: str) -> Run:
+def begin_run(
+    deps: ClearingServices, year: int, by: str, *, may_be_open: bool, once: Once | None = None
+) -> Run:
+    """The run of a year that is not at its end, or another one; nobody is cleared here.
+
+    Under ``once`` the same request is the run that it began, also when that has ended. Raises what
+    :func:`run_year` raises, and KeyUsedError.
+    """
+    require_year(year, deps.clock.now(), may_be_open=may_be_open)
     while True:
         with deps.work() as work:
             person = person_of(work, by)
-            known = work.clearings.runs(year, limit=1)
-            if known and known[0].ended_at is None:
-                return known[0]
-            now = deps.clock.now()
-            run = Run(
-                id=deps.ids.new_id("clr"),
-                year=year,
-                ordinal=known[0].ordinal + 1 if known else 1,
-                is_year_open=_is_open(year, now),
-                started_by=person,
-                started_at=now,
-            )
-            if work.clearings.start(run):
-                work.commit()
-                return run
-        # Another one began the same run in this moment: go on with that one.
+            before = None if once is None else result_of(work, person, once)
+            if before is not None:
+                found = work.clearings.get_run(before)
+                assert found is not None, "a result is kept with its run"
+                return found
+            run, is_taken = _open_or_next(deps, work, year, person)
+            if not is_taken:
+                continue  # another one began it in this moment: go on with that one
+            if once is not None:
+                keep_result(work, person, once, run.id, deps.clock.now())
+            work.commit()
+            return run
+
+
+def _open_or_next(
+    deps: ClearingServices, work: ClearingWork, year: int, person: str
+) -> tuple[Run, bool]:
+    """The run to go on with, and whether it is ours to go on with."""
+    known = work.clearings.runs(year, limit=1)
+    if known and known[0].ended_at is None:
+        return known[0], True
+    now = deps.clock.now()
+    run = Run(
+        id=deps.ids.new_id("clr"),
+        year=year,
+        ordinal=known[0].ordinal + 1 if known else 1,
+        is_year_open=_is_open(year, now),
+        started_by=person,
+        started_at=now,
+    )
+    return run, work.clearings.start(run)
 
 
 def _is_open(year: int, now: dt.datetime) -> bool:
     return local_day(now).year <= year
 
 
-def _people(deps: ClearingServices, year: int) -> Iterator[str]:
+def people_of_year(deps: ClearingServices, year: int, after: str = "") -> Iterator[str]:
     """Everybody with a decided claim of the year, in the order of their ids."""
     first, last = dt.date(year, 1, 1), dt.date(year, 12, 31)
-    after = None
+    start = (after, year) if after else None
     while True:
         with deps.work(write=False) as work:
-            page = work.decided_claims.person_years(after, first, last, PAGE)
+            page = work.decided_claims.person_years(start, first, last, PAGE)
         yield from (person_id for person_id, of_year in page if of_year == year)
         if len(page) < PAGE:
             return
-        after = page[-1]
+        start = page[-1]
 
 
 # --- one person --------------------------------------------------------------------------------
 
 
-def _clear_person(
-    deps: ClearingServices, run: Run, person_id: str, figures: Figures
-) -> list[Found]:
+def clear_person(deps: ClearingServices, run: Run, person_id: str, figures: Figures) -> list[Found]:
+    """Clear one person's year in one transaction, unless the run has been through with them."""
     with deps.work() as work:
         work.people.lock(person_id)
         if work.clearings.is_done(run.id, person_id):
