@@ -7,7 +7,7 @@ Leaving the block without ``commit`` rolls back.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -69,6 +69,17 @@ class BillOnLedger:
     batch_head: bytes | None
 
 
+@dataclass(frozen=True, slots=True)
+class FinalSlot:
+    """A bill's slot in final block ``number`` and in a node's newest block, in one question to
+    one node. The final block says what cannot be taken back; the newest one what was declared
+    since, which may be. Money leaves only when both allow it."""
+
+    number: int
+    final: SlotState
+    newest: SlotState
+
+
 class LedgerReader(Protocol):
     """Reads of the ledger. Every method raises :class:`LedgerUnavailableError` when no node
     answers or the node is on another network than the deployment names."""
@@ -83,7 +94,17 @@ class LedgerReader(Protocol):
         """The stored head of a batch, 32 zero bytes if there is none."""
         ...
 
-    def slot(self, invoice_key: bytes) -> SlotState: ...
+    def slot(self, invoice_key: bytes) -> SlotState:
+        """The slot in a node's newest block. Where money follows from it, ask ``final_slots``."""
+        ...
+
+    def final_slots(
+        self, invoice_keys: Sequence[bytes], followed: BlockStamp | None
+    ) -> Mapping[bytes, FinalSlot]:
+        """Slots in the newest final block and in the newest block of the same node, some hundreds
+        a question. Only a node that has the block ``followed`` on its chain is believed: one that
+        lags, or is on a fork, is none that answers."""
+        ...
 
     def bill(self, invoice_key: bytes, batch: tuple[int, int] | None = None) -> BillOnLedger:
         """Slot and newest block, with the head of a batch (institution's number, sequence)."""

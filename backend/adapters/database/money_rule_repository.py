@@ -103,6 +103,7 @@ class MoneyRuleRepository:
                 row.payer_number,
                 row.invoice_key,
                 row.borne_fen + sum(one.amount_fen for one in paid.get(row.id, ())),
+                max((one.block_number for one in paid.get(row.id, ())), default=0),
                 is_changing=row.id in under_way,
             )
             for row in rows

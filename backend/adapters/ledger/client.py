@@ -29,12 +29,19 @@ from backend.service_layer.anchoring.model import (
     MinedTransaction,
     Receipt,
 )
-from backend.service_layer.ports import BillOnLedger, BlockStamp, LedgerUnavailableError
+from backend.service_layer.ports import (
+    BillOnLedger,
+    BlockStamp,
+    FinalSlot,
+    LedgerUnavailableError,
+)
 from verifier.errors import MalformedError
 
 #: Nodes answer 1,000 calls a batch (Besu's default); receipts of full calls are large.
 RECEIPTS_A_BATCH: Final = 50
-SLOTS_A_REQUEST: Final = 500
+#: Two calls a slot.
+SLOTS_A_REQUEST: Final = 250
+KEY_BYTES: Final = 32
 _NOT_GIVEN: Final = RPCError(0, "no answer to a call")
 _FEE_MODES: Final = ("legacy-zero", "eip1559-zero", "market")
 
@@ -139,14 +146,35 @@ class LedgerClient:
     def slot(self, invoice_key: bytes) -> SlotState:
         return SlotState.decode(self._read("InvoiceLedger", "slot", invoice_key)[0])
 
-    def read_slots(self, invoice_keys: Sequence[bytes]) -> Mapping[bytes, SlotState]:
-        """Many slots, some hundreds a request."""
-        found: dict[bytes, SlotState] = {}
+    def final_slots(
+        self, invoice_keys: Sequence[bytes], followed: BlockStamp | None
+    ) -> Mapping[bytes, FinalSlot]:
+        """Each slot in the newest final block and in the newest block of one node.
+
+        The node must have ``followed`` and the final block on its chain, before and after it reads
+        the slots; else the next node is asked. Raises LedgerUnavailableError when none can tell,
+        one without the state of the final block among them, and ValueError for what is no key.
+        """
+        if any(len(key) != KEY_BYTES for key in invoice_keys):
+            raise ValueError("an invoice key has 32 bytes")
+        final = self.final_number() if invoice_keys else 0
+        # Asked around the slots: a reorganisation meanwhile shows.
+        places = [final] if followed is None else [final, followed.number]
+        stamps = [("eth_getBlockByNumber", [hex(number), False]) for number in places]
+        found: dict[bytes, FinalSlot] = {}
         for start in range(0, len(invoice_keys), SLOTS_A_REQUEST):
             some = invoice_keys[start : start + SLOTS_A_REQUEST]
-            answers = self._asked([self._view("InvoiceLedger", "slot", key) for key in some])
-            for key, answer in zip(some, answers, strict=True):
-                found[key] = SlotState.decode(_result("InvoiceLedger", "slot", answer)[0])
+            then = [self._view("InvoiceLedger", "slot", key, at=hex(final)) for key in some]
+            now = [self._view("InvoiceLedger", "slot", key) for key in some]
+            answers = self._asked(
+                [*stamps, *then, *now, *stamps],
+                lambda answers: _require_chain(answers, places, followed),
+            )[len(stamps) : -len(stamps)]
+            slots = [
+                SlotState.decode(_result("InvoiceLedger", "slot", answer)[0]) for answer in answers
+            ]
+            for key, *both in zip(some, slots[: len(some)], slots[len(some) :], strict=True):
+                found[key] = FinalSlot(final, *both)
         return found
 
     def bill(self, invoice_key: bytes, batch: tuple[int, int] | None = None) -> BillOnLedger:
@@ -359,17 +387,24 @@ class LedgerClient:
         (answer,) = self._asked([self._view(contract, name, *arguments)])
         return _result(contract, name, answer)
 
-    def _view(self, contract: ContractName, name: str, *arguments: Any) -> tuple[str, list[Any]]:
-        """A view call at the latest block, as the node is asked."""
+    def _view(
+        self, contract: ContractName, name: str, *arguments: Any, at: str = "latest"
+    ) -> tuple[str, list[Any]]:
+        """A view call at a block, as the node is asked."""
         deployment = self.deployment()
         to = deployment.registry if contract == "Registry" else deployment.invoice_ledger
         data = "0x" + encode_call(contract, name, *arguments).hex()
-        return "eth_call", [{"to": to, "data": data}, "latest"]
+        return "eth_call", [{"to": to, "data": data}, at]
 
-    def _asked(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
-        """The answers of one node; a contract's refusal is raised as CallRefusedError."""
+    def _asked(
+        self,
+        calls: Sequence[tuple[str, Sequence[Any]]],
+        believe: Callable[[list[Any]], None] | None = None,
+    ) -> list[Any]:
+        """The answers of one node that is believed; a contract's refusal is raised as
+        CallRefusedError."""
         try:
-            return self.rpc.batch(calls)
+            return self.rpc.batch(calls, believe=believe)
         except RPCError as error:
             if not error.is_revert:
                 raise LedgerUnavailableError(
@@ -380,9 +415,40 @@ class LedgerClient:
 
 def _result(contract: ContractName, name: str, answer: Any) -> tuple[Any, ...]:
     if answer in ("0x", None):  # a node without the state: that proves nothing (T21)
-        raise LedgerUnavailableError("账本节点没有该状态", "the node has no state to read")
+        raise _no_state()
     with _reading():
         return decode_result(contract, name, _unhex(answer))
+
+
+def _no_state() -> LedgerUnavailableError:
+    return LedgerUnavailableError("账本节点没有该状态", "the node has no state to read")
+
+
+def _require_chain(
+    answers: Sequence[Any], places: Sequence[int], followed: BlockStamp | None
+) -> None:
+    """Raise unless a node had the blocks at ``places`` at the beginning and the end of its answers,
+    the same ones, and among them the one that was followed; and between them nothing but state."""
+    if any(answer in ("0x", None) for answer in answers[len(places) : -len(places)]):
+        raise _no_state()
+    with _reading():
+        before, after = (
+            [_stamp(block) for block in part]
+            for part in (answers[: len(places)], answers[-len(places) :])
+        )
+    missing = [number for number, stamp in zip(places, before, strict=True) if stamp is None]
+    if missing:
+        raise LedgerUnavailableError(
+            f"账本节点落后：它还没有区块 {max(missing)}",
+            f"the ledger node is behind: it does not have block {max(missing)} yet",
+        )
+    seen = {stamp.number: stamp.hash for stamp in before if stamp is not None}
+    is_fork = followed is not None and seen.get(followed.number) != followed.hash
+    if is_fork or before != after or sorted(seen) != sorted(set(places)):
+        raise LedgerUnavailableError(
+            "账本节点在另一条分叉上，或正在重组",
+            "the ledger node is on a fork, or its chain is being reorganised",
+        )
 
 
 @contextmanager

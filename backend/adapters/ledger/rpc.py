@@ -221,11 +221,18 @@ class JSONRPC:
     def call(self, method: str, *params: Any) -> Any:
         return self.batch([(method, params)])[0]
 
-    def batch(self, calls: Sequence[tuple[str, Sequence[Any]]], *, each: bool = False) -> list[Any]:
+    def batch(
+        self,
+        calls: Sequence[tuple[str, Sequence[Any]]],
+        *,
+        each: bool = False,
+        believe: Callable[[list[Any]], None] | None = None,
+    ) -> list[Any]:
         """All results from one endpoint, so that they belong together.
 
         A refusal by a contract is an answer; any other error is first asked of the next node. With
         ``each`` the error of one call stands in the place of its result and spoils no other.
+        Results for which ``believe`` raises LedgerUnavailableError are asked of the next node.
         """
         if not calls:
             return []
@@ -233,13 +240,17 @@ class JSONRPC:
         last: LedgerUnavailableError | None = None
         for endpoint in self._in_order():
             try:
-                return self.ask(endpoint, calls, each=each)
+                results = self.ask(endpoint, calls, each=each)
+                if believe is not None:
+                    believe(results)
             except LedgerUnavailableError as error:
                 last = error
             except RPCError as error:
                 if error.is_revert:
                     raise
                 refusal = refusal or error
+            else:
+                return results
         if refusal is not None:
             raise refusal
         raise last or LedgerUnavailableError("没有配置账本节点", "no ledger node is configured")

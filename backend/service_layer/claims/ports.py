@@ -13,6 +13,7 @@ from backend.domain.person import PersonSnapshot
 from backend.domain.register import RegisterFact
 from backend.domain.ruling import LineRuling
 from backend.service_layer.claims.declaration_records import Declarations
+from backend.service_layer.claims.final_slots import FollowedChain
 from backend.service_layer.claims.records import (
     Calculation,
     Claim,
@@ -220,6 +221,8 @@ class ClaimWork(Transaction, Protocol):
     def register(self) -> Register: ...
     @property
     def outbox(self) -> Outbox: ...
+    @property
+    def chain(self) -> FollowedChain: ...
     @property
     def batches(self) -> Batches: ...
     @property

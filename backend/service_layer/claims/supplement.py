@@ -13,11 +13,13 @@ from typing import Any, Final
 
 from backend.domain.claim import ClaimState
 from backend.domain.ledger import IntentKind, IntentState, LedgerIntent, SlotState
+from backend.service_layer.claims.final_slots import is_behind, read_final_slots
 from backend.service_layer.claims.other_payers import BEYOND, beyond_remainder, end_lapsed_lock
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Decision, StoredBill
 from backend.service_layer.claims.screen_step import wait_for
 from backend.service_layer.failpoints import reach
+from backend.service_layer.ports import FinalSlot
 
 REFUSED_BY_LEDGER: Final = "supplement-refused"
 DIFFERS: Final = "supplement-differs"
@@ -76,6 +78,7 @@ def advance_supplement(deps: ClaimServices, claim: Claim) -> bool:
         decision = work.decisions.latest(claim.id)
         bill = work.claims.bill_of_version(claim.version_id)
         is_unpaid = unpaid(work, claim) is not None
+        in_effect = payments_in_effect(work, claim.id)
     assert decision is not None, "a claim in effect has a decision"
     newest = tries[-1] if tries else None
     if newest is not None and not newest.is_final:
@@ -89,7 +92,9 @@ def advance_supplement(deps: ClaimServices, claim: Claim) -> bool:
             return _stop(deps, claim, REFUSED_BY_LEDGER, f"{newest.outcome}")
         if is_same and deps.clock.now() - claim.updated_at < RETRY_AFTER:
             return wait_for(deps, claim, "ledger-refused")
-    slot = deps.ledger.slot(bill.invoice_key)
+    slot = read_final_slots(deps, [bill.invoice_key])[bill.invoice_key]
+    if is_behind(slot, in_effect):
+        return wait_for(deps, claim, "ledger")
     return _ask(deps, claim, bill, slot, seen=len(tries))
 
 
@@ -117,10 +122,12 @@ def _stop(
 
 
 def _ask(
-    deps: ClaimServices, claim: Claim, bill: StoredBill, slot: SlotState, *, seen: int
+    deps: ClaimServices, claim: Claim, bill: StoredBill, read: FinalSlot, *, seen: int
 ) -> bool:
     """Ask for the difference, unless the claim or its supplements (``seen`` of them) have moved
-    on since they were read: another worker was here."""
+    on since they were read: another worker was here. What final or newest block has against it
+    stops it; it starts from what the newest one has as paid, as the ledger will compare."""
+    slot = read.newest
     with deps.work() as work:
         work.people.lock(claim.person_id)
         if work.claims.get(claim.id, lock=True).state is not claim.state:
@@ -131,7 +138,7 @@ def _ask(
         assert decision is not None, "a claim in effect has a decision"
         paid = sum(i.payload["amount"] for i in payments_in_effect(work, claim.id))
         difference = decision.paid_fen - paid
-        bar = _bar(claim, bill, slot, paid)
+        bar = _bar(claim, bill, read.final, paid) or _bar(claim, bill, slot, paid)
         if difference > 0 and slot.open_payer and bar is None:
             work.rollback()
             end_lapsed_lock(deps, claim, bill.invoice_key, slot)

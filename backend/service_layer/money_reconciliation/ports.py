@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from backend.domain.ledger import SlotState
 from backend.service_layer.money_reconciliation.records import Mismatch
 from backend.service_layer.payout.records import IncomingFile, PaymentFile, StatusReport
 
@@ -15,13 +14,15 @@ from backend.service_layer.payout.records import IncomingFile, PaymentFile, Stat
 @dataclass(frozen=True, slots=True)
 class Settled:
     """A claim in effect; ``paid_fen`` is what its slot must show, what others bore at the counter
-    included. ``is_changing``: a supplement is on its way, so that the slot may be ahead."""
+    included, since block ``since_block``. ``is_changing``: a supplement is on its way, so that the
+    slot may be ahead."""
 
     claim_id: str
     number: str
     payer_number: int
     invoice_key: bytes
     paid_fen: int
+    since_block: int
     is_changing: bool
 
 
@@ -126,12 +127,6 @@ class ReadableFormat(Protocol):
 
     def read_payment(self, content: bytes) -> PaymentFile:
         """A payment file of ours, read back. Raises BadPaymentFileError when it cannot be read."""
-        ...
-
-
-class Slots(Protocol):
-    def read_slots(self, invoice_keys: Sequence[bytes]) -> Mapping[bytes, SlotState]:
-        """Slots as the ledger has them now; raises LedgerUnavailableError."""
         ...
 
 

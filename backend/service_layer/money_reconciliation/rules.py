@@ -12,14 +12,19 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from backend.domain.errors import DomainError
+from backend.domain.ledger import SlotState
 from backend.service_layer.journal.checking import check_journal
 from backend.service_layer.money_reconciliation.bank_rules import bank_answers, file_rules
-from backend.service_layer.money_reconciliation.ports import MoneyServices
+from backend.service_layer.money_reconciliation.ports import MoneyServices, Settled
 from backend.service_layer.money_reconciliation.records import BY_CODE, Mismatch
 from backend.service_layer.money_reconciliation.unmatched import lost_items
+from backend.service_layer.ports import BlockStamp, FinalSlot, LedgerUnavailableError
 from verifier.commitment.canonical import parse_canonical
 from verifier.commitment.fingerprint import compute_fingerprint
 from verifier.errors import VerificationError
+
+SLOTS_AT_ONCE: Final = 5_000
+"""Slots that are held in memory."""
 
 _ORDER: Final = {code: place for place, code in enumerate(BY_CODE)}
 
@@ -46,10 +51,11 @@ def _ask_all(deps: MoneyServices) -> list[Mismatch]:
         found += file_rules(deps, work, lost)
         found += bank_answers(deps, work, lost)
         settled = work.money_rules.settled()
+        followed = work.chain.cursor()
         named = {one.claim_id for one in found}
         found += work.money_rules.claim_balances(named)
         found += _journal(work, {one.claim_id for one in found})
-    return found + list(_slots(deps, settled))
+    return found + list(_slots(deps, settled, followed))
 
 
 def _fingerprints(deps: MoneyServices, work: Any) -> Iterator[Mismatch]:
@@ -75,20 +81,37 @@ def _fingerprints(deps: MoneyServices, work: Any) -> Iterator[Mismatch]:
             yield Mismatch("R3", subject, f"fingerprint {here}", f"computed {there}", row.claim_id)
 
 
-def _slots(deps: MoneyServices, settled: list[Any]) -> Iterator[Mismatch]:
-    """R5: the slot shows our settlement, and as paid what we know of. Where another payer has
-    settled too, it shows no less."""
-    slots = deps.ledger.read_slots([one.invoice_key for one in settled])
-    for one in settled:
-        slot = slots[one.invoice_key]
-        here = f"{one.paid_fen} fen"
-        if not slot.has_settled(one.payer_number):
-            yield Mismatch("R5", one.number, here, "no settlement of ours", one.claim_id)
-            continue
-        is_ours_alone = slot.settled_payers == 1 << (one.payer_number - 1)
-        is_more = is_ours_alone and not one.is_changing and slot.paid_fen > one.paid_fen
-        if slot.paid_fen < one.paid_fen or is_more:
-            yield Mismatch("R5", one.number, here, f"slot {slot.paid_fen} fen", one.claim_id)
+def _slots(
+    deps: MoneyServices, settled: list[Settled], followed: BlockStamp | None
+) -> Iterator[Mismatch]:
+    """R5: in the newest final block and in the newest one the slot shows our settlement, and as
+    paid what we know of. Where another payer has settled too, it shows no less."""
+    for start in range(0, len(settled), SLOTS_AT_ONCE):
+        some = settled[start : start + SLOTS_AT_ONCE]
+        slots = deps.ledger.final_slots([one.invoice_key for one in some], followed)
+        for one in some:
+            slot = slots[one.invoice_key]
+            _require_as_far(one, slot, followed)
+            there = _differs(one, slot.newest) or _differs(one, slot.final)
+            if there is not None:
+                yield Mismatch("R5", one.number, f"{one.paid_fen} fen", there, one.claim_id)
+
+
+def _require_as_far(one: Settled, slot: FinalSlot, followed: BlockStamp | None) -> None:
+    """A node that does not know as final what was final here proves nothing."""
+    if followed is not None and slot.number < one.since_block <= followed.number:
+        raise LedgerUnavailableError(
+            f"账本节点落后：区块 {one.since_block} 在它那里还不是终局",
+            f"the ledger node is behind: block {one.since_block} is not final for it",
+        )
+
+
+def _differs(one: Settled, slot: SlotState) -> str | None:
+    if not slot.has_settled(one.payer_number):
+        return "no settlement of ours"
+    is_ours_alone = slot.settled_payers == 1 << (one.payer_number - 1)
+    is_more = is_ours_alone and not one.is_changing and slot.paid_fen > one.paid_fen
+    return f"slot {slot.paid_fen} fen" if slot.paid_fen < one.paid_fen or is_more else None
 
 
 def _journal(work: Any, named: set[str]) -> Iterator[Mismatch]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backend.domain.claim import ClaimState
+from backend.service_layer.claims.final_slots import read_final_slots
 from backend.service_layer.claims.holds import NEXT_RUN, WAITING, are_payouts_held
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Payout
@@ -10,8 +11,9 @@ from backend.service_layer.claims.screen_step import wait_for
 from backend.service_layer.claims.supplement import payout_id, state_after_payment, unpaid
 from backend.service_layer.failpoints import reach
 from backend.service_layer.payout.booking import book_approved
-from backend.service_layer.payout.holding import SLOT, slot_bars
+from backend.service_layer.payout.holding import SLOT, UNREAD, slot_bars
 from backend.service_layer.payout.lanes import is_machine_clean
+from backend.service_layer.ports import LedgerUnavailableError
 
 
 def approve(deps: ClaimServices, claim: Claim) -> bool:
@@ -22,16 +24,20 @@ def approve(deps: ClaimServices, claim: Claim) -> bool:
         bill = work.claims.bill_of_version(claim.version_id)
     if is_held:
         return wait_for(deps, claim, WAITING)
-    slot = deps.ledger.slot(bill.invoice_key)
+    try:
+        slot = read_final_slots(deps, [bill.invoice_key])[bill.invoice_key]
+    except LedgerUnavailableError:
+        return wait_for(deps, claim, UNREAD)
     with deps.work() as work:
         if work.claims.get(claim.id, lock=True).state is not claim.state:
             return False
         now = deps.clock.now()
         bar = slot_bars(work, claim, bill, slot)
         if bar is not None:
-            work.alarms.raise_alarm("payout-held", claim.id, bar)
-            changed = claim.waiting_for != SLOT and work.claims.update(
-                claim.id, claim.state, now, waiting_for=SLOT
+            if bar.code == SLOT:
+                work.alarms.raise_alarm("payout-held", claim.id, bar.detail)
+            changed = claim.waiting_for != bar.code and work.claims.update(
+                claim.id, claim.state, now, waiting_for=bar.code
             )
             work.commit()
             return changed

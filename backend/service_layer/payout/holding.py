@@ -12,6 +12,7 @@ from typing import Final
 
 from backend.domain.ledger import SlotState
 from backend.domain.payout import BANK_SIDE, may_try_again
+from backend.service_layer.claims.final_slots import is_behind
 from backend.service_layer.claims.holds import NEXT_RUN, are_payouts_held
 from backend.service_layer.claims.holds import WAITING as LEDGER_DIFFERS
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
@@ -19,15 +20,20 @@ from backend.service_layer.claims.records import Claim, Payout, StoredBill
 from backend.service_layer.claims.supplement import payments_in_effect
 from backend.service_layer.payout.records import HELD_BY_ACCOUNT, PayeeAccount
 from backend.service_layer.payout.stored import Tried
+from backend.service_layer.ports import FinalSlot
 
 SLOT: Final = "payout-held"  # the ledger does not show it as payable
+UNREAD: Final = "payout-ledger"  # no node can tell now
 STOPPED: Final = "payout-stopped"  # a person has stopped it
 CASE: Final = "payout-case"  # a mismatch of the reconciliation is open
 PAYEE: Final = "payee"  # rejected or returned: the account must be corrected
 BANK_RETRY: Final = "bank-retry"  # the bank's own fault: tried again
 FUND_SHORT: Final = "fund-short"
+NO_DEBIT_ACCOUNT: Final = "debit-account-missing"  # the fund's region has no account to pay from
 HELD_CODES: Final = (
-    LEDGER_DIFFERS, NEXT_RUN, SLOT, STOPPED, CASE, PAYEE, BANK_RETRY, FUND_SHORT, *HELD_BY_ACCOUNT,
+    LEDGER_DIFFERS, NEXT_RUN, SLOT, UNREAD, STOPPED, CASE, PAYEE, BANK_RETRY, FUND_SHORT,
+    NO_DEBIT_ACCOUNT,
+    *HELD_BY_ACCOUNT,
 )  # fmt: skip
 """Every ``waiting_for`` that this package sets on a claim."""
 
@@ -55,18 +61,24 @@ class Held:
     reason: str
 
 
-def claims_with_case(work: ClaimWork) -> frozenset[str]:
-    """Ids of claims whose payment an open case of the reconciliation holds."""
-    cases = work.reconciliation.open_cases()
-    return frozenset(case.detail[CASE_KEY] for case in cases if CASE_KEY in case.detail)
+@dataclass(frozen=True, slots=True)
+class Stops:
+    """What holds payments in one transaction, asked once for all of them: whether every one, and
+    the ids of claims whose payment an open case of the reconciliation holds."""
+
+    is_everything: bool
+    with_case: frozenset[str]
+
+
+def read_stops(work: ClaimWork) -> Stops:
+    """The stops that stand in this transaction."""
+    cases = work.reconciliation.holding_cases()
+    with_case = frozenset(case.detail[CASE_KEY] for case in cases if CASE_KEY in case.detail)
+    return Stops(are_payouts_held(work), with_case)
 
 
 def judge(
-    deps: ClaimServices,
-    work: ClaimWork,
-    payout: Payout,
-    now: dt.datetime,
-    with_case: frozenset[str],
+    deps: ClaimServices, work: ClaimWork, payout: Payout, now: dt.datetime, stops: Stops
 ) -> Ready | Held | None:
     """Whether a payable may be instructed now, as far as the database knows; None when it is
     under way or paid, or fell away."""
@@ -75,7 +87,7 @@ def judge(
     if (last is not None and not last.has_failed) or work.payments.fell_away(payout.id):
         return None
     claim = work.claims.get(payout.claim_id)
-    reason = _stop(work, claim, with_case)
+    reason = _stop(work, claim, stops)
     if reason is not None:
         return Held(payout, claim, reason)
     found = deps.payees.account_for(work, claim.person_id, now)
@@ -86,13 +98,13 @@ def judge(
     return Ready(payout, claim, found.account, len(tried) + 1)
 
 
-def _stop(work: ClaimWork, claim: Claim, with_case: frozenset[str]) -> str | None:
-    if are_payouts_held(work):
+def _stop(work: ClaimWork, claim: Claim, stops: Stops) -> str | None:
+    if stops.is_everything:
         return LEDGER_DIFFERS
     hold = work.payments.last_hold(claim.id)
     if hold is not None and hold.action == "hold":
         return STOPPED
-    return CASE if claim.id in with_case else None
+    return CASE if claim.id in stops.with_case else None
 
 
 def _may_follow(work: ClaimWork, last: Tried, account: PayeeAccount) -> bool:
@@ -112,17 +124,35 @@ def waiting_after_failure(reason_code: str) -> str:
     return BANK_RETRY if reason_code in BANK_SIDE else PAYEE
 
 
-def slot_bars(work: ClaimWork, claim: Claim, bill: StoredBill, slot: SlotState) -> str | None:
-    """What the bill and the ledger have against paying the claim now, in words for an operator;
-    None when the ledger shows our settlement in effect with all that is to be paid."""
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """Why the ledger lets nothing be paid now: the code of the claim, and words for an operator."""
+
+    code: str
+    detail: str
+
+
+def slot_bars(work: ClaimWork, claim: Claim, bill: StoredBill, slot: FinalSlot) -> Bar | None:
+    """What the bill and the ledger have against paying the claim now; None when final and newest
+    block both show our settlement in effect with all that is to be paid."""
     if bill.state in _WITHDRAWN:
-        return f"the bill is {bill.state}"
+        return Bar(SLOT, f"the bill is {bill.state}")
+    in_effect = payments_in_effect(work, claim.id)
+    if is_behind(slot, in_effect):
+        return Bar(UNREAD, f"the node knows no more than block {slot.number} as final")
+    expected = bill.borne_fen + sum(intent.payload["amount"] for intent in in_effect)
+    for block, seen in (("final", slot.final), ("newest", slot.newest)):
+        detail = _differs(seen, claim, expected)
+        if detail is not None:
+            return Bar(SLOT, f"{block} block: {detail}")
+    return None
+
+
+def _differs(slot: SlotState, claim: Claim, expected_fen: int) -> str | None:
     if slot.flags & _STOPPED_FLAGS:
         return f"flags {slot.flags}"
     if not slot.has_settled(claim.payer_number):
         return "the ledger knows no settlement of ours"
-    in_effect = sum(intent.payload["amount"] for intent in payments_in_effect(work, claim.id))
-    expected = bill.borne_fen + in_effect
-    if slot.paid_fen < expected:
-        return f"the ledger has {slot.paid_fen} fen as paid, {expected} are to be"
+    if slot.paid_fen < expected_fen:
+        return f"the ledger has {slot.paid_fen} fen as paid, {expected_fen} are to be"
     return None

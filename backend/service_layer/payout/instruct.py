@@ -9,16 +9,16 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from backend.domain.claim import ClaimState
 from backend.domain.errors import DomainError
-from backend.domain.ledger import SlotState
 from backend.domain.local_time import local_day
 from backend.domain.payout import end_to_end_id, message_id
 from backend.service_layer.claims.benefits import DAMAGE
+from backend.service_layer.claims.final_slots import read_final_slots
 from backend.service_layer.claims.holds import NEXT_RUN
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Payout
@@ -31,18 +31,21 @@ from backend.service_layer.payout.booking import (
 )
 from backend.service_layer.payout.holding import (
     FUND_SHORT,
+    NO_DEBIT_ACCOUNT,
     SLOT,
+    UNREAD,
     Held,
     Ready,
-    claims_with_case,
+    Stops,
     judge,
+    read_stops,
     slot_bars,
 )
 from backend.service_layer.payout.lanes import is_machine_clean
 from backend.service_layer.payout.ports import BadPaymentFileError
 from backend.service_layer.payout.records import Lane, PaymentFile, PaymentItem
 from backend.service_layer.payout.stored import Attempt, Hold, StoredFile
-from backend.service_layer.ports import LedgerUnavailableError
+from backend.service_layer.ports import FinalSlot, LedgerUnavailableError
 
 FILE_ITEMS: Final = 500
 """Instructions in one file: as many as one transaction may hold the database's write lock for."""
@@ -65,23 +68,28 @@ class Page:
 
 def write_files(deps: ClaimServices, lane: Lane, after: Cursor | None) -> Page:
     """Instruct the next payables of a lane after a cursor; raises LedgerUnavailableError when
-    their slots cannot be read: then nothing is written.
+    their slots cannot be read: then nothing is written, and the claims say so.
 
     In the instant lane only what is clean and within the limits goes; the rest is left to the
     daily run.
     """
     now = deps.clock.now()
+    keys: dict[str, bytes] = {}
     with deps.work(write=False) as work:
         payables = _payables(work, lane, after)
-        with_case = claims_with_case(work) if payables else frozenset()
-        judged = [
-            _first_look(deps, work, lane, payable, now=now, with_case=with_case)
-            for payable in payables
-        ]
-        wanted = [one for one in judged if one is not None]
-    if not payables:
-        return Page()
-    slots = _ask_ledger(deps, wanted)
+        if not payables:
+            return Page()
+        stops = read_stops(work)
+        for payable in payables:
+            key = _first_look(deps, work, lane, payable, now=now, stops=stops)
+            if key is not None:
+                keys[payable.id] = key
+    try:
+        slots = _ask_ledger(deps, keys)
+    except LedgerUnavailableError as error:
+        if lane is Lane.DAILY:
+            _say_unread(deps, [one for one in payables if one.id in keys], error)
+        raise
     page = _store(deps, lane, payables, slots)
     page.last = (payables[-1].instructed_at, payables[-1].id)
     if page.files:
@@ -96,18 +104,19 @@ def _first_look(
     payable: Payout,
     *,
     now: dt.datetime,
-    with_case: frozenset[str],
-) -> Ready | None:
-    """What is worth asking the ledger for; why the rest waits is told under the lock."""
+    stops: Stops,
+) -> bytes | None:
+    """The invoice key of what is worth asking the ledger for; why the rest waits is told under the
+    lock. One whose stored values cannot be read must not keep the others from being paid."""
     try:
-        one = judge(deps, work, payable, now, with_case)
+        one = judge(deps, work, payable, now, stops)
         if not isinstance(one, Ready):
             return None
         if lane is Lane.INSTANT and not is_machine_clean(deps, work, one.claim, one.payout):
             return None
+        return work.claims.bill_of_version(one.claim.version_id).invoice_key
     except (DomainError, AssertionError, *DAMAGE):
         return None
-    return one
 
 
 def _payables(work: ClaimWork, lane: Lane, after: Cursor | None) -> list[Payout]:
@@ -118,31 +127,51 @@ def _payables(work: ClaimWork, lane: Lane, after: Cursor | None) -> list[Payout]
     return work.payments.payables(after=after, limit=FILE_ITEMS, only_fresh=True)
 
 
-def _ask_ledger(deps: ClaimServices, wanted: Sequence[Ready]) -> dict[str, SlotState]:
-    """Payout id to the slot of its bill; read before the transaction. One whose bill cannot be
-    read is left out, and must not keep the others from being paid."""
-    found: dict[str, SlotState] = {}
-    for one in wanted:
+def _ask_ledger(deps: ClaimServices, keys: Mapping[str, bytes]) -> dict[str, FinalSlot]:
+    """Payout id to the slot of its bill, of many in one question; read before the transaction.
+    One that cannot be asked for is left out, and must not keep the others from being paid."""
+    try:
+        slots = read_final_slots(deps, list(dict.fromkeys(keys.values())))
+        return {payout_id: slots[key] for payout_id, key in keys.items()}
+    except LedgerUnavailableError:
+        raise
+    except (DomainError, *DAMAGE):
+        return _ask_one_by_one(deps, keys)
+
+
+def _ask_one_by_one(deps: ClaimServices, keys: Mapping[str, bytes]) -> dict[str, FinalSlot]:
+    found: dict[str, FinalSlot] = {}
+    for payout_id, key in keys.items():
         try:
-            with deps.work(write=False) as work:
-                bill = work.claims.bill_of_version(one.claim.version_id)
-            found[one.payout.id] = deps.ledger.slot(bill.invoice_key)
+            found[payout_id] = read_final_slots(deps, [key])[key]
         except LedgerUnavailableError:
             raise
-        except (DomainError, AssertionError, *DAMAGE) as error:
+        except (DomainError, *DAMAGE) as error:
             what = getattr(error, "code", type(error).__name__)
             with deps.work() as work:
-                detail = f"{one.payout.id}: its slot cannot be read: {what}"
-                work.alarms.raise_alarm("payout-failed", one.claim.id, detail)
+                payable = work.payouts.get(payout_id)
+                assert payable is not None, "a payable is never removed"
+                detail = f"{payout_id}: its slot cannot be read: {what}"
+                work.alarms.raise_alarm("payout-failed", payable.claim_id, detail)
                 work.commit()
     return found
+
+
+def _say_unread(deps: ClaimServices, payables: Sequence[Payout], error: DomainError) -> None:
+    """Their claims wait for a node that can tell, and an alarm says what is wrong with it."""
+    now = deps.clock.now()
+    with deps.work() as work:
+        for payable in payables:
+            _show(work, work.claims.get(payable.claim_id, lock=True), UNREAD, now)
+        work.alarms.raise_alarm(UNREAD, Lane.DAILY, error.en)
+        work.commit()
 
 
 def _store(
     deps: ClaimServices,
     lane: Lane,
     payables: Sequence[Payout],
-    slots: dict[str, SlotState],
+    slots: Mapping[str, FinalSlot],
 ) -> Page:
     try:
         return _try_to_store(deps, lane, payables, slots)
@@ -155,7 +184,7 @@ def _try_to_store(
     deps: ClaimServices,
     lane: Lane,
     payables: Sequence[Payout],
-    slots: dict[str, SlotState],
+    slots: Mapping[str, FinalSlot],
     *,
     one_by_one: bool = False,
 ) -> Page:
@@ -166,23 +195,24 @@ def _try_to_store(
     with deps.work() as work:
         # One lock for all lanes: the purse and the limits are counted under it.
         work.payments.take_turn(Lane.DAILY)
-        with_case = claims_with_case(work)
+        stops = read_stops(work)
         chosen: dict[str, list[Ready]] = defaultdict(list)
         counter = _Counter(deps, work, lane, now)
         for payable in payables:
             claim = work.claims.get(payable.claim_id, lock=True)
-            one = counter.judge(payable, with_case, slots)
+            one = counter.judge(payable, stops, slots)
             if one is None:
                 continue
-            if isinstance(one, Ready) and one_by_one and not _can_write(deps, one, now):
+            region = fund_region(deps, work, claim) if isinstance(one, Ready) else ""
+            if isinstance(one, Ready) and one_by_one and not _can_write(deps, region, one, now):
                 one = _stop(work, one, now)
             if isinstance(one, Held):
                 page.held += 1
                 page.moved += _show(work, claim, one.reason, now)
             else:
-                chosen[fund_region(deps, work, one.claim)].append(one)
+                chosen[region].append(one)
         for region, ready in sorted(chosen.items()):
-            file = _file(deps, lane, ready, now)
+            file = _file(deps, lane, region, ready, now)
             page.files.append(_add_file(deps, work, region, ready, file))
             page.instructed += len(ready)
         work.commit()
@@ -202,13 +232,13 @@ class _Counter:
         self._by_pool: dict[str, int] = {}
 
     def judge(
-        self, payable: Payout, with_case: frozenset[str], slots: dict[str, SlotState]
+        self, payable: Payout, stops: Stops, slots: Mapping[str, FinalSlot]
     ) -> Ready | Held | None:
         """Stored values that were changed can break any reader: one payable must not keep the
         others from being paid."""
         work = self._work
         try:
-            one = judge(self._deps, work, payable, self._now, with_case)
+            one = judge(self._deps, work, payable, self._now, stops)
             if not isinstance(one, Ready):
                 return one
             require_approved(self._deps, work, one.claim, one.payout)
@@ -218,21 +248,26 @@ class _Counter:
             work.alarms.raise_alarm("payout-failed", payable.claim_id, f"{payable.id}: {what}")
             return Held(payable, work.claims.get(payable.claim_id), "operator")
 
-    def admit(self, one: Ready, slots: dict[str, SlotState]) -> Ready | Held:
+    def admit(self, one: Ready, slots: Mapping[str, FinalSlot]) -> Ready | Held:
         work, claim = self._work, one.claim
         # Asked here, so that a number that no file can hold is this claim's trouble alone.
         end_to_end_id(claim.number, one.payout.decision_version, one.attempt)
+        # The bill is read again: it may have become void since the ledger was asked.
+        bill = work.claims.bill_of_version(claim.version_id)
         if one.payout.id not in slots:
             # Not asked of the ledger: it was held until now, or is not for this lane.
             return Held(one.payout, claim, NEXT_RUN)
-        # The bill is read again: it may have become void since the ledger was asked.
-        bill = work.claims.bill_of_version(claim.version_id)
         bar = slot_bars(work, claim, bill, slots[one.payout.id])
         if bar is not None:
-            work.alarms.raise_alarm("payout-held", claim.id, bar)
-            return Held(one.payout, claim, SLOT)
+            if bar.code == SLOT:
+                work.alarms.raise_alarm("payout-held", claim.id, bar.detail)
+            return Held(one.payout, claim, bar.code)
         work.alarms.clear("payout-held", claim.id)
         region = fund_region(self._deps, work, claim)
+        if self._deps.settings.payout.account_of(region) is None:
+            work.alarms.raise_alarm(NO_DEBIT_ACCOUNT, region, "its fund has no account to pay from")
+            return Held(one.payout, claim, NO_DEBIT_ACCOUNT)
+        work.alarms.clear(NO_DEBIT_ACCOUNT, region)
         if self._lane is Lane.INSTANT and not self._is_within_day(one, region):
             return Held(one.payout, claim, NEXT_RUN)
         if not self._purse.take(claim, one.payout.amount_fen):
@@ -272,9 +307,9 @@ def _stop(work: ClaimWork, one: Ready, now: dt.datetime) -> Held:
     return Held(one.payout, one.claim, "payout-stopped")
 
 
-def _can_write(deps: ClaimServices, one: Ready, now: dt.datetime) -> bool:
+def _can_write(deps: ClaimServices, region: str, one: Ready, now: dt.datetime) -> bool:
     try:
-        deps.payment_format.write(_file(deps, Lane.DAILY, [one], now))
+        deps.payment_format.write(_file(deps, Lane.DAILY, region, [one], now))
     except BadPaymentFileError:
         return False
     return True
@@ -292,10 +327,14 @@ def _item(one: Ready) -> PaymentItem:
     )
 
 
-def _file(deps: ClaimServices, lane: Lane, ready: Sequence[Ready], now: dt.datetime) -> PaymentFile:
+def _file(
+    deps: ClaimServices, lane: Lane, region: str, ready: Sequence[Ready], now: dt.datetime
+) -> PaymentFile:
+    """One file debits one account: that of the region whose fund pays."""
     day = local_day(now)
     items = tuple(_item(one) for one in ready)
-    account = deps.settings.payout.account
+    account = deps.settings.payout.account_of(region)
+    assert account is not None, "a region without an account was held"
     return PaymentFile(
         message_id=message_id(now, lane, [item.end_to_end_id for item in items]),
         created_at=now,

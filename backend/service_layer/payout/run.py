@@ -12,6 +12,7 @@ from backend.service_layer.claims.ports import ClaimServices
 from backend.service_layer.failpoints import reach
 from backend.service_layer.payout.answers import take_in_answers
 from backend.service_layer.payout.hand_over import hand_over_files
+from backend.service_layer.payout.holding import UNREAD
 from backend.service_layer.payout.instruct import write_files
 from backend.service_layer.payout.records import Lane
 from backend.service_layer.ports import LedgerUnavailableError
@@ -85,6 +86,7 @@ def _finish(deps: ClaimServices) -> None:
             return  # nothing was paid for that reason: still due
         work.payments.take_turn(Lane.DAILY)
         work.payments.finish_run(Lane.DAILY, deps.clock.now())
+        work.alarms.clear(UNREAD, Lane.DAILY)
         work.commit()
     reach("payout.run-finished")
 

@@ -10,6 +10,7 @@ from typing import Protocol
 from backend.domain.errors import ConflictError
 from backend.domain.sampling import Announcement, Basis, SampleLimits
 from backend.service_layer.anchoring.model import Deployment
+from backend.service_layer.claims.final_slots import FollowedChain
 from backend.service_layer.ports import BlockStamp, LedgerReader
 from backend.service_layer.review.ports import ReviewServices, ReviewSettings, ReviewWork
 
@@ -131,7 +132,7 @@ class Samples(Protocol):
     def counts(self) -> Mapping[str, int]: ...
 
 
-class Chain(Protocol):
+class Chain(FollowedChain, Protocol):
     def deployment(self) -> Deployment | None: ...
 
 

@@ -29,7 +29,12 @@ from backend.domain.ledger import IntentKind, IntentState, LedgerIntent, SlotSta
 from backend.domain.register import FactKind, RegisterFact
 from backend.service_layer.claims.advance import advance_claims
 from backend.service_layer.claims.records import Claim, Login, Person
-from backend.service_layer.ports import BillOnLedger, BlockStamp, LedgerUnavailableError
+from backend.service_layer.ports import (
+    BillOnLedger,
+    BlockStamp,
+    FinalSlot,
+    LedgerUnavailableError,
+)
 from backend.settings import Settings
 from tests.funding import fund_pools
 from tests.memory_bank import MemoryBank, SetAccounts, equip
@@ -79,8 +84,10 @@ class FakeLedger:
         self._asked()
         return self.slots.get(invoice_key, SlotState.decode(0))
 
-    def read_slots(self, invoice_keys: Sequence[bytes]) -> dict[bytes, SlotState]:
-        return {key: self.slot(key) for key in invoice_keys}
+    def final_slots(
+        self, invoice_keys: Sequence[bytes], followed: BlockStamp | None
+    ) -> dict[bytes, FinalSlot]:
+        return {key: FinalSlot(self.block, slot := self.slot(key), slot) for key in invoice_keys}
 
     def bill(self, invoice_key: bytes, batch: tuple[int, int] | None = None) -> BillOnLedger:
         batch_head = None if batch is None else self.batch_head(*batch)

@@ -27,7 +27,7 @@ class Wire:
         self.answers = answers
         self.asked: list[Sequence[tuple[str, Sequence[Any]]]] = []
 
-    def batch(self, calls: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+    def batch(self, calls: Sequence[tuple[str, Sequence[Any]]], **_: Any) -> list[Any]:
         self.asked.append(calls)
         if isinstance(self.answers[0], Exception):
             raise self.answers[0]

@@ -26,6 +26,7 @@ class Effect:
     amount_fen: int
     fingerprint: str
     policy_hash: str
+    block_number: int
 
 
 def bill_claim(connection: sa.Connection) -> Iterator[Mismatch]:
@@ -94,6 +95,7 @@ def effects(connection: sa.Connection) -> dict[str, list[Effect]]:
                 payload["amount"],
                 payload["decision_fingerprint"],
                 payload["policy_hash"],
+                row.block_number or 0,
             )
         )
     for some in found.values():
@@ -213,7 +215,7 @@ _STATES: Final = (
 def _intents(connection: sa.Connection, *kinds: str) -> Iterator[Any]:
     """Intents of these kinds that are final and took effect."""
     statement = sa.text(
-        "SELECT subject_id, payload FROM ledger_intent WHERE kind IN :kinds "
+        "SELECT subject_id, payload, block_number FROM ledger_intent WHERE kind IN :kinds "
         "AND state = 'final' AND outcome IN ('done', 'repeated')"
     ).bindparams(sa.bindparam("kinds", kinds, expanding=True))
     yield from connection.execute(statement)
