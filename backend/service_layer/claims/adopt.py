@@ -20,7 +20,7 @@ from typing import Any, Final
 from backend.domain.claim import ClaimState, Stage, StageOutcome
 from backend.domain.errors import DomainError
 from backend.domain.explanation import Outcome
-from backend.domain.ledger import IntentKind, IntentState, LedgerIntent, SlotState
+from backend.domain.ledger import IntentKind, LedgerIntent, SlotState
 from backend.domain.revision import Cause
 from backend.service_layer.anchoring.adopt import (
     Line,
@@ -33,7 +33,7 @@ from backend.service_layer.anchoring.model import Case, LedgerEvent
 from backend.service_layer.claims.adopt_supplement import adopt_supplement
 from backend.service_layer.claims.benefits import DAMAGE, adjudicate_claim
 from backend.service_layer.claims.decide import decision_record, keep_rules
-from backend.service_layer.claims.holds import ADOPTED, HOLDING_ALARMS, show_held_payouts
+from backend.service_layer.claims.final_slots import read_final_slots
 from backend.service_layer.claims.ports import ClaimServices
 from backend.service_layer.claims.records import Claim, Decision, Reason, StageResult
 from backend.service_layer.claims.screen_step import store_stage
@@ -45,10 +45,7 @@ from verifier.errors import VerificationError
 LOST_CLAIM: Final = "claim-lost"
 DIFFERS: Final = "settlement-differs"
 PAYMENT: Final = "payment-unknown"
-ALARM: Final = "alarm"
-OVERDUE: Final = "money-case-overdue"
 BY_LEDGER: Final = "ledger"
-_MISTAKEN: Final = 4  # ReleaseReason.Mistaken of the contract
 _UNLODGED: Final = (
     ClaimState.SUBMITTED,
     ClaimState.SCREENED,
@@ -359,7 +356,8 @@ def retry_cases(deps: ClaimServices) -> list[Line]:
 def _retry(deps: ClaimServices, case: Case) -> Line:
     events = [_from_json(entry) for entry in case.detail["events"]]
     key, counter = bytes.fromhex(case.detail["key"]), case.detail["counter"]
-    slot = deps.ledger.slot(key)
+    read = read_final_slots(deps, [key])[key]
+    slot = read.newest
     what = case.id
     with deps.work() as transaction:
         work: Any = transaction
@@ -372,7 +370,10 @@ def _retry(deps: ClaimServices, case: Case) -> Line:
             work.rollback()
             return Line("case", what, _standing(case, slot))
         calls = {event.call for event, _ in events}
-        is_open = slot.open_payer and slot.lodge_counter == counter
+        # A release that is not final may be taken back, and the lock with it.
+        is_open = any(
+            one.open_payer and one.lodge_counter == counter for one in (read.final, read.newest)
+        )
         if case.kind == LOST_CLAIM and not is_open and "settle" not in calls:
             resolve_case(work, case.id, "reconcile", "the lock has ended; nothing was paid")
             work.commit()
@@ -390,80 +391,6 @@ def _standing(case: Case, slot: SlotState) -> str:
     if slot.open_payer and slot.lodge_counter == case.detail["counter"]:
         return f"{case.kind}: our lock is open and no claim here holds it"
     return f"{case.kind}: the lock has ended"
-
-
-def close_case(deps: ClaimServices, case_id: str, by: str, reason: str) -> str:
-    """A person has dealt with a case. Our open lock that no claim holds is given back. Returns
-    what was done; raises DomainError when there is no such open case."""
-    if case_id.startswith(f"{ALARM}:"):
-        return _close_alarm(deps, case_id, by, reason)
-    with deps.work(write=False) as reading:
-        case = _board(reading).case(case_id)
-    if case is None or case.resolved_at is not None:
-        raise _no_such_case(case_id)
-    done = "closed"
-    with deps.work() as transaction:
-        work: Any = transaction
-        if case.kind == LOST_CLAIM:
-            slot = deps.ledger.slot(bytes.fromhex(case.detail["key"]))
-            payer = deps.settings.payer_number
-            if (slot.open_payer, slot.lodge_counter) == (payer, case.detail["counter"]):
-                _give_back(deps, work, case, payer)
-                done = "closed; the lock is given back"
-        resolve_case(work, case_id, by, reason)
-        work.alarms.clear(OVERDUE, case_id)
-        work.commit()
-    return done
-
-
-def _close_alarm(deps: ClaimServices, case_id: str, by: str, reason: str) -> str:
-    """A person has looked into an alarm that holds payouts: they go on."""
-    code, _, subject = case_id.removeprefix(f"{ALARM}:").partition(":")
-    with deps.work() as transaction:
-        work: Any = transaction
-        if (code, subject) not in work.reconciliation.holding_alarms(
-            sorted(HOLDING_ALARMS - ADOPTED)
-        ):
-            raise _no_such_case(case_id)
-        work.alarms.clear(code, subject)
-        # A later alarm of the same words is another incident: each one is kept with its time.
-        kept = f"{case_id}:{deps.clock.now():%Y%m%dT%H%M%S}"
-        work.reconciliation.put_case(kept, ALARM, {"code": code, "subject": subject})
-        work.reconciliation.resolve_case(kept, by, reason)
-        work.commit()
-    show_held_payouts(deps)
-    return "closed"
-
-
-def _no_such_case(case_id: str) -> DomainError:
-    return DomainError("没有这条待办", f"there is no open case {case_id}", code="no-such-case")
-
-
-def _board(work: Any) -> Any:
-    return work.reconciliation
-
-
-def _give_back(deps: ClaimServices, work: Any, case: Case, payer: int) -> None:
-    work.outbox.add(
-        LedgerIntent(
-            id=deps.ids.new_id("int"),
-            kind=IntentKind.RELEASE,
-            account=work.claims.payer_account(payer) or "",
-            held=True,
-            dedupe_key=f"release:{case.detail['key'][:40]}:{case.detail['counter']}:{_MISTAKEN}",
-            subject_id=case.detail["key"][:40],
-            payload={
-                "invoice_key": case.detail["key"],
-                "payer": payer,
-                "counter": case.detail["counter"],
-                "reason": _MISTAKEN,
-                "decision_fingerprint": bytes(32).hex(),
-                "decision_version": 0,
-                "policy_hash": bytes(32).hex(),
-            },
-            state=IntentState.QUEUED,
-        )
-    )
 
 
 def _to_json(event: LedgerEvent, at: dt.datetime) -> dict[str, Any]:
