@@ -7,7 +7,7 @@ that institution owes.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from backend.domain.claim import ClaimState
@@ -121,7 +121,8 @@ def dismiss(deps: Any, order_id: str, by: str, reason: str) -> Recovery:
 def plan(
     deps: Any, order_id: str, count: int, first_due: dt.date, *, by: str, reason: str
 ) -> Recovery:
-    """Divide what is left into monthly parts; it takes the place of the plan before.
+    """Divide what is left into monthly parts; it takes the place of the plan before. The plan that
+    stands, said again by the same person, is no other one.
 
     Raises NotFoundError, RecoveryError, RecoveryConflictError (nothing is owed).
     """
@@ -137,15 +138,17 @@ def plan(
             )
         if first_due < local_day(now):
             raise RecoveryError("首期不能在今天以前", "the first part is not due before today")
-        number = max((one.plan for one in found.instalments), default=0) + 1
-        work.recoveries.add_plan(
-            [
-                Instalment(order_id, number, place, day, amount, person, text, now)
-                for place, (day, amount) in enumerate(
-                    monthly(found.left_fen, count, first_due), start=1
-                )
-            ]
-        )
+        last = max((one.plan for one in found.instalments), default=0)
+        parts = [
+            Instalment(order_id, last + 1, place, day, amount, person, text, now)
+            for place, (day, amount) in enumerate(
+                monthly(found.left_fen, count, first_due), start=1
+            )
+        ]
+        standing = [one for one in found.instalments if one.plan == last]
+        if standing and standing == [replace(p, plan=last, at=standing[0].at) for p in parts]:
+            return found
+        work.recoveries.add_plan(parts)
         changed: Recovery = work.recoveries.get(order_id)
         work.commit()
     return changed

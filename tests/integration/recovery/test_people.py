@@ -331,3 +331,18 @@ def test_a_recovery_that_the_ledger_refuses_is_an_alarm_and_is_not_sent_again(
     assert alarms(world) == {"recovery-refused"}
     calls = [call for call, _ in world.ledger.calls]
     assert calls.count("recover") == 1 and recovered_on_ledger(world) == []
+
+
+def test_the_standing_plan_said_again_is_no_other_plan(world: World) -> None:
+    """As by somebody whose first answer never came."""
+    found = owing(world)
+    name, deps = found.order.id, world.services
+    one = plan(deps, name, 3, TODAY, by="甲", reason=WHY)
+    world.services.clock.advance(60)
+    assert plan(deps, name, 3, TODAY, by="甲", reason=WHY) == one
+    assert [part.plan for part in again(world, found).instalments] == [1, 1, 1]
+    other = plan(deps, name, 3, TODAY, by="乙", reason=WHY)
+    assert {part.plan for part in other.instalments} >= {2}
+    pay_back(world, found, 1_000, "B-1")
+    plan(deps, name, 3, TODAY, by="乙", reason=WHY)
+    assert max(part.plan for part in again(world, found).instalments) == 3
