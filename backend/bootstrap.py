@@ -208,6 +208,7 @@ class Services:
     def readiness(self) -> dict[str, Any]:
         """Whether requests can be served now, and what is late (for ``/readyz``)."""
         from backend.service_layer.anchoring.status import late_because, status
+        from backend.service_layer.money_reconciliation.status import reconciliation_figures
         from backend.service_layer.review.read import figures
 
         report: dict[str, Any] = {"ready": True}
@@ -215,6 +216,7 @@ class Services:
             report["review"] = figures(self)
             with self.work(write=False) as work:
                 report["anchoring"] = status(work, self.clock.now())
+                report["reconciliation"] = reconciliation_figures(self, work)
                 reasons = late_because(work)
             if reasons:
                 report["late_because"] = reasons

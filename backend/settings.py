@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +57,9 @@ class Settings:
     bank: str  # simulated | folder
     payee_delay: dt.timedelta  # how long a change of account waits before it takes effect
     reconcile_at: dt.time  # local time from which the day's reconciliation is due
+    reconcile_overdue_hours: int  # without a report for so long is an alarm
+    reconcile_hold_hours: int  # without a report for so long no money leaves
+    statement_hours: int  # without a statement of the bank for so long is an alarm; 0: none is due
     case_hours: int  # within which a mismatch of money is to be dealt with
     payout: PayoutRules  # lanes, the daily run, the account that is debited
     batch_seconds: float  # cadence at which open batches are closed
@@ -133,6 +138,7 @@ class Settings:
                 minutes=_whole(env, "YICHU_PAYEE_DELAY_MINUTES", 72 * 60, 0, 60 * 24 * 60)
             ),
             reconcile_at=_time(env, "YICHU_RECONCILE_AT", "02:00"),
+            **_reconcile_hours(env),
             case_hours=_whole(env, "YICHU_CASE_HOURS", 72, 1, 720),
             payout=_payout(env),
             batch_seconds=_whole(env, "YICHU_BATCH_MILLISECONDS", 1_000, 0, 3_600_000) / 1000,
@@ -196,10 +202,26 @@ def _bank(env: Mapping[str, str]) -> str:
     return name
 
 
+def _reconcile_hours(env: Mapping[str, str]) -> dict[str, int]:
+    overdue = _whole(env, "YICHU_RECONCILE_OVERDUE_HOURS", 26, 1, 720)
+    hold = _whole(env, "YICHU_RECONCILE_HOLD_HOURS", 72, 1, 720)
+    if hold < overdue:
+        raise SettingsError(
+            "YICHU_RECONCILE_HOLD_HOURS 不能小于 YICHU_RECONCILE_OVERDUE_HOURS",
+            "YICHU_RECONCILE_HOLD_HOURS must not be less than YICHU_RECONCILE_OVERDUE_HOURS",
+        )
+    return {
+        "reconcile_overdue_hours": overdue,
+        "reconcile_hold_hours": hold,
+        "statement_hours": _whole(env, "YICHU_BANK_STATEMENT_HOURS", 48, 0, 720),
+    }
+
+
 def _payout(env: Mapping[str, str]) -> PayoutRules:
     fen = 10**11
     every = env.get("YICHU_PAYOUT_EVERY_SECONDS", "")
-    usual = FundAccount()
+    # A real bank is never told an invented account.
+    usual = FundAccount() if _bank(env) == "simulated" else FundAccount("", "", "")
     return PayoutRules(
         instant=InstantLimits(
             bill_fen=_whole(env, "YICHU_INSTANT_BILL_FEN", 0, 0, fen),
@@ -214,6 +236,51 @@ def _payout(env: Mapping[str, str]) -> PayoutRules:
             number=_text(env, "YICHU_FUND_ACCOUNT", usual.number, 34),
             bank_code=_text(env, "YICHU_FUND_BANK_CODE", usual.bank_code, 35),
         ),
+        region=env.get("YICHU_REGION", "330800"),
+        accounts=_fund_accounts(env.get("YICHU_FUND_ACCOUNTS", "")),
+    )
+
+
+_ACCOUNTS_FORMAT = "yichu-fund-accounts-1"
+_REGION = re.compile(r"[0-9]{6}", re.ASCII)
+_NUMBER = re.compile(r"[A-Za-z0-9-]{4,34}", re.ASCII)
+_CLEARING = re.compile(r"(?:[0-9]{12})?", re.ASCII)
+
+
+def _fund_accounts(path: str) -> tuple[tuple[str, FundAccount], ...]:
+    """The accounts of further regions, from the JSON file that ``YICHU_FUND_ACCOUNTS`` names:
+    ``{"format": "yichu-fund-accounts-1", "accounts": [{"region", "holder", "number",
+    "bank_code"}]}``. Each region has one account, and no two have the same."""
+    if not path:
+        return ()
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+        found = [
+            (row["region"], FundAccount(row["holder"], row["number"], row.get("bank_code", "")))
+            for row in document["accounts"]
+        ]
+        fits = document["format"] == _ACCOUNTS_FORMAT and all(
+            _REGION.fullmatch(region)
+            and 1 <= len(account.holder.strip()) <= 70
+            and account.holder.isprintable()
+            and _NUMBER.fullmatch(account.number)
+            and _CLEARING.fullmatch(account.bank_code)
+            for region, account in found
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _bad_accounts(path) from error
+    regions, numbers = {region for region, _ in found}, {one.number for _, one in found}
+    if not fits or not len(found) == len(regions) == len(numbers):
+        raise _bad_accounts(path)
+    return tuple(found)
+
+
+def _bad_accounts(path: str) -> SettingsError:
+    return SettingsError(
+        f"YICHU_FUND_ACCOUNTS 的文件 {path} 读不出来：格式应为 {_ACCOUNTS_FORMAT}，"
+        "每个统筹区一个账户，账号不重复",
+        f"YICHU_FUND_ACCOUNTS: {path} cannot be used: it must be {_ACCOUNTS_FORMAT} with one "
+        "account a region, none twice; see docs/payouts.md",
     )
 
 

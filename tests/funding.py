@@ -11,9 +11,9 @@ POOL_FEN = 10**12
 TYPES = ("310", "390")
 
 
-def fund_pools(services: Any, amount_fen: int = POOL_FEN) -> None:
-    """A deposit for each insurance type of this installation's region, marked as simulated."""
-    region = services.settings.region
+def fund_pools(services: Any, amount_fen: int = POOL_FEN, region: str | None = None) -> None:
+    """A deposit for each insurance type of a region, else this installation's, simulated."""
+    region = region or services.settings.region
     with services.work() as work:
         book_all(
             work,

@@ -74,11 +74,15 @@ class InstantLimits:
 
 @dataclass(frozen=True, slots=True)
 class FundAccount:
-    """The account that is debited: the agency's expenditure account at its bank."""
+    """The account that is debited: a fund's expenditure account at its bank."""
 
     holder: str = "衢州市医疗保障基金支出户（示例）"
     number: str = "TEST-FUND-330800"
     bank_code: str = ""
+
+    @property
+    def is_named(self) -> bool:
+        return bool(self.holder and self.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,16 @@ class PayoutRules:
     run_at: dt.time = dt.time(16, 0)  # Asia/Shanghai
     every_seconds: int | None = None
     answer_hours: int = 24  # a bank that is silent for longer is an alarm
+    region: str = "330800"  # the region of this installation's own account
     account: FundAccount = FundAccount()
+    accounts: tuple[tuple[str, FundAccount], ...] = ()  # of further regions
+
+    def account_of(self, region: str) -> FundAccount | None:
+        """The account from which a region's fund pays; None where none is set."""
+        found = dict(self.accounts).get(region)
+        if found is None and region == self.region and self.account.is_named:
+            return self.account
+        return found
 
 
 def is_run_due(

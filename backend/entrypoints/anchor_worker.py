@@ -260,6 +260,7 @@ class Worker:
         if self._compared is None or self._bank_compared == self._compared:
             return self._compared is not None
         from backend.service_layer.money_reconciliation.ahead import hold_if_ahead
+        from backend.service_layer.money_reconciliation.timeliness import watch_timeliness
         from backend.service_layer.payout.ports import BankUnavailableError
 
         try:
@@ -268,6 +269,7 @@ class Worker:
             return False  # nothing can be handed over meanwhile
         if bank.is_ahead:
             _logger.warning("payouts are held, run `yichu reconcile`: %s", bank.sentence())
+        watch_timeliness(self._services)  # before the first payment after a long standstill
         self._bank_compared = self._compared
         return True
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import sqlalchemy as sa
 
-from backend.adapters.database.tables import money_report
+from backend.adapters.database.tables import money_report, payout
 from backend.service_layer.money_reconciliation.report import MoneyReport
 
 
@@ -23,6 +24,13 @@ class MoneyReportRepository:
 
     def last(self) -> MoneyReport | None:
         return self._one(sa.select(money_report).order_by(money_report.c.number.desc()).limit(1))
+
+    def first_payable_at(self) -> dt.datetime | None:
+        """When anything was first approved for payment."""
+        found: dt.datetime | None = self._connection.execute(
+            sa.select(sa.func.min(payout.c.instructed_at))
+        ).scalar_one()
+        return found
 
     def find(self, number: int) -> MoneyReport | None:
         return self._one(sa.select(money_report).where(money_report.c.number == number))

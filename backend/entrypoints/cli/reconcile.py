@@ -99,6 +99,42 @@ def _end(
     )
 
 
+@command.command("status")
+@click.option("--json", "as_json", is_flag=True)
+def status_command(as_json: bool) -> None:
+    """Show when the last reconciliation succeeded, whether that is too long ago, what is open.
+
+    Exit status 1 when it is too long ago or a case is overdue.
+    """
+    from backend.service_layer.money_reconciliation.status import reconciliation_figures
+
+    services = build_services()
+    with services.work(write=False) as work:
+        found = reconciliation_figures(services, work)
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        limits = services.settings
+        click.echo(
+            f"最近报告 last report {found['last_report'] or '-'}  {found['last_report_at'] or '-'}"
+            f"  {found['age_hours']} 小时前 hours ago"
+        )
+        if found["is_overdue"]:
+            click.echo(
+                f"超过 {limits.reconcile_overdue_hours} 小时没有对账 / overdue: run yichu reconcile"
+            )
+        if found["holds_payouts"]:
+            click.echo(
+                f"超过 {limits.reconcile_hold_hours} 小时没有对账，打款已暂停 / payouts are held"
+            )
+        click.echo(
+            f"待处理 {found['open_cases']} 件，逾期 {found['overdue_cases']} 件 / "
+            f"open {found['open_cases']}, overdue {found['overdue_cases']}"
+        )
+    if found["is_overdue"] or found["overdue_cases"]:
+        raise click.exceptions.Exit(1)
+
+
 @command.command("note")
 @click.argument("case_id")
 @click.option("--by", type=NAME, required=True, help="谁 / who.")

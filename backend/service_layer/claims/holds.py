@@ -13,14 +13,15 @@ from backend.service_layer.anchoring.behind import BEHIND
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 
 BANK_AHEAD: Final = "bank-ahead"
+LAPSED: Final = "reconcile-lapsed"
 HOLDING_ALARMS: Final = frozenset(
-    {BEHIND, BANK_AHEAD, "final-reorganisation", "final-block-changed"}
+    {BEHIND, BANK_AHEAD, LAPSED, "final-reorganisation", "final-block-changed"}
 )
-"""Alarms while which nothing is paid: chain or bank is ahead, or what counted as final has left the
-chain."""
+"""Alarms while which nothing is paid: chain or bank is ahead, nobody has compared them for too
+long, or what counted as final has left the chain."""
 
-ADOPTED: Final = frozenset({BEHIND, BANK_AHEAD})
-"""Those that adopting closes; the others are closed by a person (``yichu reconcile --close``)."""
+ADOPTED: Final = frozenset({BEHIND, BANK_AHEAD, LAPSED})
+"""Those that ``yichu reconcile`` closes; the others are closed by two people (``--close``)."""
 
 WAITING: Final = "reconcile"
 NEXT_RUN: Final = "payout-run"  # it goes with the next daily run

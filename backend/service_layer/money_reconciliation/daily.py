@@ -6,11 +6,16 @@ import datetime as dt
 
 from backend.domain.local_time import SHANGHAI
 from backend.service_layer.anchoring.model import KeyUnavailableError
-from backend.service_layer.claims.holds import are_payouts_held
-from backend.service_layer.money_reconciliation.cases import Standing, open_cases_of, watch_deadlines
+from backend.service_layer.claims.holds import HOLDING_ALARMS, LAPSED
+from backend.service_layer.money_reconciliation.cases import (
+    Standing,
+    open_cases_of,
+    watch_deadlines,
+)
 from backend.service_layer.money_reconciliation.ports import MoneyServices
 from backend.service_layer.money_reconciliation.report import ReportSigner, store_report
 from backend.service_layer.money_reconciliation.rules import find_mismatches
+from backend.service_layer.money_reconciliation.timeliness import watch_timeliness
 from backend.service_layer.payout.ports import BankUnavailableError
 
 
@@ -21,6 +26,7 @@ def reconcile_money(deps: MoneyServices, signer: ReportSigner) -> list[Standing]
     with deps.work() as work:
         work.alarms.clear("report-unsigned", "reconcile")
         work.commit()
+    watch_timeliness(deps)
     return standing
 
 
@@ -42,9 +48,17 @@ def reconcile_pass(deps: MoneyServices, signer: ReportSigner) -> int:
     compared: `yichu reconcile` comes first. A bank that cannot be asked is asked again later.
     """
     watch_deadlines(deps)
+    try:
+        return _reconcile_if_due(deps, signer)
+    finally:
+        watch_timeliness(deps)
+
+
+def _reconcile_if_due(deps: MoneyServices, signer: ReportSigner) -> int:
     with deps.work(write=False) as work:
         last = work.money_reports.last()
-        is_held = are_payouts_held(work)
+        # That no report was made is no reason to make none.
+        is_held = bool((HOLDING_ALARMS - {LAPSED}) & set(work.alarms.open_counts()))
         is_agency_known = work.claims.payer_account(deps.settings.payer_number) is not None
     if not is_agency_known:
         return 0  # being set up: nothing can be claimed yet, and nobody could sign
