@@ -131,6 +131,15 @@ _LIVE_OF_YEAR: Final = (
         invoice.c.invoice_key,
     )
 )
+_WITHDRAWN_OF_YEAR: Final = (
+    sa.select(claim.c.id)
+    .join(invoice, invoice.c.id == claim.c.invoice_id)
+    .where(
+        claim.c.person_id == _ID,
+        claim.c.benefit_year == sa.bindparam("year"),
+        invoice.c.state.in_(["void", "reversed"]),
+    )
+)
 _STAGES: Final = (
     sa.select(claim_stage)
     .where(claim_stage.c.claim_id == _ID)
@@ -366,6 +375,11 @@ class ClaimRepository:
         takes its place when it comes back."""
         rows = self._connection.execute(_LIVE_OF_YEAR, {"id": person_id, "year": year})
         return [_claim(row) for row in rows]
+
+    def withdrawn_of_year(self, person_id: str, year: int) -> frozenset[str]:
+        """The ids of the person's claims of a year whose bill is void or reversed."""
+        rows = self._connection.execute(_WITHDRAWN_OF_YEAR, {"id": person_id, "year": year})
+        return frozenset(rows.scalars())
 
     def update(self, claim_id: str, expected: ClaimState, at: dt.datetime, **values: Any) -> bool:
         """Compare-and-swap on the state; False when somebody else moved the claim first."""

@@ -185,10 +185,13 @@ def history_entry(claim: Claim, explanation: str) -> HistoryEntry:
 def history_before(work: ClaimWork, person_id: str, year: int, claim_id: str | None) -> History:
     """The year's claims that count before ``claim_id`` in the fixed order; all for None.
 
-    Raises :class:`StoredYearUnreadableError` when what is stored of one of them is damaged.
+    A claim on a bill that is void or reversed counts for nothing, paid or not: its money comes
+    back whole (domain reference 7: recompute on reversal). Raises :class:`StoredYearUnreadableError` when what is stored of one of them is damaged.
     """
     live = work.claims.live_of_year(person_id, year)
-    counted = list(itertools.takewhile(lambda claim: claim.id != claim_id, live))
+    withdrawn = work.claims.withdrawn_of_year(person_id, year)
+    before = itertools.takewhile(lambda claim: claim.id != claim_id, live)
+    counted = [claim for claim in before if claim.id not in withdrawn]
     ids = [claim.id for claim in counted]
     decisions = work.decisions.latest_decisions(ids)
     calculations = work.decisions.latest_calculations(ids)
@@ -329,8 +332,9 @@ def recalculate_year(
             f"{after} {changed.number}: the year was cleared before, clear {changed.benefit_year} "
             "again",
         )
+    withdrawn = work.claims.withdrawn_of_year(changed.person_id, changed.benefit_year)
     for other in work.claims.live_of_year(changed.person_id, changed.benefit_year):
-        if other.id == changed.id or other.state in _DROPPED:
+        if other.id in withdrawn | {changed.id} or other.state in _DROPPED:
             continue
         decision = work.decisions.latest(other.id)
         is_refused = decision is not None and decision.outcome == "refused"

@@ -31,7 +31,7 @@ SETTLED: Final = (
 )
 """The decision is final on the ledger, or the one before the newest is."""
 
-_DROPPED: Final = (ClaimState.RELEASING, ClaimState.WITHDRAWING)
+_DROPPED: Final = (ClaimState.RELEASING, ClaimState.WITHDRAWING, ClaimState.REVERSED)
 _ACTIVE: Final = "active"
 _ASKED: Final = (RequestKind.APPEAL, RequestKind.REOPEN)
 

@@ -13,6 +13,7 @@ from backend.domain.journal import LayerAmounts, approval_reversed, recovery_off
 from backend.domain.ledger import IntentKind
 from backend.domain.local_time import local_day
 from backend.domain.recovery import Cause, Debtor, Receipt, less, share
+from backend.service_layer.claims.benefits import recalculate_year
 from backend.service_layer.claims.records import Claim, Payout, StoredBill
 from backend.service_layer.claims.supplement import DIFFERS, REFUSED_BY_LEDGER
 from backend.service_layer.failpoints import reach
@@ -58,6 +59,8 @@ def settle_withdrawn(deps: Any, claim_id: str) -> bool:
         if cause is None or claim.state not in _HANDLED or _is_supplement_open(work, claim):
             return False
         changed = _settle(deps, work, claim, bill, cause)
+        if changed:  # it counts no longer: what was decided on it is worked out again
+            recalculate_year(deps, work, claim)
         work.commit()
     reach("recovery.withdrawn")
     return changed
