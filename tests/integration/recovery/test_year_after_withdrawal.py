@@ -1,4 +1,4 @@
-"""A bill that is void or reversed counts for nothing in its person's year, also when it was paid."""
+"""A bill that is void or reversed counts for nothing in its year, also when it was paid."""
 
 from __future__ import annotations
 
