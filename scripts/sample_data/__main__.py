@@ -82,7 +82,7 @@ def write(folder: Path, seed: int, as_of: dt.datetime | None, full: bool, bulk: 
     """Write the bills as files, one folder an institution."""
     population = make_population(seed, as_of, full, bulk)
     count = 0
-    for bill in (*population.demo(), *population.bills()):
+    for bill in (*population.demo(), *population.payments(), *population.bills()):
         place = folder / bill.hospital.code
         place.mkdir(parents=True, exist_ok=True)
         invoice = bill.invoice

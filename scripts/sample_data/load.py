@@ -129,6 +129,7 @@ class Loader:
 
     def _plain_bills(self) -> Iterator[SampleBill]:
         yield from self.population.demo()
+        yield from self.population.payments()
         yield from self.population.bills()
 
     def _send_all(self, bills: Iterator[SampleBill], signers: Signers) -> None:

@@ -19,20 +19,32 @@ from backend.service_layer.claims.records import Person
 from backend.service_layer.payees.declare import NamedAccount, declare
 from backend.service_layer.payees.register import record_contact, record_guardian
 from scripts.sample_data.citizens import Citizen
+from scripts.sample_data.payment_cases import CASES
 
 BY: Final = "sample data"
-RETURNED: Final = 30
-"""The citizen whose payments come back after half a minute: the account ends in 0008."""
-_RETURNED_TAIL: Final = "0008"
 
 
 def account_number_of(citizen: Citizen) -> str:
     """Nineteen digits that begin with 9999, which no card has, and end as the sample says."""
-    middle = int.from_bytes(hashlib.sha256(citizen.username.encode()).digest()[:8], "big")
-    tail = _RETURNED_TAIL if citizen.index == RETURNED else citizen.payee_account_tail
-    if tail.startswith("000") and citizen.index != RETURNED:
-        tail = f"1{tail[1:]}"  # such endings ask the simulated bank for something special
+    case = CASES.get(citizen.index)
+    tail = case.tail if case is not None and case.tail else _usual(citizen.payee_account_tail)
+    return _number(citizen.username, tail)
+
+
+def spare_account_of(citizen: Citizen) -> str:
+    """A second account in the same name, for trying out a change: payments to it arrive."""
+    tail = f"{(int(citizen.payee_account_tail) + 1) % 10_000:04d}"
+    return _number(f"{citizen.username}/spare", _usual(tail))
+
+
+def _number(seed: str, tail: str) -> str:
+    middle = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big")
     return f"9999{middle % 10**11:011d}{tail}"
+
+
+def _usual(tail: str) -> str:
+    """Endings with three noughts ask the simulated bank for something special."""
+    return f"1{tail[1:]}" if tail.startswith("000") else tail
 
 
 def phone_of(citizen: Citizen) -> str:
@@ -44,21 +56,18 @@ def register_payees(services: Services, citizens: Sequence[Citizen], as_of: dt.d
     """Give everybody a contact, minors a guardian, and all an account; those who have one keep
     it."""
     people = _people(services, citizens)
-    adults = [citizen for citizen in citizens if citizen.age_on(as_of) >= ADULT_AT]
-    holders = {citizen.index: citizen for citizen in citizens}
-    for citizen in citizens:
-        if citizen.age_on(as_of) < ADULT_AT:
-            holders[citizen.index] = adults[citizen.index % len(adults)]
+    holders = holders_of(citizens, as_of)
     _register(services, citizens, people, holders, as_of)
     codes = {bank.name: bank.code for bank in services.banks}
-    bank = services.bank
-    if isinstance(bank, SimulatedBank):
-        bank.enrol(
-            [
-                KnownAccount(account_number_of(holder), holder.name, codes[holder.payee_bank])
-                for holder in holders.values()
-            ]
-        )
+    own = {holder.index: holder for holder in holders.values()}
+    _enrol(
+        services,
+        [
+            KnownAccount(number, holder.name, codes[holder.payee_bank])
+            for holder in own.values()
+            for number in (account_number_of(holder), spare_account_of(holder))
+        ],
+    )
     for citizen in citizens:
         person, holder = people[citizen.index], holders[citizen.index]
         with services.work(write=False) as work:
@@ -74,6 +83,47 @@ def register_payees(services: Services, citizens: Sequence[Citizen], as_of: dt.d
                     BY,
                 ),
             )
+    _enrol(
+        services,
+        [
+            KnownAccount(account_number_of(one), one.name, codes[one.payee_bank], is_closed=True)
+            for one in citizens
+            if one.index in CASES and CASES[one.index].is_closed
+        ],
+    )
+
+
+def holders_of(citizens: Sequence[Citizen], as_of: dt.date) -> dict[int, Citizen]:
+    """In whose name each citizen's account is, by the citizen's number: an adult's in their own, a
+    minor's in that of an adult whose own account is an ordinary one."""
+    adults = [one for one in citizens if one.age_on(as_of) >= ADULT_AT]
+    guardians = [one for one in adults if one.index not in CASES]
+    return {
+        one.index: one if one.age_on(as_of) >= ADULT_AT else guardians[one.index % len(guardians)]
+        for one in citizens
+    }
+
+
+def account_list(citizens: Sequence[Citizen], as_of: dt.date) -> list[dict[str, str]]:
+    """For ``accounts.json``: each citizen's account, the spare one to change to, and what the
+    simulated bank does with payments to the first."""
+    holders = holders_of(citizens, as_of)
+    return [
+        {
+            "username": one.username,
+            "holder": holders[one.index].name,
+            "bank": holders[one.index].payee_bank,
+            "account": account_number_of(holders[one.index]),
+            "spare": spare_account_of(holders[one.index]),
+            "payments": CASES[one.index].name if one.index in CASES else "arrive",
+        }
+        for one in citizens
+    ]
+
+
+def _enrol(services: Services, accounts: Sequence[KnownAccount]) -> None:
+    if isinstance(services.bank, SimulatedBank):
+        services.bank.enrol(accounts)
 
 
 def _people(services: Services, citizens: Sequence[Citizen]) -> dict[int, Person]:

@@ -16,6 +16,7 @@ from scripts.sample_data.bills import SampleBill, bulk_bills
 from scripts.sample_data.citizens import Citizen, sample_citizens
 from scripts.sample_data.demo import demo_bills
 from scripts.sample_data.hospitals import Hospital, population_hospitals, sample_hospitals
+from scripts.sample_data.payment_cases import payment_bills
 from scripts.sample_data.planted import PlantedCase, planted_cases
 
 DEFAULT_SEED: Final = 20260101
@@ -44,6 +45,10 @@ class Population:
 
     def demo(self) -> tuple[SampleBill, ...]:
         return demo_bills(self.hospitals, self.citizens, self.catalogue, self.as_of)
+
+    def payments(self) -> tuple[SampleBill, ...]:
+        """The bills of those whose bank does something seldom."""
+        return payment_bills(self.hospitals, self.citizens, self.catalogue, self.as_of)
 
     def planted(self) -> tuple[PlantedCase, ...]:
         return planted_cases(self.hospitals, self.citizens, self.catalogue, self.as_of)

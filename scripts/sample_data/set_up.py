@@ -32,7 +32,7 @@ from scripts.sample_data.hospital_keys import (
 )
 from scripts.sample_data.hospitals import Hospital
 from scripts.sample_data.insurer import equip_insurer
-from scripts.sample_data.payees import register_payees
+from scripts.sample_data.payees import account_list, register_payees
 from scripts.sample_data.people import register_citizens
 from scripts.sample_data.population import Population
 from scripts.sample_data.staff import register_staff
@@ -78,6 +78,9 @@ def set_up(services: Services, population: Population, say: Say) -> dict[str, Ho
     logins += register_staff(services, population.hospitals[0].code)
     path = sample_folder(services) / "logins.json"
     write_private(path, json.dumps(logins, ensure_ascii=False, indent=1) + "\n")
+    accounts = account_list(population.citizens, population.as_of)
+    path = sample_folder(services) / "accounts.json"
+    write_private(path, json.dumps(accounts, ensure_ascii=False, indent=1) + "\n")
     return keys
 
 
