@@ -33,12 +33,31 @@ late (DT01, TM01), not said (MS03). Such an instruction is tried again on the sa
 ACCOUNT_GONE: Final = frozenset({"AC01", "AC03", "AC04", "AC07"})
 """The payee's account is wrong (AC01, AC03) or closed (AC04, AC07): no other money goes there."""
 
+PAYEE_SIDE: Final = ACCOUNT_GONE | {
+    "AC06", "AC11", "AC14", "AC16", "AC17", "BE01", "BE06", "CNOR", "RC01", "RC02", "RC04",
+}  # fmt: skip
+"""Reasons that the payee can mend: the account is blocked or of a wrong kind (AC06, AC11, AC14,
+AC16, AC17), of another holder or unknown (BE01, BE06), or its bank is named wrongly (CNOR, RC01,
+RC02, RC04). Any other reason that is not the bank's own fault is for the agency: our account
+(AC02, AC05, AC13), our file (FF01, AM09, AM10), a limit (AM02, AM14), a cancellation (CANC, DS02,
+CUST), a payee who has died (MD07), or a code that nobody has seen yet."""
+
 REASON_ZH: Final = {
     "AC01": "账号有误",
+    "AC03": "账号有误",
     "AC04": "账户已销户",
     "AC06": "账户已冻结",
+    "AC07": "账户已销户",
+    "AC14": "账户类别不能收款",
+    "AC17": "账户正在清算",
     "BE01": "户名不符",
+    "BE06": "银行查不到这个人",
+    "CNOR": "开户银行有误",
+    "RC01": "开户银行有误",
+    "RC02": "开户银行有误",
+    "RC04": "开户银行有误",
     "AM04": "付款账户余额不足",
+    "CANC": "银行没有办理",
 }
 """What the bank's reason says to a citizen; other codes are the bank's own fault or rare."""
 

@@ -34,10 +34,16 @@ from backend.service_layer.payout.records import (
 SIMULATED: Final = "SIMULATED 模拟银行，没有真实资金"
 RETURNED: Final = "RETURNED"
 _STATUS: Final = {
-    **dict.fromkeys(("RCVD", "ACTC", "ACCP", "ACSP", "ACWC", "PDNG"), AnswerStatus.ACCEPTED),
+    **dict.fromkeys(
+        (
+            "RCVD", "PATC", "ACTC", "ACCP", "ACFC", "ACSP", "ACPD", "ACWC", "ACWP", "BLCK", "PDNG",
+        ),
+        AnswerStatus.ACCEPTED,
+    ),
     **dict.fromkeys(("ACSC", "ACCC"), AnswerStatus.PAID),
-    "RJCT": AnswerStatus.REJECTED,
-}
+    **dict.fromkeys(("RJCT", "CANC"), AnswerStatus.REJECTED),
+}  # fmt: skip
+_CANCELLED: Final = "CANC"
 _GROUP_ONLY: Final = {"PART": AnswerStatus.ACCEPTED}
 _CODE: Final = {
     AnswerStatus.ACCEPTED: "ACSP",
@@ -107,10 +113,16 @@ def _group_status(group: Branch, orders: list[Branch]) -> tuple[AnswerStatus | N
             known = _STATUS | _GROUP_ONLY
             if code not in known:
                 raise MessageError(f"the status {code!r} is not known here")
-            found.append((known[code], _reason(branch)))
+            found.append((known[code], _reason(branch) or _why_not(code)))
     if len({status for status, _ in found}) > 1:
         raise MessageError("the file's and the order's status contradict each other")
     return found[0] if found else (None, "")
+
+
+def _why_not(code: str) -> str:
+    """What is cancelled before it was carried out has that as its reason where the bank gives
+    none: nobody here has asked for it."""
+    return code if code == _CANCELLED else ""
 
 
 def _item(entry: Branch) -> StatusItem:
@@ -129,7 +141,7 @@ def _item(entry: Branch) -> StatusItem:
     return StatusItem(
         end_to_end_id=name,
         status=status,
-        reason_code=_reason(entry),
+        reason_code=_reason(entry) or _why_not(code),
         reason_text="；".join(i for i in informations if not i.startswith(RETURNED)),
         amount_fen=None if amount is None else fen_of(entry.text("OrgnlTxRef/Amt/InstdAmt")),
         bank_reference=entry.text("AcctSvcrRef"),

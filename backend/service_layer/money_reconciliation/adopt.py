@@ -274,7 +274,8 @@ def _show_under_way(deps: Any, work: Any, attempts: list[Attempt]) -> None:
 def _adopt_report(deps: Any, file: IncomingFile) -> list[Line]:
     """Book what the bank has answered, as when it came."""
     try:
-        take_in(deps, file)
+        if not take_in(deps, file):
+            return [Line("case", f"bank file {file.name}", "waits for the report of the payment")]
     except DomainError as error:
         return [Line("case", f"bank file {file.name}", f"{error.code}: {error.en}")]
     with deps.work(write=False) as work:

@@ -25,7 +25,7 @@ from backend.service_layer.journal.booking import book_all
 from backend.service_layer.money_reconciliation.unmatched import lost_items
 from backend.service_layer.payees.effective import mark_closed
 from backend.service_layer.payout.booking import answer_entry
-from backend.service_layer.payout.examine import News, examine
+from backend.service_layer.payout.examine import News, examine, is_early
 from backend.service_layer.payout.hand_over import UNREACHABLE
 from backend.service_layer.payout.holding import waiting_after_failure
 from backend.service_layer.payout.ports import BadStatusFileError, BankUnavailableError
@@ -42,6 +42,7 @@ from backend.service_layer.payout.stored import Attempt, BankMessage, PaymentAns
 REFUSED = "bank-file-refused"
 REPEATED = "bank-file-repeated"
 STUCK = "bank-file-stuck"
+EARLY_RETURN = "bank-return-early"
 DIFFERENCE_MAX = 4_000
 NAME_MAX = 200
 NO_TIME = dt.datetime.min.replace(tzinfo=dt.UTC)
@@ -69,7 +70,8 @@ def take_in_answers(deps: ClaimServices) -> int:
             work.commit()
     for file in _in_order(deps, files):
         try:
-            take_in(deps, file)
+            if not take_in(deps, file):
+                continue  # looked at again in the next pass
         except (DomainError, AssertionError, *DAMAGE) as error:
             # It stays where it is, and the others are booked.
             what = type(error).__name__
@@ -109,18 +111,23 @@ def _in_order(deps: ClaimServices, files: Sequence[IncomingFile]) -> list[Incomi
     return sorted(files, key=made)
 
 
-def take_in(deps: ClaimServices, file: IncomingFile) -> None:
-    """Book one file of the bank, or keep it with what does not agree."""
+def take_in(deps: ClaimServices, file: IncomingFile) -> bool:
+    """Book one file of the bank, or keep it with what does not agree.
+
+    False for a file that tells of a return before its payment was reported: it stays where it is,
+    with an alarm, until the payment is reported or a bank's time to answer is over. What was never
+    paid is never booked as returned.
+    """
     digest = hashlib.sha256(file.content).digest()
     with deps.work(write=False) as work:
         if work.payments.message(file.name[:NAME_MAX], digest) is not None:
-            return  # it was dealt with, and the process ended before it was put away
+            return True  # it was dealt with, and the process ended before it was put away
     reach("payout.message-read")
     report, fault = _read(deps, file)
     with deps.work() as work:
         work.payments.take_turn(Lane.DAILY)
         if work.payments.message(file.name[:NAME_MAX], digest) is not None:
-            return
+            return True
         news: list[News] = []
         differences = [fault] if fault else []
         if report is not None:
@@ -128,6 +135,11 @@ def take_in(deps: ClaimServices, file: IncomingFile) -> None:
             news, differences = examine(
                 work, report, is_simulated=deps.bank.is_simulated, now=deps.clock.now()
             )
+        if report is not None and is_early(differences) and _may_wait(deps, report):
+            work.alarms.raise_alarm(EARLY_RETURN, file.name[:NAME_MAX], differences[0])
+            work.commit()
+            return False
+        work.alarms.clear(EARLY_RETURN, file.name[:NAME_MAX])
         verdict = _verdict(report, news, differences)
         message = _message(deps, file, report, verdict, differences)
         work.payments.add_message(message)
@@ -139,6 +151,13 @@ def take_in(deps: ClaimServices, file: IncomingFile) -> None:
             work.alarms.raise_alarm(REFUSED, message.id, f"{file.name}: {differences[0]}")
         work.commit()
     reach("payout.answer-booked")
+    return True
+
+
+def _may_wait(deps: ClaimServices, report: StatusReport) -> bool:
+    """As long as a bank may take to answer, counted from when it made the report."""
+    hours = dt.timedelta(hours=deps.settings.payout.answer_hours)
+    return deps.clock.now() < report.created_at + hours
 
 
 def book_late(

@@ -41,12 +41,21 @@ _GROUP_ENDS: Final = {
 }
 
 
+EARLY: Final = "came back before it was reported as paid"
+"""A return whose payment the bank has not reported yet: it is no contradiction, and waits."""
+
+
 @dataclass(frozen=True, slots=True)
 class News:
     """An ending that is not booked yet."""
 
     attempt: Attempt
     item: StatusItem
+
+
+def is_early(differences: Sequence[str]) -> bool:
+    """Whether nothing is against a report but that it tells of a return too early."""
+    return bool(differences) and all(one.endswith(EARLY) for one in differences)
 
 
 def examine(
@@ -68,6 +77,9 @@ def examine(
         differences.append(f"made at {report.created_at:%FT%TZ}, which has not come yet")
     tried = {one.attempt.end_to_end_id: one for one in work.payments.of_file(file.id)}
     items = _items(report, tried)
+    if items is None:
+        back = "it rejects the whole file and says that a payment came back: name each instruction"
+        return [], [*differences, back]
     news: list[News] = []
     counts = Counter(item.end_to_end_id for item in items)
     differences += [f"{name} is named {n} times" for name, n in counts.items() if n > 1]
@@ -136,12 +148,22 @@ def _is_same(work: ClaimWork, report: StatusReport) -> bool:
     )
 
 
-def _items(report: StatusReport, tried: Mapping[str, Tried]) -> Sequence[StatusItem]:
-    """The report's items; a report on the whole file alone says the same of each."""
-    if report.items or report.group_status is None:
+def _items(report: StatusReport, tried: Mapping[str, Tried]) -> Sequence[StatusItem] | None:
+    """The report's items and, where the whole file has come to an end (pain.002 ``GrpSts``), the
+    same of every instruction that it does not name. A file that is partly accepted says something
+    of those that are named alone.
+
+    None for a rejection of the whole file that names some as returned and leaves others out: those
+    may have been paid as well, and must not be paid again.
+    """
+    if report.group_status is None or (report.items and report.group_status not in _GROUP_ENDS):
         return report.items
+    named = {item.end_to_end_id for item in report.items}
+    rest = [name for name in tried if name not in named]
+    if rest and any(item.status is AnswerStatus.RETURNED for item in report.items):
+        return None
     whole = StatusItem("", report.group_status, report.group_reason_code)
-    return [replace(whole, end_to_end_id=name) for name in tried]
+    return [*report.items, *(replace(whole, end_to_end_id=name) for name in rest)]
 
 
 def _standing(one: Tried) -> AnswerStatus | None:
@@ -154,6 +176,8 @@ def _fault(one: Tried, item: StatusItem) -> str:
     standing = _standing(one)
     if item.status is AnswerStatus.REJECTED and item.reason_code in KNOWN_AT_THE_BANK:
         return f"{item.reason_code}: the bank knows this instruction; run yichu reconcile"
+    if (standing, item.status) == (None, AnswerStatus.RETURNED):
+        return EARLY
     if (standing, item.status) not in _NEWS | _KNOWN:
         return f"reported as {item.status}, and it is {standing or 'not answered yet'}"
     answer = one.answer

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from backend.domain.ledger import SlotState
-from backend.domain.payout import BANK_SIDE, may_try_again
+from backend.domain.payout import BANK_SIDE, PAYEE_SIDE, may_try_again
 from backend.service_layer.claims.final_slots import is_behind
 from backend.service_layer.claims.holds import NEXT_RUN, are_payouts_held
 from backend.service_layer.claims.holds import WAITING as LEDGER_DIFFERS
@@ -28,12 +28,12 @@ STOPPED: Final = "payout-stopped"  # a person has stopped it
 CASE: Final = "payout-case"  # a mismatch of the reconciliation is open
 PAYEE: Final = "payee"  # rejected or returned: the account must be corrected
 BANK_RETRY: Final = "bank-retry"  # the bank's own fault: tried again
+DESK: Final = "payout-desk"  # rejected for a reason that only the agency can mend
 FUND_SHORT: Final = "fund-short"
 NO_DEBIT_ACCOUNT: Final = "debit-account-missing"  # the fund's region has no account to pay from
 HELD_CODES: Final = (
     LEDGER_DIFFERS, NEXT_RUN, SLOT, UNREAD, STOPPED, CASE, PAYEE, BANK_RETRY, FUND_SHORT,
-    NO_DEBIT_ACCOUNT,
-    *HELD_BY_ACCOUNT,
+    DESK, NO_DEBIT_ACCOUNT, *HELD_BY_ACCOUNT,
 )  # fmt: skip
 """Every ``waiting_for`` that this package sets on a claim."""
 
@@ -94,7 +94,9 @@ def judge(
     if found.account is None:
         return Held(payout, claim, found.reason)
     if last is not None and not _may_follow(work, last, found.account):
-        return Held(payout, claim, PAYEE)
+        assert last.answer is not None, "an attempt that failed was answered"
+        is_desks = waiting_after_failure(last.answer.reason_code) == DESK
+        return Held(payout, claim, DESK if is_desks else PAYEE)
     return Ready(payout, claim, found.account, len(tried) + 1)
 
 
@@ -121,7 +123,9 @@ def _may_follow(work: ClaimWork, last: Tried, account: PayeeAccount) -> bool:
 
 def waiting_after_failure(reason_code: str) -> str:
     """What a claim waits for whose payment was rejected or returned."""
-    return BANK_RETRY if reason_code in BANK_SIDE else PAYEE
+    if reason_code in BANK_SIDE:
+        return BANK_RETRY
+    return PAYEE if reason_code in PAYEE_SIDE else DESK
 
 
 @dataclass(frozen=True, slots=True)

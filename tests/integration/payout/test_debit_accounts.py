@@ -40,6 +40,7 @@ def of_other_region(world: World, claim: object) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_region_without_an_account_holds_its_payments_and_no_others(world: World) -> None:
     fund_pools(world.services, FIRST_FEN * 10, region="330999")
     here, there = world.person(), world.person("测试乙丑", "citizen02")
@@ -55,6 +56,7 @@ def test_a_region_without_an_account_holds_its_payments_and_no_others(world: Wor
     assert alarms(world) == set()
 
 
+@pytest.mark.slow
 def test_two_regions_of_one_run_are_two_files_each_of_its_own_account(world: World) -> None:
     fund_pools(world.services, FIRST_FEN * 10, region="330999")
     with_rules(world, accounts=(("330999", OTHER),), every_seconds=86_400)
@@ -101,7 +103,7 @@ def test_a_file_of_accounts_that_does_not_fit_stops_the_start(
 ) -> None:
     path = tmp_path / "accounts.json"
     path.write_text(document, encoding="utf-8")
-    with pytest.raises(SettingsError, match="YICHU_FUND_ACCOUNTS: .* one account a region"):
+    with pytest.raises(SettingsError, match=r"YICHU_FUND_ACCOUNTS: .* one account a region"):
         Settings.from_environment({"YICHU_FUND_ACCOUNTS": str(path)})
 
 

@@ -442,7 +442,6 @@ REFUSED = {
     "not said to be simulated": ({"simulated": False}, {}, "it is real, this bank is simulated"),
     "an unknown item": ({}, {"end_to_end_id": "X-V1-A1"}, "X-V1-A1 is not in"),
     "another amount": ({}, {"amount_fen": 1}, "1 fen were reported"),
-    "returned, never paid": ({}, {"status": AnswerStatus.RETURNED}, "not answered yet"),
     "known at the bank": (
         {}, {"status": AnswerStatus.REJECTED, "reason_code": "DU04"}, "the bank knows this",
     ),

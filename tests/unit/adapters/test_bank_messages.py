@@ -194,15 +194,33 @@ def test_a_report_is_read_as_the_bank_meant_it() -> None:
 @pytest.mark.parametrize(
     ("code", "status"),
     [
-        *((code, AnswerStatus.ACCEPTED) for code in ("RCVD", "ACTC", "ACCP", "ACSP", "PDNG")),
+        *(
+            (code, AnswerStatus.ACCEPTED)
+            for code in (
+                "RCVD", "PATC", "ACTC", "ACCP", "ACFC", "ACSP", "ACPD", "ACWC", "ACWP", "BLCK",
+                "PDNG",
+            )
+        ),
         ("ACSC", AnswerStatus.PAID),
         ("ACCC", AnswerStatus.PAID),
         ("RJCT", AnswerStatus.REJECTED),
+        ("CANC", AnswerStatus.REJECTED),
     ],
-)
+)  # fmt: skip
 def test_codes_of_the_external_list(code: str, status: AnswerStatus) -> None:
     report = read_pain002(REPORT.replace("<TxSts>ACCC", f"<TxSts>{code}").encode())
     assert report.items[0].status is status
+
+
+@pytest.mark.parametrize("code", ["PART", "ACCX", "PAID", "REFU", "accc"])
+def test_a_status_that_is_not_known_refuses_the_report(code: str) -> None:
+    with pytest.raises(MessageError, match=f"the status '{code}' is not known here"):
+        read_pain002(REPORT.replace("<TxSts>ACCC", f"<TxSts>{code}").encode())
+
+
+def test_a_cancelled_instruction_says_so_where_the_bank_gives_no_reason() -> None:
+    item = read_pain002(REPORT.replace("<TxSts>ACCC", "<TxSts>CANC").encode()).items[0]
+    assert (item.status, item.reason_code) == (AnswerStatus.REJECTED, "CANC")
 
 
 def test_a_rejection_marked_returned_is_money_that_came_back() -> None:
