@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 from backend.domain.payee import AccountRefusedError
 from backend.entrypoints import problems
 from backend.entrypoints.access import AccessRule, access
+from backend.entrypoints.mobile.language import said, say
 from backend.entrypoints.mobile.session import services
 from backend.entrypoints.mobile.views import blueprint
 from backend.service_layer.payees.declare import NamedAccount, cancel, declare
@@ -43,6 +44,7 @@ def _page(error: str) -> str:
         banks=deps.banks,
         is_simulated=deps.bank.is_simulated,
         error=error,
+        field="number" if request.form.get("bank") else "bank",
         chosen_bank=request.form.get("bank", ""),
         form_token=secrets.token_urlsafe(32),
     )
@@ -64,10 +66,14 @@ def name_account() -> tuple[str, int] | WerkzeugResponse:
             ),
         )
     except (AccountRefusedError, AccountRaceError) as error:
-        return _page(error.zh), 422
+        return _page(said(error)), 422
     except BankUnavailableError:
         return _page(
-            "现在连不上银行，没有保存任何内容。请过几分钟再试；报销的钱会等着，不会丢"
+            say(
+                "现在连不上银行，没有保存任何内容。请过几分钟再试；报销的钱会等着，不会丢",
+                "The bank cannot be reached now, and nothing was stored. Try again in a few "
+                "minutes; what you are paid waits and is not lost",
+            )
         ), 503
     flash("saved")
     return redirect(url_for("m.account"), 303)

@@ -60,6 +60,15 @@ class Ask:
             f"{zh.split('。', 1)[0]}。有正当理由的，请选一个，由工作人员核对；没有理由的会被退回。"
         )
 
+    @property
+    def late_en(self) -> str:
+        """The same in English."""
+        en = "" if self.needs.late is None else self.needs.late.en
+        return (
+            f"{en.split('. ', 1)[0].rstrip('.')}. With a good reason choose it below, and staff "
+            "look at it; without one the bill is refused."
+        )
+
 
 def asks_of(deps: Any, bills: Iterable[StoredBill], form: Mapping[str, str]) -> dict[str, Ask]:
     """By invoice id, the questions that the bills need; most need none."""

@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response as WerkzeugResponse
 
 from backend.domain.errors import ConflictError, NotFoundError
 from backend.entrypoints.access import AccessRule, access
+from backend.entrypoints.mobile.language import said
 from backend.entrypoints.mobile.session import services
 from backend.entrypoints.mobile.views import blueprint
 from backend.service_layer.review import material
@@ -48,7 +49,7 @@ def answer_material(claim_id: str) -> tuple[str, int] | WerkzeugResponse:
     try:
         material.answer(services(), g.person_id, request_id, request.form.get("text", ""), contents)
     except MaterialRefusedError as error:
-        return _page(claim_id, error.zh), 422
+        return _page(claim_id, said(error)), 422
     except ConflictError:
         return back  # the claim's page says how it stands
     return back

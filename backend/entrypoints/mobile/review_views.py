@@ -9,6 +9,7 @@ from backend.domain.errors import ConflictError
 from backend.domain.revision import APPEAL_REASONS, TEXT_MAX, TEXT_MIN, RequestKind
 from backend.entrypoints import problems
 from backend.entrypoints.access import AccessRule, access
+from backend.entrypoints.mobile.language import said
 from backend.entrypoints.mobile.session import services
 from backend.entrypoints.mobile.views import blueprint
 from backend.service_layer.claims.appeals import file_appeal
@@ -44,7 +45,7 @@ def withdraw_now(claim_id: str) -> Page:
     try:
         withdraw(services(), g.person_id, claim_id, request.form.get("text", ""))
     except ConflictError as error:
-        return render_template("m/withdraw.html", view=_view(claim_id), error=error.zh), 409
+        return render_template("m/withdraw.html", view=_view(claim_id), error=said(error)), 409
     return _to_claim(claim_id)
 
 
@@ -63,7 +64,7 @@ def appeal_now(claim_id: str) -> Page:
     except ConflictError as error:
         if _has_open_appeal(claim_id):  # sent twice: the first one stands
             return _to_claim(claim_id)
-        return _appeal_page(claim_id, error.zh), 422
+        return _appeal_page(claim_id, said(error)), 422
     return _to_claim(claim_id)
 
 

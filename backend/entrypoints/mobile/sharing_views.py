@@ -6,6 +6,7 @@ First is chosen what, to whom and for how long; then the very text is shown that
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 
 from flask import flash, g, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
@@ -21,6 +22,7 @@ from backend.domain.second_payer import (
 )
 from backend.entrypoints import problems
 from backend.entrypoints.access import AccessRule, access
+from backend.entrypoints.mobile.language import is_english, said, translated
 from backend.entrypoints.mobile.session import services
 from backend.entrypoints.mobile.views import blueprint
 from backend.service_layer.second_payers.consent import (
@@ -46,7 +48,7 @@ def share_bill(bill_id: str) -> str | tuple[str, int]:
     try:
         return _agreement(bill_id, request.args, "")
     except ConsentRefusedError as error:
-        return _choices(bill_id, error.zh), 422
+        return _choices(bill_id, said(error)), 422
 
 
 @blueprint.post("/bills/<bill_id>/share")
@@ -65,9 +67,9 @@ def share_now(bill_id: str) -> tuple[str, int] | WerkzeugResponse:
         give_consent(services(), g.person_id, bill_id[:40], asked)
     except ConsentRefusedError as error:
         try:
-            return _agreement(bill_id, form, error.zh), 422
+            return _agreement(bill_id, form, said(error)), 422
         except ConsentRefusedError:
-            return _choices(bill_id, error.zh), 422
+            return _choices(bill_id, said(error)), 422
     flash("shared")
     return redirect(url_for("m.shared"), 303)
 
@@ -83,6 +85,8 @@ def _choices(bill_id: str, error: str) -> str:
         payers=payers,
         parts=[(str(part), PART_ZH[part]) for part in Part],
         chosen=request.values.getlist("part"),
+        chosen_payer=request.values.get("payer", ""),
+        chosen_days=request.values.get("days", ""),
         all_days=CONSENT_DAYS,
         error=error,
     )
@@ -101,8 +105,22 @@ def _agreement(bill_id: str, values: MultiDict[str, str], error: str) -> str:
         parts=[str(part) for part in parts],
         days=days,
         text=consent_text(payer.name, parts, days),
+        text_en=_in_english(payer.name, parts, days) if is_english() else "",
         form_token=secrets.token_urlsafe(32),
         error=error,
+    )
+
+
+def _in_english(payer_name: str, parts: Sequence[Part], days: int) -> str:
+    """What the text of the consent says. The consent itself is the Chinese text."""
+    opened = "; ".join(translated(PART_ZH[part]) for part in parts)
+    return (
+        f"I agree that “{payer_name}” may see this bill for {days} days, for a claim on private "
+        f"insurance. It may see nothing but: {opened}. It may lock this bill on the ledger and "
+        "settle what is left of it. On the ledger it and the other payers can see of each other "
+        "who has locked the bill and how much was paid in all. I can take this back at any time: "
+        "it then no longer sees the bill, and a lock that it has not settled is given back. What "
+        "it has read or settled stays so."
     )
 
 

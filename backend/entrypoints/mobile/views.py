@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import secrets
 from dataclasses import replace
 from typing import Any
@@ -25,8 +26,10 @@ from backend.domain.errors import DomainError
 from backend.domain.local_time import SHANGHAI
 from backend.entrypoints import problems
 from backend.entrypoints.access import AccessRule, access
-from backend.entrypoints.mobile import texts
+from backend.entrypoints.mobile import language, status_texts, texts
 from backend.entrypoints.mobile.declaration_forms import Ask, asks_of, filed_with
+from backend.entrypoints.mobile.language import said, say
+from backend.entrypoints.mobile.payments import Ending, Payment, arrived_fen, payments_of
 from backend.entrypoints.mobile.session import (
     LoginRefusedError,
     log_in,
@@ -74,10 +77,15 @@ def _day(value: Any) -> str:
     return texts.day(value) if value.year == this_year else texts.full_day(value)
 
 
+blueprint.app_template_global("t")(say)
+blueprint.app_template_global("is_english")(language.is_english)
+blueprint.app_template_filter("translated")(language.translated)
+
+
 @blueprint.app_template_filter("if_announced")
 def _if_announced(value: Any) -> str:
     """What follows a due date: a mark while the holidays of its year are not announced."""
-    return "" if services().calendar.is_announced(value.year) else texts.PROVISIONAL
+    return "" if services().calendar.is_announced(value.year) else say(*texts.PROVISIONAL)
 
 
 @blueprint.app_template_filter("full_day")
@@ -101,8 +109,7 @@ def _page_facts() -> dict[str, Any]:
         "is_elder": request.cookies.get("elder") == "1",
         "is_lan": services().settings.lan,
         "phone": PHONE,
-        "status_of": texts.status_of,
-        "chip_of": texts.chip_of,
+        "chip_of": status_texts.chip_of,
         "next_step": texts.next_step,
         "reason_of": texts.reason_of,
         "effect_of": texts.effect_of,
@@ -141,7 +148,7 @@ def log_in_now() -> tuple[str, int] | WerkzeugResponse:
             request.form.get("code", ""),
         )
     except LoginRefusedError as error:
-        return _login_page(error.zh), 401
+        return _login_page(said(error)), 401
     return redirect(safe_target(request.form.get("next")), 303)
 
 
@@ -159,6 +166,16 @@ def switch_mode() -> WerkzeugResponse:
     answer = redirect(safe_target(request.form.get("back")), 303)
     wanted = "1" if request.form.get("mode") == "elder" else "0"
     answer.set_cookie("elder", wanted, max_age=365 * 86_400, samesite="Lax", httponly=True)
+    return answer
+
+
+@blueprint.post("/language")
+@access(AccessRule.PUBLIC)
+def switch_language() -> WerkzeugResponse:
+    """Chinese or English, kept as the mode is."""
+    answer = redirect(safe_target(request.form.get("back")), 303)
+    wanted = language.ENGLISH_CODE if request.form.get("language") == "en" else "zh"
+    answer.set_cookie(language.COOKIE, wanted, max_age=365 * 86_400, samesite="Lax", httponly=True)
     return answer
 
 
@@ -202,7 +219,7 @@ def _estimate(work: Any, person: Any, bills: list[StoredBill]) -> tuple[dict[str
     try:
         return estimate(services(), work, person, bills), ""
     except DomainError as error:
-        return {}, error.zh
+        return {}, said(error)
 
 
 def _ticked(found: Claimable) -> list[StoredBill]:
@@ -283,9 +300,17 @@ def send() -> Any:
             is_complete = False
             asked[invoice_id] = replace(ask, faults=error.faults)
     if not is_complete:
-        return _check_page("下面有几处要填，填好的都还在", asked)
+        return _check_page(
+            say(
+                "下面有几处要填，填好的都还在",
+                "Some answers are missing below; what you filled in is kept",
+            ),
+            asked,
+        )
     if request.form.get("consent") != "yes":
-        return _check_page("请先勾选“我同意”，再点确认报销", asked)
+        return _check_page(
+            say("请先勾选“我同意”，再点确认报销", "Tick “I agree” first, then confirm"), asked
+        )
     try:
         result = submit(
             services(),
@@ -354,7 +379,7 @@ def submission(submission_id: str) -> Response:
         submission=found,
         views=views,
         person=person,
-        heading=texts.submission_heading(is_moving, [view.claim.state for view in views]),
+        heading=status_texts.submission_heading(is_moving, [view.claim.state for view in views]),
         is_moving=is_moving,
         has_total=all(view.explanation or view.is_refused for view in views),
         total_fen=sum(view.paid_fen for view in views if not view.is_refused),
@@ -374,9 +399,14 @@ def claim(claim_id: str) -> Response:
         declared = accident_of(work, claim_id)
         excused = work.declarations.of_claim(claim_id, Subject.LATE)
         owed = owed_by_citizen(work, view.claim)
+        payments = payments_of(work, view.claim)
     page = render_template(
         "m/claim.html",
         view=view,
+        payments=payments,
+        arrived_fen=arrived_fen(payments),
+        arrived=[one for one in payments if one.ending is Ending.PAID],
+        failed=payments[-2] if _waits_after_failure(payments) else None,
         material=asked,
         asks_accident=asks_accident,
         asks_account=view.claim.waiting_for in (*HELD_BY_ACCOUNT, PAYEE),
@@ -384,10 +414,29 @@ def claim(claim_id: str) -> Response:
         excused=excused[-1] if excused else None,
         owed=owed,
         person=person,
-        status=texts.status_of(view),
+        status=_status(view, payments),
         is_moving=_is_moving(view),
     )
     return _moving(page, _is_moving(view))
+
+
+def _waits_after_failure(payments: list[Payment]) -> bool:
+    """Whether the last thing that happened is that the bank did not pay, or paid and returned."""
+    return len(payments) > 1 and payments[-1].ending is Ending.WAITING and payments[-2].has_failed
+
+
+def _status(view: ClaimView, payments: list[Payment]) -> status_texts.Status:
+    """The state of a claim in words, with what its newest payment adds to it."""
+    deps = services()
+    found = status_texts.status_of(view, deps.settings.case_hours)
+    answer_within = dt.timedelta(hours=deps.settings.payout.answer_hours)
+    if view.claim.state is ClaimState.PAYING and payments:
+        if payments[-1].is_silent(deps.clock.now(), answer_within):
+            return replace(status_texts.SILENT, seal=found.seal)
+        is_returned = _waits_after_failure(payments) and payments[-2].ending is Ending.RETURNED
+        if is_returned and view.claim.waiting_for == PAYEE:
+            return replace(status_texts.RETURNED, seal=found.seal)
+    return found
 
 
 @blueprint.get("/claims/<claim_id>/lines")

@@ -28,6 +28,7 @@ class AccountView:
     holder: str
     is_guardian: bool
     bar: str
+    bar_en: str
     contact_tail: str
     delay: dt.timedelta
     notices: tuple[Notice, ...]
@@ -40,9 +41,9 @@ def view_account(deps: PayeeServices, work: PayeeWork, person_id: str) -> Accoun
     waiting = waiting_change(work, person_id, now)
     contact = work.payees.contact_of(person_id)
     try:
-        holder, bar = holder_of(work, person, now), ""
+        holder, bar, bar_en = holder_of(work, person, now), "", ""
     except AccountRefusedError as error:
-        holder, bar = None, error.zh
+        holder, bar, bar_en = None, error.zh, error.en
     return AccountView(
         standing=standing,
         in_effect=None if found is None else found.row,
@@ -50,6 +51,7 @@ def view_account(deps: PayeeServices, work: PayeeWork, person_id: str) -> Accoun
         holder="" if holder is None else holder.name,
         is_guardian=holder is not None and holder.id != person.id,
         bar=bar,
+        bar_en=bar_en,
         contact_tail="" if contact is None else contact.tail,
         delay=deps.settings.payee_delay,
         notices=tuple(work.payees.notices_of(person_id, limit=5)),

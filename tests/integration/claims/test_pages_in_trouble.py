@@ -198,9 +198,10 @@ def test_a_refusal_by_decision_says_that_the_bill_is_free(
 
 
 def test_every_reason_of_a_refusal_has_its_own_words() -> None:
-    for code, words in texts._NEXT.items():
+    for code, (words, english) in texts._NEXT.items():
         assert ("没有被占用" in words) == (code == "refused")
         assert "{phone}" in words or code == "corrected"
+        assert ("{phone}" in english) == ("{phone}" in words)
 
 
 def test_a_dispute_is_said_in_plain_words(world: World, client: FlaskClient) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from backend.domain.claim import ClaimState
-from backend.entrypoints.mobile.texts import submission_heading
+from backend.entrypoints.mobile.status_texts import submission_heading
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@
       var ticked = form.querySelectorAll("input[name=bill]:checked");
       var turn = ++latest;
       button.disabled = ticked.length === 0;
-      button.textContent = ticked.length ? label.replace("{n}", ticked.length) : "请先选择票据";
+      button.textContent = ticked.length ? label.replace("{n}", ticked.length) : button.getAttribute("data-none");
       var query = Array.prototype.map.call(ticked, function (box) {
         return "bill=" + encodeURIComponent(box.value);
       }).join("&");

@@ -1,0 +1,101 @@
+"""The payments of a claim as its page lists them: each try, how it ended, and what has arrived."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from backend.domain.payout import REASON_ZH
+from backend.entrypoints.mobile.language import say, translated
+from backend.service_layer.claims.records import Claim, Payout
+from backend.service_layer.payout.stored import Tried
+
+
+class Ending(StrEnum):
+    """How a payment stands."""
+
+    WAITING = "waiting"  # not with the bank yet
+    SENT = "sent"  # with the bank, not answered
+    PAID = "paid"
+    REJECTED = "rejected"
+    RETURNED = "returned"
+    DROPPED = "dropped"  # its bill became void before it left
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One try to pay an amount, or an amount for which there was none yet. ``at`` is when the
+    bank answered, else when it was told."""
+
+    amount_fen: int
+    is_supplement: bool
+    ending: Ending
+    bank_name: str = ""
+    tail: str = ""
+    at: dt.datetime | None = None
+    reason_code: str = ""
+
+    @property
+    def has_failed(self) -> bool:
+        return self.ending in (Ending.REJECTED, Ending.RETURNED)
+
+    @property
+    def reason(self) -> str:
+        """Why the bank did not pay, in words; a code that has none is shown as it is."""
+        if self.reason_code in REASON_ZH:
+            return translated(REASON_ZH[self.reason_code])
+        return say(f"银行原因代码 {self.reason_code}", f"the bank's code is {self.reason_code}")
+
+    def is_silent(self, now: dt.datetime, after: dt.timedelta) -> bool:
+        """Whether the bank should have answered by now."""
+        return self.ending is Ending.SENT and self.at is not None and now - self.at > after
+
+
+def payments_of(work: Any, claim: Claim) -> list[Payment]:
+    """Every payment of a claim, the first one first."""
+    found: list[Payment] = []
+    for index, payout in enumerate(work.payments.payables_of(claim.id)):
+        found += _of_payable(work, payout, is_supplement=index > 0)
+    return found
+
+
+def _of_payable(work: Any, payout: Payout, *, is_supplement: bool) -> list[Payment]:
+    tried: list[Tried] = work.payments.tried(payout.id)
+    found = [_of_try(one, is_supplement=is_supplement) for one in tried]
+    old = None if tried else work.payouts.answer_of(payout.id)
+    if old is not None:  # of a release that kept no tries
+        return [
+            Payment(
+                payout.amount_fen,
+                is_supplement,
+                Ending(old.outcome),
+                payout.payee_bank,
+                payout.payee_account_tail,
+                old.answered_at,
+            )
+        ]
+    if work.payments.fell_away(payout.id):
+        return [*found, Payment(payout.amount_fen, is_supplement, Ending.DROPPED)]
+    if all(one.has_failed for one in tried):
+        found.append(Payment(payout.amount_fen, is_supplement, Ending.WAITING))
+    return found
+
+
+def _of_try(one: Tried, *, is_supplement: bool) -> Payment:
+    attempt, answer = one.attempt, one.answer
+    return Payment(
+        attempt.amount_fen,
+        is_supplement,
+        Ending.SENT if answer is None else Ending(str(answer.status)),
+        attempt.bank_name,
+        attempt.account_tail,
+        attempt.created_at if answer is None else answer.answered_at,
+        "" if answer is None else answer.reason_code,
+    )
+
+
+def arrived_fen(payments: list[Payment]) -> int:
+    """What the bank has paid, and not sent back."""
+    return sum(one.amount_fen for one in payments if one.ending is Ending.PAID)
