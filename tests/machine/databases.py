@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import secrets
 import shutil
+import sqlite3
 import tempfile
 from pathlib import Path
 from typing import Any, Protocol
@@ -46,6 +47,14 @@ class Databases(Protocol):
         """From now on copies are made of this one, as it is now."""
         ...
 
+    def back_up(self, url: str) -> str:
+        """Copy a walk's database, which nobody has open, as it is now; names the copy."""
+        ...
+
+    def put_back(self, url: str, copy: str) -> None:
+        """The walk's database is the copy from now on; nobody has it open."""
+        ...
+
     def end(self, url: str) -> None: ...
 
 
@@ -68,8 +77,26 @@ class SqliteFiles:
         assert self._folder is not None, "a walk has begun"
         shutil.copy(url.removeprefix("sqlite:///"), self._folder / "yichu.db")
 
+    def back_up(self, url: str) -> str:
+        here = url.removeprefix("sqlite:///")
+        _copy_file(here, f"{here}.copy")
+        return f"{here}.copy"
+
+    def put_back(self, url: str, copy: str) -> None:
+        here = url.removeprefix("sqlite:///")
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{here}{suffix}").unlink(missing_ok=True)
+        _copy_file(copy, here)
+
     def end(self, url: str) -> None:
         """The file goes with the walk's folder."""
+
+
+def _copy_file(source: str, target: str) -> None:
+    one, other = sqlite3.connect(source), sqlite3.connect(target)
+    one.backup(other)
+    one.close()
+    other.close()
 
 
 class PostgresqlDatabases:
@@ -99,6 +126,17 @@ class PostgresqlDatabases:
 
     def _copy(self, source: str, name: str) -> None:
         statement(self._server, f"CREATE DATABASE {name} TEMPLATE {source}")
+
+    def back_up(self, url: str) -> str:
+        copy = f"{_name_in(url)}_copy"
+        statement(self._server, f"DROP DATABASE IF EXISTS {copy}")
+        self._copy(_name_in(url), copy)
+        return copy
+
+    def put_back(self, url: str, copy: str) -> None:
+        self.end(url)
+        self._copy(copy, _name_in(url))
+        statement(self._server, f"ALTER DATABASE {_name_in(url)} SET synchronous_commit = off")
 
     def end(self, url: str) -> None:
         statement(self._server, f"DROP DATABASE {_name_in(url)} WITH (FORCE)")

@@ -14,6 +14,8 @@ from typing import Any
 from backend.service_layer.payout.records import (
     AnswerStatus,
     IncomingFile,
+    NameMatch,
+    NameVerdict,
     PaymentFile,
     PaymentItem,
     StatusItem,
@@ -58,11 +60,24 @@ class MoneyBank(MemoryBank):
         """Everything that it ever left for us."""
         self.dealt: dict[str, bytes] = {}
         """What we have put away: every content, under the name that it has there."""
+        self.holders: dict[str, str] = {}
+        """Account numbers that it knows, with in whose name they are."""
+        self.shut: set[str] = set()
         self._names: set[str] = set()
         self._cuts = 0
 
     def reads_clock_of(self, services: Any) -> None:
         self._now = None if services is None else services.clock.now
+
+    def check_name(self, holder: str, account_number: str, bank_code: str) -> NameMatch:
+        self._asked()
+        known = self.holders.get(account_number)
+        if known is None:
+            return NameMatch(NameVerdict.UNKNOWN, simulated=True)
+        if account_number in self.shut:
+            return NameMatch(NameVerdict.CLOSED, simulated=True)
+        verdict = NameVerdict.MATCH if known == holder else NameVerdict.NO_MATCH
+        return NameMatch(verdict, simulated=True)
 
     # --- what stays on its side, whatever our database says --------------------------------
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from backend.adapters.database import tables
 from backend.domain.ledger import SlotState
 from backend.service_layer.claims.advance import advance_claims
-from backend.service_layer.money_reconciliation.ahead import hold_if_ahead
 from backend.service_layer.recovery.run import recovery_pass
 from tests.machine import money_restore, promises
-from tests.machine.money_walk import MoneyWalk
+from tests.machine.money_insurers import InsurersWalk
 
 
-class LaterWalk(MoneyWalk):
+class LaterWalk(InsurersWalk):
     """What may happen after money was paid."""
 
     # --- money that is owed back ------------------------------------------------------------
@@ -86,33 +85,61 @@ class LaterWalk(MoneyWalk):
 
     # --- an older copy comes back -----------------------------------------------------------
 
-    def restore(self, who: int, fates: Sequence[str], rounds: int) -> None:
+    def restore(
+        self, who: int, fates: Sequence[str], rounds: int, hours: int, is_late: bool
+    ) -> None:
         """Bank, ledger and payouts go on after a copy was taken; then there is only the copy."""
-        if not self.url.startswith(money_restore.FILE) or self.ledger.is_down or self.bank.is_down:
+        if self.ledger.is_down or self.bank.is_down:
             return
         services = self.world.services
-        copy_path = self.folder / "copy.db"
-        money_restore.copy_database(Path(self.url.removeprefix(money_restore.FILE)), copy_path)
-        at_copy = set(self.seen)
-        self.account(who, "corrected")
+        services.engine.dispose()
+        copied, copied_at = self.databases.back_up(self.url), self.ledger.block
+        at_copy, kept = set(self.seen), copy.deepcopy(self.book)
+        self.name_account(who, "own", 3)
         for _ in range(rounds):
             self.go_on(1)
             self.bank_works(list(fates))
             self.pay()
-        self.ledger.finalise(self.world)
+        self.go_on(1)
         self.promises_hold()
         names = {r.id: r.end_to_end_id for r in self.rows(tables.payment_attempt)}
-        money_restore.put_back(services, copy_path)
+        money_restore.put_back(self.databases, services, copied)
+        self.book = kept
+        self.pass_time(hours * 3_600)
         at_bank = {i.end_to_end_id for file in self.bank.known_files() for i in file.items}
         self.seen = at_copy | {one for one in self.seen if names[one] in at_bank}
-        here = {row.end_to_end_id for row in self.rows(tables.payment_attempt)}
-        is_held = hold_if_ahead(services).is_ahead
-        lost = money_restore.adopt_ledger(services, list(self.ledger.record.values()))
-        self.note("adopted from the ledger", lost)
-        if is_held or at_bank - here:
-            handed = dict(self.bank.files)
-            advance_claims(services, at_once=True)
-            assert self.bank.files == handed, "money moved before it was adopted"
-            self.note("the bank was ahead")
-        money_restore.adopt_all(services, self.bank)
+        self._adopt(copied_at, at_bank, is_late=is_late)
         self.note("a restore")
+
+    def _adopt(self, copied_at: int, at_bank: set[str], *, is_late: bool) -> None:
+        """Nothing moves before it; afterwards nothing is ahead. ``is_late``: the bank cannot be
+        asked at first, so that only the chain is adopted and the worker begins without it."""
+        services = self.world.services
+        money_restore.follow_old_calls(services, self.ledger, copied_at)
+        deps = money_restore.dependencies(services, self.ledger, copied_at)
+        is_behind, is_ahead = money_restore.look(services, deps)
+        self.note("the chain was ahead", is_behind)
+        self.note("the bank was ahead", is_ahead)
+        if is_late:
+            self.bank.is_down = True
+            money_restore.adopt_chain_alone(services, deps)
+            self.bank.is_down = False
+            is_behind, is_ahead = money_restore.look(services, deps)
+            assert not is_behind, "the chain is still ahead"
+        here = {row.end_to_end_id for row in self.rows(tables.payment_attempt)}
+        if is_behind or is_ahead or at_bank - here:
+            self._nothing_moves(is_behind=is_behind)
+            self.note("the bank was ahead of an adopted chain", is_late and is_ahead)
+        money_restore.adopt(services, deps, self.bank)
+        assert money_restore.look(services, deps) == (False, False), "still ahead"
+
+    def _nothing_moves(self, *, is_behind: bool) -> None:
+        """A worker does all that it does now: none begins behind the chain, and a person may ask
+        for a run."""
+        handed, stored = dict(self.bank.files), len(self.rows(tables.payment_attempt))
+        if not is_behind:
+            advance_claims(self.world.services, at_once=True)
+        self.run_by_hand()
+        self.pay()
+        assert self.bank.files == handed, "money moved before it was adopted"
+        assert len(self.rows(tables.payment_attempt)) == stored, "instructed before adoption"

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from tests.machine.databases import Databases
+from tests.machine.money_accounts import WHOSE
 from tests.machine.money_bank import FATES, NOISES
+from tests.machine.money_insurers import CALLS, INSURERS
 from tests.machine.money_later import LaterWalk
-from tests.machine.money_walk import HOLDS, PEOPLE, POINTS
+from tests.machine.money_walk import PEOPLE, POINTS
 
 PLACES: Final = range(21)
 WHO: Final = range(PEOPLE)
@@ -44,15 +46,43 @@ ACTS: Final[Sequence[tuple[str, dict[str, Sequence[Any]]]]] = (
     ("money_comes_back", {"place": PLACES}),
     ("noise", {"kinds": SEVERAL_NOISES, "place": PLACES}),
     ("noise", {"kinds": SEVERAL_NOISES, "place": PLACES}),
-    ("account", {"who": WHO, "what": ("corrected", "corrected", "usual", *HOLDS)}),
+    ("name_account", {"who": WHO, "whose": ("own", "own", *WHOSE), "days": (0, 1, 3, 3)}),
+    ("name_account", {"who": WHO, "whose": ("own",), "days": (0, 3)}),
+    ("cancel_change", {"who": WHO}),
+    ("guardian", {"place": PLACES}),
     ("stop", {"place": PLACES, "is_stopped": (True,)}),
     ("stop", {"place": PLACES, "is_stopped": (True, True, False)}),
     ("reverse", {"place": PLACES}),
     ("reorganise", {"depth": (1, 3, 5)}),
     ("trouble", {"what": ("the ledger is down", "the bank is down", "all is well", "all is well")}),
+    ("reconcile_day", {}),
     ("time_passes", {"seconds": (1, 60, 3_600, 86_400)}),
 )
 """Name of an act, and from what each of its values is taken."""
+
+OPENED: Final = (("header", "lines", "decision"), ("header",), ("decision",))
+
+INSURER_ACTS: Final[Sequence[tuple[str, dict[str, Sequence[Any]]]]] = (
+    ("open_bill", {"place": PLACES, "payer": INSURERS, "days": ("30", "90"), "parts": OPENED}),
+    ("open_bill", {"place": PLACES, "payer": INSURERS, "days": ("30", "180"), "parts": OPENED}),
+    ("take_back", {"place": PLACES}),
+    ("read_bill", {"place": PLACES, "payer": INSURERS}),
+    ("lodge", {"place": PLACES}),
+    ("lodge", {"place": PLACES}),
+    ("insurer", {"place": PLACES, "what": CALLS[1:], "part": (30, 60, 100, 120)}),
+    ("insurer", {"place": PLACES, "what": ("settle",), "part": (40, 100, 110)}),
+    ("ask_again", {"place": PLACES}),
+    ("time_passes", {"seconds": (86_400, 31 * 86_400)}),
+)
+"""What a person opens of a bill, and what insurers do with it."""
+
+RESTORE: Final[dict[str, Sequence[Any]]] = {
+    "who": WHO,
+    "fates": FATES_OF_A_FILE,
+    "rounds": (1, 2, 3),
+    "hours": (0, 1, 30, 80),
+    "is_late": (False, True),
+}
 
 LATER_ACTS: Final[Sequence[tuple[str, dict[str, Sequence[Any]]]]] = (
     ("withdraw", {"place": PLACES, "state": ("void", "reversed")}),
@@ -62,12 +92,12 @@ LATER_ACTS: Final[Sequence[tuple[str, dict[str, Sequence[Any]]]]] = (
     ("money_comes_in", {"place": PLACES, "parts": RECEIPTS, "is_again": (True, False)}),
     ("money_comes_in", {"place": PLACES, "parts": RECEIPTS, "is_again": (True, False)}),
     ("give_up", {"place": PLACES, "who": ("复核甲", "复核乙", "复核乙")}),
-    ("restore", {"who": WHO, "fates": FATES_OF_A_FILE, "rounds": (1, 2)}),
-    ("restore", {"who": WHO, "fates": FATES_OF_A_FILE, "rounds": (1, 2, 3)}),
+    ("restore", RESTORE),
+    ("restore", RESTORE),
 )
 """After money was paid: it is asked back, or the database is an older one."""
 
-ALL_ACTS: Final = (*ACTS, *LATER_ACTS)
+ALL_ACTS: Final = (*ACTS, *LATER_ACTS, *INSURER_ACTS)
 
 Act = tuple[str, dict[str, Any]]
 

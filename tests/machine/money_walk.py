@@ -12,7 +12,6 @@ import dataclasses
 import datetime as dt
 import os
 import secrets
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,34 +27,35 @@ from backend.adapters.database import tables
 from backend.adapters.identifiers import RandomIds
 from backend.bootstrap import Services
 from backend.domain.errors import DomainError
-from backend.domain.ledger import LedgerIntent, SlotState
+from backend.domain.ledger import SlotState
 from backend.domain.payout import BANK_SIDE, InstantLimits
 from backend.domain.review import CaseKind, Outcome
 from backend.service_layer import failpoints
 from backend.service_layer.claims.advance import advance_claims
 from backend.service_layer.claims.appeals import file_appeal
 from backend.service_layer.claims.submit import submit
+from backend.service_layer.money_reconciliation.daily import reconcile_money
+from backend.service_layer.payees.effective import VerifiedAccounts
 from backend.service_layer.payout import manual
 from backend.service_layer.payout.answers import take_in_answers
-from backend.service_layer.payout.records import AccountAnswer, Lane
+from backend.service_layer.payout.ports import BankUnavailableError
+from backend.service_layer.payout.records import Lane
 from backend.service_layer.payout.run import payout_pass, run_lane
-from backend.service_layer.recovery.run import recovery_pass
+from backend.service_layer.ports import LedgerUnavailableError
 from tests.integration.claims.revising import WORDS, conclude, matched, mixed_bill
-from tests.integration.claims.world import NOW
 from tests.machine import money_model, money_recovery, promises
 from tests.machine.databases import Databases, SqliteFiles, new_folder
 from tests.machine.money_bank import MoneyBank
+from tests.machine.money_ledger import MoneyLedger, ReportSeal
 from tests.machine.money_recovery import Clerks
-from tests.machine.reorganising_ledger import ReorganisingLedger
 from tests.machine.walk import fresh_world
-from tests.memory_bank import SetAccounts, equip
+from tests.memory_bank import equip
 
 DAY = dt.date(2026, 11, 3)
 PEOPLE = 3
 LIMITS = InstantLimits(bill_fen=40_000, person_day_fen=60_000, pool_day_fen=100_000)
 POINTS = tuple(n for n in failpoints.NAMES if n.startswith("payout.") or n == "claims.supplemented")
-HOLDS = ("account-unverified", "account-closed", "account-delay", "account-missing")
-_KEPT = ("people", "ledger", "bank", "accounts", "accepted", "sums")
+_KEPT = ("people", "others", "ledger", "bank", "book", "accepted", "sums")
 _PAYOUT_TABLES = (
     tables.claim, tables.payout, tables.payout_file, tables.payment_attempt,
     tables.payment_answer, tables.journal_entry, tables.journal_transfer,
@@ -64,40 +64,6 @@ _PAYOUT_TABLES = (
 
 class WorkerDiedError(BaseException):
     """Nothing of ours may catch it: a process that is killed runs no handler."""
-
-
-class MoneyLedger(ReorganisingLedger):
-    """Another worker may do its work between the reading of a slot and what follows from it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.meanwhile: Callable[[], object] | None = None
-        self.record: dict[str, tuple[LedgerIntent, dict[str, Any]]] = {}
-        """Calls and what became of them, in their order; of a lost block until it is said anew."""
-
-    def _note(self, work: Any, intent: LedgerIntent, outcome: str, detail: dict[str, Any]) -> None:
-        super()._note(work, intent, outcome, detail)
-        block = self.block.to_bytes(32, "big")
-        self.record.pop(intent.id, None)
-        self.record[intent.id] = (
-            intent,
-            {
-                "outcome": outcome,
-                "tx_hash": block,
-                "block_number": self.block,
-                "block_hash": block,
-                "block_at": NOW,
-                "log_index": 0,
-                "outcome_detail": detail,
-            },
-        )
-
-    def slot(self, invoice_key: bytes) -> SlotState:
-        found = super().slot(invoice_key)
-        act, self.meanwhile = self.meanwhile, None
-        if act is not None:
-            act()
-        return found
 
 
 class MoneyWalk(RuleBasedStateMachine):
@@ -112,11 +78,13 @@ class MoneyWalk(RuleBasedStateMachine):
         self.url = self.databases.begin(self.folder)
         self.world = fresh_world(self.folder, self.url)
         self.clerks = Clerks()
+        self._begin_parts()
         self.stopped: set[str] = set()
         self.reversed: set[str] = set()
         self.withdrawn: set[str] = set()
         self.seen: set[str] = set()
         self.states: dict[str, str] = {}
+        self.waits: dict[str, str] = {}
         self.reviewers = 0
         if self.databases.beginning is not None:
             kept, numbers = copy.deepcopy(self.databases.beginning)
@@ -124,7 +92,7 @@ class MoneyWalk(RuleBasedStateMachine):
             self.world.numbers, self.world.sequence = numbers
             self._wire(self.world.services)
             return
-        self.ledger, self.bank, self.accounts = MoneyLedger(), MoneyBank(), SetAccounts()
+        self.ledger, self.bank = MoneyLedger(), MoneyBank()
         self.people: list[Any] = []
         self.accepted: dict[str, str] = {}
         self.sums: dict[str, int] = {}
@@ -134,6 +102,8 @@ class MoneyWalk(RuleBasedStateMachine):
     def _live_a_little(self) -> None:
         for number in range(PEOPLE):
             self.people.append(self.world.person(f"测试{'甲乙丙'[number]}", f"citizen{number}"))
+        self._furnish()
+        for number in range(PEOPLE):
             self.claim(number, 900)
             self.claim(number, 400 + 300 * number)
         for _ in range(12):
@@ -152,9 +122,36 @@ class MoneyWalk(RuleBasedStateMachine):
         services.settings = dataclasses.replace(services.settings, payout=payout)
         self.world.ledger = self.ledger
         services.__dict__["ledger"] = self.ledger
-        equip(services, self.bank)
-        services.__dict__["payees"] = self.accounts
+        self._equip(services)
         self.bank.reads_clock_of(services)
+
+    def _equip(self, services: Services) -> None:
+        equip(services, self.bank)
+        services.__dict__["payees"] = VerifiedAccounts(services.secret_box)
+        services.__dict__["report_signer"] = ReportSeal()
+
+    # --- what other parts of a walk add -----------------------------------------------------
+
+    def _begin_parts(self) -> None:
+        """To what every walk remembers of itself."""
+
+    def _furnish(self) -> None:
+        """To the beginning, when there are people and no claims."""
+
+    def _pass_besides(self) -> int:
+        """To a pass of the worker; returns how much moved."""
+        return 0
+
+    def _check(self, books: promises.Books, new: list[Any]) -> None:
+        """To what must hold after each act; ``new`` are the instructions made since the last."""
+
+    def _mend(self) -> None:
+        """To what is mended in the end."""
+
+    def _check_end(self, books: promises.Books) -> None:
+        """To what must hold in the end."""
+
+    # --- asking -----------------------------------------------------------------------------
 
     def note(self, what: str, count: int = 1) -> None:
         """Count what has really happened; an act alone may have been refused."""
@@ -168,6 +165,22 @@ class MoneyWalk(RuleBasedStateMachine):
         except DomainError as error:
             return error.code
         return None
+
+    def once(self, act: Callable[[], Any]) -> Any:
+        """P7: the answer or the refusal; the same request again stores nothing."""
+        first = self._answer(act)
+        before = promises.everything(self.world)
+        again = self._answer(act)
+        after = promises.everything(self.world)
+        more = {name: n for name, n in after.items() if n != before[name]}
+        assert not more, f"repeated, it did more: {more} after {first}, {again}"
+        return first
+
+    def _answer(self, act: Callable[[], Any]) -> Any:
+        try:
+            return act()
+        except DomainError as error:
+            return error
 
     # --- claims ---------------------------------------------------------------------------
 
@@ -212,6 +225,7 @@ class MoneyWalk(RuleBasedStateMachine):
         moved = 0
         for _ in range(rounds):
             moved += advance_claims(self.world.services, at_once=True)
+            moved += self._pass_besides()
             moved += self.ledger.mine(self.world, 100) + self.ledger.finalise(self.world)
         return moved
 
@@ -261,8 +275,7 @@ class MoneyWalk(RuleBasedStateMachine):
         services = Services(before.settings, SetClock(before.clock.now()), RandomIds())
         services.__dict__["engine"] = before.engine
         services.__dict__["ledger"] = self.ledger
-        equip(services, self.bank)
-        services.__dict__["payees"] = self.accounts
+        self._equip(services)
         return services
 
     def restart(self) -> None:
@@ -307,28 +320,13 @@ class MoneyWalk(RuleBasedStateMachine):
 
     # --- people, ledger, time ---------------------------------------------------------------
 
-    def account(self, who: int, what: str) -> None:
-        """An account is corrected, or there is none for a while, or it is given back."""
-        person = self.people[who]
-        if what == "corrected":
-            attempts = [r.account_version for r in self.rows(tables.payment_attempt)]
-            version = max([1, *attempts]) + 1
-            number = f"TEST-{version:04d}-{person.id[-8:]}"
-            self.accounts.correct(person.id, person.name, number, version)
-        elif what == "usual":
-            self.accounts.answers.pop(person.id, None)
-        else:
-            self.accounts.answers[person.id] = AccountAnswer(None, what)
-        self.note(f"account {what}")
-        self.go_on(1)
-
     def stop(self, place: int, is_stopped: bool) -> None:
         pool = [c for c in self.accepted if self.states.get(c) != "paid" and is_stopped]
         pool = pool or sorted(self.stopped) or list(self.accepted)
         claim_id = pool[place % len(pool)]
         number = self.world.claim(claim_id).number
-        act = manual.hold if is_stopped else manual.release
-        if self.tried(lambda: act(self.world.services, number, "出纳员", "核对中")) is None:
+        act, by = (manual.hold, "出纳员") if is_stopped else (manual.release, "出纳主管")
+        if self.tried(lambda: act(self.world.services, number, by, "核对中")) is None:
             (self.stopped.add if is_stopped else self.stopped.discard)(claim_id)
             self.note("a claim stopped" if is_stopped else "a claim released")
             self.go_on(2)
@@ -360,8 +358,24 @@ class MoneyWalk(RuleBasedStateMachine):
         self.bank.is_down = what == "the bank is down"
         self.note(what)
 
-    def time_passes(self, seconds: int) -> None:
+    def pass_time(self, seconds: float) -> None:
+        """The system's clock and the ledger's go on together."""
         self.world.services.clock.advance(seconds)
+        self.ledger.skew += dt.timedelta(seconds=seconds)
+
+    def time_passes(self, seconds: int) -> None:
+        self.pass_time(seconds)
+        self.go_on(1)
+
+    def reconcile_day(self) -> None:
+        """As the worker does once a day; a mismatch becomes a case and holds its payment."""
+        try:
+            standing = reconcile_money(self.world.services, ReportSeal())
+        except (BankUnavailableError, LedgerUnavailableError):
+            self.note("nothing could be compared")
+            return
+        for one in standing:
+            self.note(f"a mismatch by {one.mismatch.rule}")
 
     # --- what must hold -------------------------------------------------------------------
 
@@ -373,6 +387,8 @@ class MoneyWalk(RuleBasedStateMachine):
         money_model.answers_are_true(books, self.bank)
         money_model.paid_means_paid(books)
         money_model.limits_are_kept(books, LIMITS)
+        rows = books.all(tables.payment_attempt)
+        self._check(books, [row for row in rows if row.id not in self.seen])
         self._instructions_were_allowed(books)
         self._nothing_is_lost(books)
         money_recovery.what_is_owed_adds_up(books, self.clerks.came_in)
@@ -381,6 +397,10 @@ class MoneyWalk(RuleBasedStateMachine):
         promises.no_bill_is_paid_twice(books, view)
         promises.money_follows_the_ledger(books, view)
         self.states = {row.id: row.state for row in books.all(tables.claim)}
+        waits = {row.id: row.waiting_for for row in books.all(tables.claim) if row.waiting_for}
+        for claim_id, why in waits.items():
+            self.note(f"held: {why}", self.waits.get(claim_id) != why)
+        self.waits = waits
 
     def _instructions_were_allowed(self, books: promises.Books) -> None:
         """Of what is new: nothing that the ledger, a person or the account spoke against."""
@@ -395,8 +415,6 @@ class MoneyWalk(RuleBasedStateMachine):
             self.note(f"instructed, {row.lane}")
             assert row.claim_id not in self.reversed, f"{row.id}: its bill was reversed"
             assert row.claim_id not in self.stopped, f"{row.id}: it was stopped"
-            answer = self.accounts.answers.get(row.person_id)
-            assert answer is None or answer.account is not None, f"{row.id}: no account"
             if row.attempt > 1:
                 before = rows[f"{row.payout_id}_a{row.attempt - 1}"]
                 ended = failed[before.id]  # else it is open or paid
@@ -415,49 +433,6 @@ class MoneyWalk(RuleBasedStateMachine):
         kept = {row.name for row in books.all(tables.bank_message)}
         lost = set(self.bank.left) - set(self.bank.inbox) - kept
         assert not lost, f"files of the bank that are nowhere: {lost}"
-
-    def teardown(self) -> None:
-        """In the end, with everything mended, everybody is paid once (P6)."""
-        if not hasattr(self, "states"):
-            return
-        self.ledger.is_down = self.bank.is_down = False
-        for who in range(PEOPLE):
-            self.account(who, "corrected")
-        for claim_id in self.accepted:
-            number = self.world.claim(claim_id).number
-            manual.release(self.world.services, number, "出纳员", "已核对")
-        self.stopped.clear()
-        idle = 0
-        while idle < 3:
-            self.world.services.clock.advance(60)
-            moved = self.go_on(1) + len(self.bank.carry_out(["paid"]))
-            moved += recovery_pass(self.world.services)
-            idle = 0 if moved else idle + 1
-        self.promises_hold()
-        self._all_is_paid()
-        self.world.services.engine.dispose()
-        self.databases.end(self.url)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _all_is_paid(self) -> None:
-        """Paid per claim at the bank is what the ledger has settled of it."""
-        books = promises.Books(self.world)
-        keys = {row.id: row.invoice_key for row in books.all(tables.invoice)}
-        got: Counter[str] = Counter()
-        for claim_id, fen in promises.paid_by(books, self.standing()):
-            got[claim_id] += fen
-        for row in books.all(tables.claim):
-            self.happened[f"in the end: {row.state} {row.waiting_for or ''}".strip()] += 1
-            if row.id in self.reversed:
-                if row.id in self.withdrawn:
-                    money_recovery.is_asked_back(books, row, got[row.id])
-                continue
-            assert row.state == "paid", f"{row.number}: {row.state} {row.waiting_for}"
-            on_ledger = self.ledger.slots[keys[row.invoice_id]].paid_fen
-            assert got[row.id] == on_ledger, f"{row.number}: {got[row.id]} of {on_ledger} fen"
-
-    def standing(self) -> Any:
-        return SimpleNamespace(paid=self.bank.standing())
 
 
 @contextmanager
