@@ -130,10 +130,11 @@ def upload(agent: HospitalAgent, files: tuple[Path, ...]) -> None:
 @cli.command()
 @click.argument("invoice_id")
 @click.argument("file", type=_FILE)
+@click.option("--replaces", type=int, help="The present version; to go back to an earlier content.")
 @click.pass_obj
-def correct(agent: HospitalAgent, invoice_id: str, file: Path) -> None:
+def correct(agent: HospitalAgent, invoice_id: str, file: Path, replaces: int | None) -> None:
     """Upload corrected content of a bill."""
-    outcome = agent.correct(invoice_id, file.read_bytes(), _content_type(file))
+    outcome = agent.correct(invoice_id, file.read_bytes(), _content_type(file), replaces)
     click.echo(f"{outcome.invoice_id}\tversion {outcome.body['version']}")
 
 

@@ -135,9 +135,14 @@ class HospitalAgent:
         """Upload a bill (``application/json`` or ``application/xml``). Safe to repeat."""
         return self._submit("/v1/invoices", document, content_type)
 
-    def correct(self, invoice_id: str, document: bytes, content_type: str) -> UploadOutcome:
-        """Upload corrected content of a bill."""
-        return self._submit(f"/v1/invoices/{invoice_id}/corrections", document, content_type)
+    def correct(
+        self, invoice_id: str, document: bytes, content_type: str, replaces: int | None = None
+    ) -> UploadOutcome:
+        """Upload corrected content of a bill. ``replaces`` names the present version: content that
+        an earlier version had is taken in no other way."""
+        path = f"/v1/invoices/{invoice_id}/corrections"
+        named = {} if replaces is None else {"Yichu-Replaces": str(replaces)}
+        return self._submit(path, document, content_type, named)
 
     def void(self, invoice_id: str, reason: str = "other") -> dict[str, Any]:
         """Void a bill; the agent will later sign the ledger's ``void`` for this number only."""
@@ -155,9 +160,11 @@ class HospitalAgent:
     def institution(self) -> dict[str, Any]:
         return self._call("GET", "/v1/institution").body
 
-    def _submit(self, path: str, document: bytes, content_type: str) -> UploadOutcome:
+    def _submit(
+        self, path: str, document: bytes, content_type: str, named: Mapping[str, str] | None = None
+    ) -> UploadOutcome:
         invoice = read_document(document, content_type)
-        headers: dict[str, str] = {}
+        headers = dict(named or {})
         own: OwnDocument | None = None
         if self._ledger_key is not None:
             own = self._commit(invoice)

@@ -107,6 +107,16 @@ _HASH_HEADERS: Final = [
     )
 ]
 
+_REPLACES: Final = [
+    {
+        "name": "Yichu-Replaces",
+        "in": "header",
+        "required": False,
+        "description": "the bill's present version; needed to go back to content of an earlier one",
+        "schema": {"type": "integer", "minimum": 1},
+    }
+]
+
 
 def _body(**members: dict[str, Any]) -> dict[str, Any]:
     schema = {"type": "object", "additionalProperties": False, "properties": members,
@@ -224,7 +234,7 @@ def _paths() -> dict[str, Any]:
         f"{one}/corrections": {
             "post": _operation(
                 "correctInvoice", "更正", "Upload corrected content", 200, 201,
-                parameters=invoice_id + _HASH_HEADERS, **_BILL)
+                parameters=invoice_id + _HASH_HEADERS + _REPLACES, **_BILL)
         },
         f"{one}/void": {
             "post": _operation(

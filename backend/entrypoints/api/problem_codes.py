@@ -15,6 +15,7 @@ PROBLEMS: Final[dict[str, tuple[int, str, str]]] = {
     "bad-invoice-secret": (422, "票据密钥或指纹缺失或不合要求", "Secret or fingerprint is wrong"),
     "fingerprint-mismatch": (422, "指纹不符", "The fingerprint does not match"),
     "different-content": (409, "同一号码已有不同内容", "The number holds other content"),
+    "corrected-since": (409, "票据已有更新的更正", "The bill was corrected since"),
     "invoice-locked": (409, "票据正在报销", "A claim holds the bill"),
     "invoice-settled": (409, "票据已报销", "The bill was reimbursed"),
     "invoice-ended": (409, "票据已作废或冲红", "The bill is void or reversed"),

@@ -111,8 +111,21 @@ def get_proof(invoice_id: str) -> Answer:
 @access(AccessRule.HOSPITAL)
 def post_correction(invoice_id: str) -> Answer:
     upload = read_upload()
-    result = change_invoice.correct_invoice(services(), caller(), invoice_id, upload)
+    replaces = _replaces()
+    result = change_invoice.correct_invoice(services(), caller(), invoice_id, upload, replaces)
     return _uploaded(result)
+
+
+def _replaces() -> int | None:
+    """The version that the correction is meant for, where the request says so."""
+    text = request.headers.get("Yichu-Replaces")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) == int(text)):
+        raise MalformedRequestError(
+            "Yichu-Replaces 应为票据现在的版本号", "Yichu-Replaces is the bill's present version"
+        )
+    return int(text)
 
 
 @blueprint.post("/v1/invoices/<invoice_id>/void")

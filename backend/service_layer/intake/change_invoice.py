@@ -9,6 +9,7 @@ from backend.domain.errors import NotFoundError
 from backend.domain.ledger import IntentKind
 from backend.service_layer.intake.drafting import Draft, Upload, draft
 from backend.service_layer.intake.errors import (
+    CorrectedSinceError,
     EndedInvoiceError,
     LockedInvoiceError,
     RedBillError,
@@ -35,9 +36,17 @@ class VoidReason(IntEnum):
 
 
 def correct_invoice(
-    deps: IntakeServices, institution: Institution, invoice_id: str, upload: Upload
+    deps: IntakeServices,
+    institution: Institution,
+    invoice_id: str,
+    upload: Upload,
+    replaces: int | None = None,
 ) -> UploadResult:
     """Store new content as the bill's next version. The same content again changes nothing.
+
+    Content that an earlier version had may be a request that arrives again after the correction
+    that followed it: it is taken only where ``replaces`` names the present version. Raises
+    CorrectedSinceError otherwise, and where ``replaces`` names another version.
 
     The ledger is asked only when an older leaf stands in a batch; then LedgerUnavailableError may
     be raised. Raises InvalidInvoiceError, LockedInvoiceError, SettledInvoiceError,
@@ -50,19 +59,34 @@ def correct_invoice(
         if work.invoices.current_version(bill).content_digest == drafted.version.content_digest:
             # A repetition is answered as before, whatever has happened to the bill since.
             return UploadResult(bill.id, created=False)
+        _require_newer(work, bill, drafted, replaces)
         needs_ledger = any(
             work.batches.position_of(version.id) for version in work.invoices.versions(bill.id)
         )
     if needs_ledger:
         _refuse_held_on_ledger(deps, bill)
     try:
-        return _store_version(deps, institution, invoice_id, drafted)
+        return _store_version(deps, institution, invoice_id, drafted, replaces)
     except AlreadyStoredError:
-        return _store_version(deps, institution, invoice_id, drafted)
+        return _store_version(deps, institution, invoice_id, drafted, replaces)
+
+
+def _require_newer(
+    work: IntakeWork, bill: StoredInvoice, drafted: Draft, replaces: int | None
+) -> None:
+    if replaces == bill.current_version:
+        return
+    known = {version.content_digest for version in work.invoices.versions(bill.id)}
+    if replaces is not None or drafted.version.content_digest in known:
+        raise CorrectedSinceError(bill.current_version)
 
 
 def _store_version(
-    deps: IntakeServices, institution: Institution, invoice_id: str, drafted: Draft
+    deps: IntakeServices,
+    institution: Institution,
+    invoice_id: str,
+    drafted: Draft,
+    replaces: int | None,
 ) -> UploadResult:
     with deps.work() as work:
         work.invoices.lock_keys(drafted.stored.keys)
@@ -70,6 +94,7 @@ def _store_version(
         current = work.invoices.current_version(bill)
         if current.content_digest == drafted.version.content_digest:
             return UploadResult(bill.id, created=False)
+        _require_newer(work, bill, drafted, replaces)
         if bill.state != InvoiceState.ACTIVE:
             raise EndedInvoiceError(bill.state)
         claim_state = work.invoices.live_claim_state(bill.id)

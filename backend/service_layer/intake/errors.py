@@ -20,6 +20,22 @@ class DifferentContentError(ConflictError):
         self.invoice_id = invoice_id
 
 
+class CorrectedSinceError(ConflictError):
+    """The correction is content that the bill has left behind, or names another version than the
+    present one: it may be a request of long ago that arrived again."""
+
+    code = "corrected-since"
+
+    def __init__(self, present: int) -> None:
+        super().__init__(
+            f"票据现在是第 {present} 版，这份内容比它旧或不是对着它更正的，没有改动。确实要改成这份"
+            f"内容，请带上请求头 Yichu-Replaces: {present} 再发一次",
+            f"the bill is at version {present}; this content is older than it, or corrects another "
+            "version, and nothing was changed. If it is meant, send it again with the header "
+            f"Yichu-Replaces: {present}",
+        )
+
+
 class LockedInvoiceError(ConflictError):
     """A claim holds the bill; its content can no longer be corrected."""
 

@@ -127,6 +127,54 @@ class TestCorrections:
         assert BatchLeaf.decode(row[0]).fingerprint.hex() == changed.json["fingerprint"]
         assert house.intents("supersede") == []
 
+    def test_a_correction_that_arrives_again_after_another_one_changes_nothing(
+        self, house: House, sample: Invoice
+    ) -> None:
+        path = f"/v1/invoices/{house.post(sample).json['id']}/corrections"
+        first, second = replace(sample, department="外科"), replace(sample, department="骨科")
+        house.post(first, path)
+        latest = house.post(second, path).json
+        for late in (first, sample):  # the first correction, and the content of the upload
+            answer = house.post(late, path)
+            assert (answer.status_code, answer.json["code"]) == (409, "corrected-since")
+            assert "Yichu-Replaces: 3" in answer.json["detail"]
+            assert "is at version 3" in answer.json["detail_en"]
+        upload = house.post(sample)  # the upload again is answered with the bill as it is
+        assert (upload.status_code, upload.json["version"]) == (200, 3)
+        now = house.get(f"/v1/invoices/{latest['id']}").json
+        assert (now["version"], now["fingerprint"]) == (3, latest["fingerprint"])
+        assert house.count("invoice_version") == 3
+
+    def test_going_back_to_an_earlier_content_names_what_it_replaces(
+        self, house: House, sample: Invoice
+    ) -> None:
+        path = f"/v1/invoices/{house.post(sample).json['id']}/corrections"
+        changed = replace(sample, department="外科")
+        house.post(changed, path)
+        for wrong in ("1", "3"):
+            answer = house.post(sample, path, **{"Yichu-Replaces": wrong})
+            assert (answer.status_code, answer.json["code"]) == (409, "corrected-since")
+        for unreadable in ("", "x", "0", "02", "-1", "２"):
+            answer = house.post(sample, path, **{"Yichu-Replaces": unreadable})
+            assert (answer.status_code, answer.json["code"]) == (400, "malformed-request")
+        back = house.post(sample, path, **{"Yichu-Replaces": "2"})
+        assert (back.status_code, back.json["version"]) == (201, 3)
+        again = house.post(sample, path, **{"Yichu-Replaces": "2"})
+        assert (again.status_code, again.json["version"]) == (200, 3)  # sent again: as before
+        late = house.post(changed, path)
+        assert (late.status_code, late.json["code"]) == (409, "corrected-since")
+        assert house.count("invoice_version") == 3
+
+    def test_a_correction_meant_for_another_version_is_refused(
+        self, house: House, sample: Invoice
+    ) -> None:
+        """Two clerks at one hospital: the second had not seen what the first corrected."""
+        path = f"/v1/invoices/{house.post(sample).json['id']}/corrections"
+        house.post(replace(sample, department="外科"), path, **{"Yichu-Replaces": "1"})
+        blind = house.post(replace(sample, department="骨科"), path, **{"Yichu-Replaces": "1"})
+        assert (blind.status_code, blind.json["code"]) == (409, "corrected-since")
+        assert house.count("invoice_version") == 2
+
     def test_an_anchored_bill_is_superseded_when_the_new_leaf_stands(
         self, house: House, sample: Invoice
     ) -> None:
