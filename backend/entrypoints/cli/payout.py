@@ -139,14 +139,21 @@ def list_messages(limit: int) -> None:
 @click.option(
     "--content",
     is_flag=True,
-    help="打印文件原文，含个人信息 / the file itself: it holds personal data.",
+    help="打印文件原文，含个人信息，要留名 / the file itself: it holds personal data.",
 )
-def show_message(message_id: str, content: bool) -> None:
-    """Why nothing of a bank file was booked, line by line."""
+@click.option("--by", help="谁看原文 / who reads it.")
+@click.option("--reason", help="为什么看 / why.")
+def show_message(message_id: str, content: bool, by: str | None, reason: str | None) -> None:
+    """Why nothing of a bank file was booked, line by line.
+
+    --content needs --by and --reason: who has read account numbers, and why, is kept.
+    """
     services = build_services()
     one = _message(services, message_id)
     if content:
-        raw = services.secret_box.unwrap(one.wrapped_content, one.id)
+        from backend.service_layer.payout.manual import read_content
+
+        raw = read_content(services, message_id, by or "", reason or "")
         click.echo(raw.decode("utf-8", errors="replace"))
         return
     click.echo(f"{one.name}\t{one.verdict}\t{one.received_at:%F %T}Z")
@@ -161,6 +168,20 @@ def _message(services: Services, message_id: str) -> Any:
     if found is None:
         raise click.ClickException("没有这个银行文件 / there is no such bank file")
     return found
+
+
+@messages.command("readings")
+@click.argument("message_id")
+def readings_command(message_id: str) -> None:
+    """Who has read a bank file, when and why."""
+    services = build_services()
+    _message(services, message_id)
+    with services.work(write=False) as work:
+        readings = work.payments.readings_of(message_id)
+    for one in readings:
+        click.echo(f"{one.at:%F %T}Z\t{one.by}\t{one.reason}")
+    if not readings:
+        click.echo("没有人看过原文 / nobody has read it")
 
 
 @messages.command("acknowledge")

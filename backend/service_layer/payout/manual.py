@@ -18,7 +18,7 @@ from backend.service_layer.claims.ports import ClaimServices
 from backend.service_layer.payout.answers import REFUSED, REPEATED
 from backend.service_layer.payout.holding import STOPPED
 from backend.service_layer.payout.records import Verdict
-from backend.service_layer.payout.stored import Hold
+from backend.service_layer.payout.stored import Hold, Reading
 
 WORDS_MAX = 500
 CASE_KIND = "bank-file"
@@ -71,6 +71,23 @@ def _act(deps: ClaimServices, claim_number: str, action: str, by: str, reason: s
             ):
                 work.claims.update(claim.id, claim.state, now, waiting_for=wanted)
         work.commit()
+
+
+def read_content(deps: ClaimServices, message_id: str, by: str, reason: str) -> bytes:
+    """The bytes of a bank file, which hold names and account numbers. Who reads them and why is
+    kept before anything is shown. Raises NotFoundError, and DomainError without name or reason."""
+    _require_words(by, reason)
+    with deps.work() as work:
+        message = work.payments.message_by_id(message_id)
+        if message is None:
+            raise NotFoundError("没有这个银行文件", "there is no such bank file")
+        work.payments.add_reading(
+            Reading(
+                deps.ids.new_id("brd"), message_id, by.strip(), reason.strip(), deps.clock.now()
+            )
+        )
+        work.commit()
+    return deps.secret_box.unwrap(message.wrapped_content, message.id)
 
 
 def acknowledge(deps: ClaimServices, message_id: str, by: str, reason: str) -> None:

@@ -104,6 +104,17 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """Somebody read a bank file, which holds names and account numbers."""
+
+    id: str
+    message_id: str
+    by: str
+    reason: str
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
     """A person stops the payments of a claim (hold), or lets them go on (release)."""
 

@@ -100,7 +100,14 @@ def test_a_refused_bank_file_is_shown_line_by_line_and_noted_once(world: World) 
     assert line.endswith("refused") and "wrong.xml" in line
     shown = run("messages", "show", message_id).output
     assert "speaks of 7 items, the file has 1" in shown
-    assert report.message_id in run("messages", "show", message_id, "--content").output
+    raw = ("messages", "show", message_id, "--content")
+    for words in ((), ("--by", "审计丙"), ("--by", " ", "--reason", "核对账号")):
+        refused = run(*raw, *words)
+        assert "say who" in str(refused.exception) and report.message_id not in refused.output
+    assert "nobody has read it" in run("messages", "readings", message_id).output
+    assert report.message_id in run(*raw, "--by", "审计丙", "--reason", "核对账号").output
+    told = run("messages", "readings", message_id).output
+    assert "审计丙\t核对账号" in told and told.count("\n") == 1
     noted = ("messages", "acknowledge", message_id, "--by", "出纳甲", "--reason", "已核实")
     confirmed = ("messages", "confirm", message_id, "--by", "会计乙", "--reason", "流水已看")
     assert "nobody has dealt with the file yet" in str(run(*confirmed).exception)
