@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from dataclasses import replace
 from typing import Final
 
+from backend.domain.errors import DomainError
 from backend.domain.local_time import local_day
 from backend.domain.payee import AccountRefusedError, is_adult
 from backend.service_layer.payees.notices import announce, phone_context
@@ -19,11 +21,14 @@ def record_contact(
     deps: PayeeServices, work: PayeeWork, person_id: str, phone: str, *, by: str, source: str
 ) -> Contact:
     """Another telephone number; the one before keeps the notices that were written to it, and is
-    told: else who changes it first could change the account unseen."""
+    told: else who changes it first could change the account unseen. The number that stands, said
+    again, is no other one."""
     if not _PHONE.fullmatch(phone):
         raise AccountRefusedError("手机号应为 11 位数字", "a mobile number has 11 digits")
     before = work.payees.contact_of(person_id)
     if before is not None:
+        if _is_same(deps, before, phone):
+            return before
         announce(
             deps,
             work,
@@ -49,6 +54,15 @@ def record_contact(
     return contact
 
 
+def _is_same(deps: PayeeServices, contact: Contact, phone: str) -> bool:
+    """One that does not open any more is another one."""
+    try:
+        number = deps.secret_box.unwrap(contact.wrapped_phone, phone_context(contact.id))
+    except DomainError:
+        return False
+    return number == phone.encode()
+
+
 def record_guardian(
     deps: PayeeServices,
     work: PayeeWork,
@@ -62,7 +76,8 @@ def record_guardian(
     source: str,
 ) -> Guardian:
     """Who acts for a minor. Raises :class:`AccountRefusedError` for somebody who is of age, or
-    whose guardian is not, or is the same person."""
+    whose guardian is not, or is the same person. The newest entry, said again by the same person,
+    is no other one."""
     today = local_day(deps.clock.now())
     minor, guardian = work.people.get(minor_id), work.people.get(guardian_id)
     if minor.id == guardian.id or not is_adult(guardian.birth_on, today):
@@ -82,5 +97,8 @@ def record_guardian(
         reason=reason,
         recorded_at=deps.clock.now(),
     )
+    known = work.payees.guardians_of(minor.id)
+    if known and known[-1] == replace(entry, id=known[-1].id, recorded_at=known[-1].recorded_at):
+        return known[-1]
     work.payees.add_guardian(entry)
     return entry

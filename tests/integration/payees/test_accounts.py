@@ -514,3 +514,39 @@ def test_home_shows_the_account_in_effect(office: Office, phone: FlaskClient) ->
     assert "还没有收款账户" in phone.get("/m").get_data(as_text=True)
     office.name(FIRST)
     assert "尾号 1111" in phone.get("/m").get_data(as_text=True)
+
+
+def test_a_number_or_a_guardian_said_again_is_no_other_one(office: Office) -> None:
+    """As by somebody whose first answer never came: nobody is told of a change twice."""
+    office.contact("10000000001")
+    office.contact("10000000002")
+    office.contact("10000000002")
+    people = [office.world.person("测试小", "minor"), office.person]
+    with office.services.engine.begin() as connection:
+        minor = sa.update(tables.person).where(tables.person.c.id == people[0].id)
+        connection.execute(minor.values(birth_on=dt.date(2015, 1, 1)))
+    entries = []
+    for last in (None, None, dt.date(2027, 1, 1), None):
+        office.later(dt.timedelta(minutes=1))
+        with office.services.work() as work:
+            entries.append(
+                record_guardian(
+                    office.services,
+                    work,
+                    people[0].id,
+                    people[1].id,
+                    valid_from=dt.date(2026, 1, 1),
+                    valid_to=last,
+                    by="柜员甲",
+                    reason="户口本",
+                    source="window",
+                ).id
+            )
+            work.commit()
+    with office.services.work(write=False) as work:
+        assert [one.kind for one in work.payees.notices_of(office.person.id)] == ["contact-change"]
+        assert [one.id for one in work.payees.guardians_of(people[0].id)] == [
+            entries[0],
+            *entries[2:],
+        ]
+    assert entries[0] == entries[1] and len(set(entries)) == 3
