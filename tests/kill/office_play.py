@@ -1,0 +1,119 @@
+"""What an office does: deposits, months, people's accounts and their notices."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from click.testing import CliRunner
+
+from backend.adapters.database import tables
+from backend.domain.journal import Fund, Layer
+from backend.entrypoints.cli import payee as payee_commands
+from backend.entrypoints.cli import payer as payer_commands
+from backend.service_layer.journal.closing import close_month
+from backend.service_layer.journal.deposits import deposit
+from backend.service_layer.payees.declare import cancel
+from tests.kill.money_stage import MoneyStage
+from tests.kill.stage import Scene
+
+REGION, INSURER = "330800", 3
+BY, WHY = "会计甲", "拨款到账"
+
+
+def stage(folder: Path, url: str | None = None) -> MoneyStage:
+    """A paid claim of last month, and people whose accounts change."""
+    made = MoneyStage(folder, url)
+    made.person("paid")
+    made.person("changes", others="2222")
+    made.person("repents", others="2222")
+    made.person("new", "", others="1111")
+    made.person("unread", others="2222")
+    made.person("child", "")
+    made.bill("paid", 900)
+    made.world.anchor()
+    made.touch("paid")
+    made.works()
+    with made.services.engine.begin() as connection:
+        child = sa.update(tables.person).where(tables.person.c.id == made.people["child"].id)
+        connection.execute(child.values(birth_on=dt.date(2015, 1, 1)))
+        connection.execute(
+            tables.payer.insert().values(
+                number=INSURER, name="保险", payer_class="non-basic", ledger_account="0x3"
+            )
+        )
+    return made
+
+
+def puts_in(stage: MoneyStage) -> None:
+    fund = Fund(REGION, "310", REGION, "市中心测试")
+    deposit(
+        stage.services, fund, Layer.POOL, 1_000_000, reference="D-1", by=BY, reason=WHY,
+        is_simulated=True,
+    )  # fmt: skip
+
+
+def closes(stage: MoneyStage) -> None:
+    close_month(
+        stage.services, REGION, "2026-11", by=BY, reason="月结", carry_forward=True
+    )
+
+
+def command(stage: MoneyStage, module: Any, *words: str) -> None:
+    """A command of the command line, with this stage's services behind it."""
+    module.build_services = module._services = lambda: stage.services
+    result = CliRunner().invoke(module.command, list(words))
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+
+
+def another_phone(stage: MoneyStage) -> None:
+    identity = stage.people["changes"].identity_number
+    command(stage, payee_commands, "contact", "--person", identity, "--phone", "13900000000", "--by", BY)
+
+
+def becomes_guardian(stage: MoneyStage) -> None:
+    minor, guardian = (stage.people[name].identity_number for name in ("child", "paid"))
+    command(
+        stage, payee_commands, "guardian", "--minor", minor, "--guardian", guardian,
+        "--from", "2026-11-01", "--by", BY, "--reason", "户口本",
+    )  # fmt: skip
+
+
+def contact_is_damaged(stage: MoneyStage) -> None:
+    """The telephone of one does not open; the notices of the others leave."""
+    person = stage.people["unread"].id
+    with stage.services.engine.begin() as connection:
+        for name in connection.execute(
+            sa.text("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+        ).scalars().all():
+            if "contact" in name:
+                connection.execute(sa.text(f"DROP TRIGGER {name}"))
+        connection.execute(
+            sa.update(tables.person_contact)
+            .where(tables.person_contact.c.person_id == person)
+            .values(wrapped_phone=b"damaged")
+        )
+
+
+SCENES = [
+    Scene("money for the fund", puts_in),
+    Scene("a first account", lambda s: s.name_account("new", "1111")),
+    Scene("another account", lambda s: s.name_account("changes", "2222")),
+    Scene("another one", lambda s: s.name_account("repents", "2222")),
+    Scene("no", lambda s: cancel(s.services, s.people["repents"].id, "repents", "点错了")),
+    Scene("a telephone does not open", contact_is_damaged),
+    Scene("a third", lambda s: s.name_account("unread", "2222")),
+    Scene("another telephone", another_phone),
+    Scene("a guardian", becomes_guardian),
+    Scene("notices", lambda s: s.works()),
+    Scene("an insurer's keys end", lambda s: command(s, payer_commands, "revoke", str(INSURER))),
+    Scene("December", lambda s: s.passes(days=15)),
+    Scene("November is closed", closes),
+    Scene("worker", lambda s: s.works()),
+]
+
+CREDITS = {"paid 1111": [36_000]}
