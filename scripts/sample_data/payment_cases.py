@@ -1,9 +1,8 @@
 """What a bank does seldom, one sample citizen each: an account and a bill to try it with.
 
-The bill is small, ordinary and anchored, so that its payment leaves within seconds. Worked by hand,
-for citizens 25, 29 and 30 (employees in service, 310/1101) when it is claimed alone, at level 2:
-1,000.00 class 甲, less the year's deductible of 300.00 = 700.00; 60 % of it are **420.00**. Citizen
-26 is retired (310/1102): 1,000.00 less 150.00 = 850.00; 65 % of them are **552.50**.
+The bill is small, ordinary and anchored, so that its payment leaves within seconds. Worked by hand
+for one that is claimed alone by an employee in service (310/1101): 1,000.00 of class 甲 at level 2,
+less the year's deductible of 300.00 = 700.00; 60 % of it are **420.00**.
 """
 
 from __future__ import annotations
@@ -37,14 +36,14 @@ class PaymentCase:
 
 CASES: Final = MappingProxyType(
     {
+        16: PaymentCase("closed", "", 42_000),
+        18: PaymentCase("returned", "0008", 42_000),
         25: PaymentCase("wrong-number", "0001", 42_000),
-        26: PaymentCase("closed", "", 55_250),
         29: PaymentCase("silent", "0009", 42_000),
-        30: PaymentCase("returned", "0008", 42_000),
     }
 )
-"""By the citizen's number: rejected as wrong (AC01), rejected as closed (AC04), never answered,
-returned after half a minute (AC04)."""
+"""By the citizen's number: rejected as closed (AC04), returned after half a minute (AC04), rejected
+as wrong (AC01), never answered."""
 
 _FIRST_SERIAL: Final = 401
 _DAYS_BEFORE: Final = 20

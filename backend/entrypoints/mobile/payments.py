@@ -9,6 +9,7 @@ from typing import Any
 
 from backend.domain.payout import REASON_ZH
 from backend.entrypoints.mobile.language import say, translated
+from backend.entrypoints.mobile.texts import moment
 from backend.service_layer.claims.records import Claim, Payout
 from backend.service_layer.payout.stored import Tried
 
@@ -47,6 +48,22 @@ class Payment:
         if self.reason_code in REASON_ZH:
             return translated(REASON_ZH[self.reason_code])
         return say(f"银行原因代码 {self.reason_code}", f"the bank's code is {self.reason_code}")
+
+    @property
+    def told(self) -> str:
+        """What happened to a payment that failed, in a sentence."""
+        at = "" if self.at is None else moment(self.at)
+        zh_to, en_to = f"{self.bank_name}尾号 {self.tail}", f"{self.bank_name} ending {self.tail}"
+        if self.ending is Ending.RETURNED:
+            return say(
+                f"钱打到{zh_to}以后，银行 {at} 退了回来：{self.reason}。",
+                f"The money went to {en_to}; on {at} the bank sent it back: {self.reason}.",
+            )
+        return say(
+            f"银行 {at} 没有付成：{self.reason}。要打到的是{zh_to}，钱没有到账。",
+            f"The bank could not pay on {at}: {self.reason}. It was to go to {en_to}; no money "
+            "arrived.",
+        )
 
     def is_silent(self, now: dt.datetime, after: dt.timedelta) -> bool:
         """Whether the bank should have answered by now."""

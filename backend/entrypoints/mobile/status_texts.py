@@ -304,7 +304,7 @@ _WAITING: Final = {
         "wait",
         en=(
             "Decided, your account cannot receive money",
-            "The bank says that your account is closed or that its number is wrong.",
+            "The bank says that your account is closed or its number is wrong.",
         ),
         kept=BOOKED,
         todo=(
@@ -331,7 +331,7 @@ _WAITING: Final = {
     ),
 }
 RETURNED: Final = replace(
-    _WAITING["payee"],
+    _WAITING["account-closed"],
     title="银行把钱退回来了",
     meaning="钱打出后又被银行退回，没有留在您的账户里。",
     en=(

@@ -53,7 +53,7 @@ from backend.service_layer.claims.records import StoredBill
 from backend.service_layer.claims.submit import MAX_BILLS, submit, working_days_after
 from backend.service_layer.payees.read import with_payee
 from backend.service_layer.payout.holding import PAYEE
-from backend.service_layer.payout.records import HELD_BY_ACCOUNT
+from backend.service_layer.payout.records import ACCOUNT_CLOSED, HELD_BY_ACCOUNT
 from backend.service_layer.recovery.read import owed_by_citizen
 
 blueprint = Blueprint("m", __name__, url_prefix="/m")
@@ -434,7 +434,7 @@ def _status(view: ClaimView, payments: list[Payment]) -> status_texts.Status:
         if payments[-1].is_silent(deps.clock.now(), answer_within):
             return replace(status_texts.SILENT, seal=found.seal)
         is_returned = _waits_after_failure(payments) and payments[-2].ending is Ending.RETURNED
-        if is_returned and view.claim.waiting_for == PAYEE:
+        if is_returned and view.claim.waiting_for in (PAYEE, ACCOUNT_CLOSED):
             return replace(status_texts.RETURNED, seal=found.seal)
     return found
 
