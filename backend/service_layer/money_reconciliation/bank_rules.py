@@ -94,9 +94,15 @@ def bank_answers(
         seen.add(row.id)
         if row.verdict == Verdict.BOOKED:
             known = by_file.get(row.original_id or "", {})
-            yield from _of_report(
-                deps, file.name[:80], file.content, booked.pop(row.id, {}), known, lost
-            )
+            mine = booked.pop(row.id, {})
+            try:
+                report: StatusReport = deps.payment_format.read(file.content)
+            except BadStatusFileError as error:
+                there = f"the bank's file cannot be read: {error.code}"
+                yield Mismatch("R13", file.name[:80], "booked", there)
+                continue
+            yield from _of_report(report, mine, known, lost)
+            yield from _of_the_rest(work, report, known, lost)
     for row in messages.values():
         if row.verdict == Verdict.BOOKED and row.id not in seen:
             booked.pop(row.id, None)
@@ -116,19 +122,12 @@ def _first_name(name: str) -> str:
     return rest if number.isdecimal() else name
 
 
-def _of_report(  # noqa: PLR0917
-    deps: MoneyServices,
-    name: str,
-    content: bytes,
+def _of_report(
+    report: StatusReport,
     booked: dict[tuple[str, str], BookedAnswer],
     known: Mapping[str, list[BookedAnswer]],
     lost: Mapping[str, LostItem],
 ) -> Iterator[Mismatch]:
-    try:
-        report: StatusReport = deps.payment_format.read(content)
-    except BadStatusFileError as error:
-        yield Mismatch("R13", name, "booked", f"the bank's file cannot be read: {error.code}")
-        return
     for item in report.items:
         if item.status not in _ENDINGS or item.end_to_end_id in lost:
             continue
@@ -136,7 +135,10 @@ def _of_report(  # noqa: PLR0917
         said = {one.status: one for one in known.get(item.end_to_end_id, ())}
         if str(item.status) not in said:
             here = ", ".join(sorted(said)) or "no answer"
-            yield Mismatch("R13", item.end_to_end_id, here, f"the bank said {item.status}")
+            # Without an answer the instruction is open, and nothing follows it anyway.
+            claim_id = next((one.claim_id for one in said.values()), "")
+            there = f"the bank said {item.status}"
+            yield Mismatch("R13", item.end_to_end_id, here, there, claim_id)
         elif item.amount_fen not in (None, said[str(item.status)].amount_fen):
             answer = said[str(item.status)]
             yield Mismatch(
@@ -151,3 +153,25 @@ def _of_report(  # noqa: PLR0917
         yield Mismatch(
             "R13", answer.end_to_end_id, here, "the bank did not say so", answer.claim_id
         )
+
+
+def _of_the_rest(
+    work: Any,
+    report: StatusReport,
+    known: Mapping[str, list[BookedAnswer]],
+    lost: Mapping[str, LostItem],
+) -> Iterator[Mismatch]:
+    """The end of a whole file is that of every instruction that its report does not name."""
+    if report.group_status not in _ENDINGS:
+        return
+    named = {item.end_to_end_id for item in report.items}
+    ids = {
+        row.id for row in work.money_rules.files() if row.message_id == report.original_message_id
+    }
+    items = work.money_rules.items()
+    for item in (one for file_id in ids for one in items.get(file_id, ())):
+        name, said = item.end_to_end_id, {one.status for one in known.get(item.end_to_end_id, ())}
+        if name not in named and name not in lost and str(report.group_status) not in said:
+            here = ", ".join(sorted(said)) or "no answer"
+            there = f"the bank said {report.group_status} of the whole file"
+            yield Mismatch("R13", name, here, there, item.claim_id)
