@@ -43,6 +43,11 @@ _BANK: Final = {
     "账户已冻结": "the account is blocked",
     "户名不符": "the holder's name does not match",
     "付款账户余额不足": "the paying account is short of money",
+    "银行查不到这个人": "the bank does not know this person",
+    "银行没有办理": "the bank did not carry it out",
+    "账户正在清算": "the account is being wound up",
+    "开户银行有误": "the bank is wrong",
+    "账户类别不能收款": "an account of this kind cannot receive money",
 }
 _DECISIONS: Final = {
     "首次核定": "first decision",
