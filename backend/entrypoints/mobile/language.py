@@ -23,9 +23,13 @@ def is_english() -> bool:
 
 
 def say(zh: str, en: str) -> str:
-    """The text in the page's language; a text without English stays Chinese. A first letter is
-    made large: errors begin with a small one."""
-    return en[:1].upper() + en[1:] if en and is_english() else zh
+    """The text in the page's language; a text without English stays Chinese."""
+    return en if en and is_english() else zh
+
+
+def sentence(zh: str, en: str) -> str:
+    """The same with a large first letter: reasons and errors begin with a small one."""
+    return say(zh, en[:1].upper() + en[1:])
 
 
 def translated(zh: str) -> str:
@@ -40,4 +44,4 @@ def translated(zh: str) -> str:
 
 def said(error: DomainError) -> str:
     """An error in the page's language."""
-    return say(error.zh, error.en)
+    return sentence(error.zh, error.en)

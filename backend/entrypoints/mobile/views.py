@@ -52,7 +52,7 @@ from backend.service_layer.claims.read import ClaimView, view_all, view_claim, v
 from backend.service_layer.claims.records import StoredBill
 from backend.service_layer.claims.submit import MAX_BILLS, submit, working_days_after
 from backend.service_layer.payees.read import with_payee
-from backend.service_layer.payout.holding import PAYEE
+from backend.service_layer.payout.holding import BANK_RETRY, PAYEE
 from backend.service_layer.payout.records import ACCOUNT_CLOSED, HELD_BY_ACCOUNT
 from backend.service_layer.recovery.read import owed_by_citizen
 
@@ -78,6 +78,7 @@ def _day(value: Any) -> str:
 
 
 blueprint.app_template_global("t")(say)
+blueprint.app_template_global("sentence")(language.sentence)
 blueprint.app_template_global("is_english")(language.is_english)
 blueprint.app_template_filter("translated")(language.translated)
 
@@ -406,7 +407,7 @@ def claim(claim_id: str) -> Response:
         payments=payments,
         arrived_fen=arrived_fen(payments),
         arrived=[one for one in payments if one.ending is Ending.PAID],
-        failed=payments[-2] if _waits_after_failure(payments) else None,
+        failed=payments[-2] if _is_about_failure(view, payments) else None,
         material=asked,
         asks_accident=asks_accident,
         asks_account=view.claim.waiting_for in (*HELD_BY_ACCOUNT, PAYEE),
@@ -423,6 +424,12 @@ def claim(claim_id: str) -> Response:
 def _waits_after_failure(payments: list[Payment]) -> bool:
     """Whether the last thing that happened is that the bank did not pay, or paid and returned."""
     return len(payments) > 1 and payments[-1].ending is Ending.WAITING and payments[-2].has_failed
+
+
+def _is_about_failure(view: ClaimView, payments: list[Payment]) -> bool:
+    """Whether the bank's answer is why the claim waits, and nothing that came after it."""
+    codes = (PAYEE, BANK_RETRY, ACCOUNT_CLOSED)
+    return view.claim.waiting_for in codes and _waits_after_failure(payments)
 
 
 def _status(view: ClaimView, payments: list[Payment]) -> status_texts.Status:
