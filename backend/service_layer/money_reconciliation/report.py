@@ -23,6 +23,10 @@ FORMAT: Final = "yichu-money-report-1"
 ROWS_MAX: Final = 1_000
 """Mismatches written out in a report; the number of all of them is always there."""
 
+UNSIGNED: Final = "report-unsigned"
+SUBJECT: Final = "reconcile"
+"""The alarm of a report that could not be signed; the next one that is stored closes it."""
+
 _FIRST: Final = bytes(32)
 
 
@@ -83,6 +87,7 @@ def store_report(
         )
         work.money_reports.add(report)
         close_agreeing(work, [one.mismatch for one in standing], number)
+        work.alarms.clear(UNSIGNED, SUBJECT)
         work.commit()
     return report
 

@@ -16,19 +16,23 @@ from backend.adapters.database import tables
 from backend.adapters.ledger.report_signing import LedgerKeySigner, SignatureReader
 from backend.domain.errors import DomainError
 from backend.service_layer.anchoring.model import KeyUnavailableError
+from backend.service_layer.claims.advance import advance_claims
 from backend.service_layer.claims.case_closing import (
     CaseOutcome,
     confirm_closing,
     propose_closing,
 )
-from backend.service_layer.claims.advance import advance_claims
 from backend.service_layer.money_reconciliation.cases import overdue
 from backend.service_layer.money_reconciliation.daily import (
     is_due,
     reconcile_money,
     reconcile_pass,
 )
-from backend.service_layer.money_reconciliation.report import ReportError, verify_report
+from backend.service_layer.money_reconciliation.report import (
+    ReportError,
+    store_report,
+    verify_report,
+)
 from tests.integration.claims.world import NOW, World
 from tests.integration.payout.office import alarms, attempts, claim_of, rows, settled, state
 
@@ -285,3 +289,13 @@ def test_the_database_refuses_to_change_a_report(world: World) -> None:
             world.services.engine.begin() as connection,
         ):
             connection.execute(sa.text(statement))
+
+
+def test_a_report_that_is_stored_closes_the_alarm_of_one_that_was_not_signed(world: World) -> None:
+    """In its own transaction: a process that dies after it leaves no alarm that is not true."""
+    with world.services.work() as work:
+        work.alarms.raise_alarm("report-unsigned", "reconcile", "the key is not there")
+        work.commit()
+    assert "report-unsigned" in alarms(world)
+    store_report(world.services, SIGNER, [])
+    assert "report-unsigned" not in alarms(world)
