@@ -176,7 +176,7 @@ class Services:
         folder = self.settings.var_dir / "bank"
         if self.settings.bank == "folder":
             return FolderExchange(folder)
-        return SimulatedBank(folder, self.clock.now)
+        return SimulatedBank(folder, self.clock.now, gives_statements=True)
 
     @cached_property
     def payment_format(self) -> Any:

@@ -50,6 +50,9 @@ class PlainFormat:
         except (ValueError, TypeError, KeyError) as error:
             raise BadPaymentFileError("读不懂", "it is no whole file") from error
 
+    def is_statement(self, content: bytes) -> bool:
+        return False
+
     def read(self, content: bytes) -> StatusReport:
         try:
             found = json.loads(content)
@@ -153,6 +156,12 @@ class MemoryBank:
     def received(self) -> Sequence[IncomingFile]:
         self._asked()
         return [IncomingFile(name, content) for name, content in self.left.items()]
+
+    def ask_for_statements(self) -> bool:
+        return False
+
+    def pay_in(self, account: str, reference: str, amount_fen: int) -> None:
+        """It keeps no account of ours."""
 
     def check_name(self, holder: str, account_number: str, bank_code: str) -> NameMatch:
         return NameMatch(NameVerdict.MATCH, simulated=True)

@@ -45,6 +45,10 @@ class FolderExchange:
             "the operator to connect one.",
         )
 
+    def ask_for_statements(self) -> bool:
+        """A bank leaves its statements by itself, each night."""
+        return False
+
     def _part(self, name: str) -> Path:
         path = self._folder.joinpath(name)
         path.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -20,9 +20,11 @@ from backend.adapters.bank.simulated_book import (
     Answer,
     Credit,
     KnownAccount,
+    Movement,
     Page,
     SimulatedBook,
 )
+from backend.adapters.bank.simulated_statement import add_statement
 from backend.adapters.iso20022.document import MessageError
 from backend.adapters.iso20022.pain001 import read_pain001
 from backend.adapters.iso20022.pain002 import write_pain002
@@ -60,8 +62,10 @@ class SimulatedBank(FolderExchange):
         behaviour: Callable[[str], Behaviour] = behaviour_of,
         answer_after: dt.timedelta = dt.timedelta(0),
         return_after: dt.timedelta = dt.timedelta(seconds=30),
+        gives_statements: bool = False,
     ) -> None:
         super().__init__(folder)
+        self._gives_statements = gives_statements
         self._now = now
         self._behaviour = behaviour
         self._answer_after = answer_after
@@ -76,6 +80,35 @@ class SimulatedBank(FolderExchange):
         """Let the bank know accounts, so that it can answer for their holders' names."""
         with self.book.open() as page:
             page.enrol(accounts)
+
+    def pay_in(self, account: str, reference: str, amount_fen: int) -> None:
+        """Money arrives on an account of the agency; the same reference arrives once."""
+        movement = Movement(account, "credit", amount_fen, reference[:35], "", self._now())
+        try:
+            with self.book.open() as page:
+                page.move(movement)
+        except (OSError, sqlite3.Error) as error:
+            raise self._cannot_look(error) from error
+
+    def ask_for_statements(self) -> bool:
+        if not self._gives_statements:
+            return False
+        now = self._now()
+        try:
+            with self.book.open() as page:
+                self._move_what_was_credited(page)
+                made = [add_statement(page, account, now) for account in page.moved_accounts()]
+        except (OSError, sqlite3.Error) as error:
+            raise self._cannot_look(error) from error
+        return any(made)
+
+    def _move_what_was_credited(self, page: Page) -> None:
+        """Book on the agency's account what an earlier release of this bank has only credited."""
+        for credit in page.without_movement():
+            path = self._part("handed").joinpath(f"{credit.message_id}.xml")
+            if path.exists():
+                account = read_pain001(path.read_bytes()).debtor_account
+                page.move(_debit(account, credit))
 
     def check_name(self, holder: str, account_number: str, bank_code: str) -> NameMatch:
         try:
@@ -207,7 +240,11 @@ class SimulatedBank(FolderExchange):
             reference,
             now,
         )
-        if not page.credit(credit):
+        if page.credit(credit):
+            page.move(_debit(file.debtor_account, credit))
+            if behaviour.returned:
+                page.move(_back(file.debtor_account, credit, now + self._return_after))
+        else:
             before = page.credit_of(item.end_to_end_id)
             if before is not None and (before.account, before.amount_fen) == (
                 credit.account,
@@ -222,6 +259,18 @@ class SimulatedBank(FolderExchange):
     def _deliver(self, page: Page, report: StatusReport, at: dt.datetime) -> None:
         name = f"{report.message_id}.pain.002.xml"
         page.add_answer(Answer(name, write_pain002(report), at + self._answer_after))
+
+
+def _debit(account: str, credit: Credit) -> Movement:
+    return Movement(
+        account, "debit", credit.amount_fen, credit.reference, credit.end_to_end_id, credit.at
+    )
+
+
+def _back(account: str, credit: Credit, at: dt.datetime) -> Movement:
+    """The same money, returned to our account."""
+    reference = f"RET{credit.reference[3:]}"
+    return Movement(account, "credit", credit.amount_fen, reference, credit.end_to_end_id, at)
 
 
 def _derived(message_id: str, kind: str) -> str:

@@ -29,6 +29,15 @@ CREATE TABLE IF NOT EXISTS credit (
 CREATE TABLE IF NOT EXISTS answer (
   name TEXT PRIMARY KEY, content BLOB NOT NULL, due_at TEXT NOT NULL, delivered INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS movement (
+  account TEXT NOT NULL, side TEXT NOT NULL, name TEXT NOT NULL, amount_fen INTEGER NOT NULL,
+  reference TEXT NOT NULL, end_to_end_id TEXT NOT NULL, at TEXT NOT NULL,
+  PRIMARY KEY (account, side, name)
+);
+CREATE TABLE IF NOT EXISTS statement (
+  account TEXT NOT NULL, number INTEGER NOT NULL, to_at TEXT NOT NULL, closing_fen INTEGER NOT NULL,
+  PRIMARY KEY (account, number)
+);
 CREATE INDEX IF NOT EXISTS answer_waiting ON answer (delivered, due_at);
 """
 
@@ -51,6 +60,27 @@ class Credit:
     amount_fen: int
     reference: str
     at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """Money that came to (credit) or left (debit) an account of the agency."""
+
+    account: str
+    side: str
+    amount_fen: int
+    reference: str
+    end_to_end_id: str  # of an instruction; else empty
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The last statement of an account."""
+
+    number: int  # from 1; 0: none was given
+    to_at: dt.datetime
+    closing_fen: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +175,56 @@ class Page:
             Credit(row[0], row[1], row[2], row[3], row[4], dt.datetime.fromisoformat(row[5]))
             for row in rows
         ]
+
+    def move(self, entry: Movement) -> None:
+        """Book a movement on an account of the agency, once."""
+        self._connection.execute(
+            "INSERT OR IGNORE INTO movement VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                entry.account,
+                entry.side,
+                entry.end_to_end_id or entry.reference,
+                entry.amount_fen,
+                entry.reference,
+                entry.end_to_end_id,
+                entry.at.astimezone(dt.UTC).isoformat(),
+            ),
+        )
+
+    def moved_accounts(self) -> list[str]:
+        rows = self._connection.execute("SELECT DISTINCT account FROM movement ORDER BY account")
+        return [row[0] for row in rows]
+
+    def moved(self, account: str, after: dt.datetime, until: dt.datetime) -> list[Movement]:
+        """The movements of an account after one instant up to another, in their order."""
+        rows = self._connection.execute(
+            "SELECT account, side, amount_fen, reference, end_to_end_id, at FROM movement "
+            "WHERE account = ? AND at > ? AND at <= ? ORDER BY at, name",
+            (account, after.astimezone(dt.UTC).isoformat(), until.astimezone(dt.UTC).isoformat()),
+        )
+        return [
+            Movement(row[0], row[1], row[2], row[3], row[4], dt.datetime.fromisoformat(row[5]))
+            for row in rows
+        ]
+
+    def without_movement(self) -> list[Credit]:
+        """What an earlier release has credited without booking it on the agency's account."""
+        known = {row[0] for row in self._connection.execute("SELECT name FROM movement")}
+        return [one for one in self.credits() if one.end_to_end_id not in known]
+
+    def last_statement(self, account: str) -> Closed | None:
+        row = self._connection.execute(
+            "SELECT number, to_at, closing_fen FROM statement WHERE account = ? "
+            "ORDER BY number DESC LIMIT 1",
+            (account,),
+        ).fetchone()
+        return None if row is None else Closed(row[0], dt.datetime.fromisoformat(row[1]), row[2])
+
+    def close_statement(self, account: str, entry: Closed) -> None:
+        self._connection.execute(
+            "INSERT INTO statement VALUES (?, ?, ?, ?)",
+            (account, entry.number, entry.to_at.isoformat(), entry.closing_fen),
+        )
 
     def add_answer(self, entry: Answer) -> None:
         self._connection.execute(

@@ -177,7 +177,7 @@ class MoneyRuleRepository:
     def counts(self) -> dict[str, int]:
         """How many rows of each kind there are, for the report."""
         names = ("claim", "decision", "payout", "payment_attempt", "payout_file",
-                 "bank_message", "payment_answer", "journal_entry")  # fmt: skip
+                 "bank_message", "payment_answer", "journal_entry", "bank_statement")  # fmt: skip
         return {
             name: int(
                 self._connection.execute(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from backend.adapters.database.account_repository import AccountRepository
     from backend.adapters.database.alarm_repository import AlarmRepository
     from backend.adapters.database.audit_rule_repository import AuditRuleRepository
+    from backend.adapters.database.bank_statement_repository import BankStatementRepository
     from backend.adapters.database.batch_repository import BatchRepository
     from backend.adapters.database.bill_comparison_repository import BillComparisonRepository
     from backend.adapters.database.cause_repository import CauseRepository
@@ -211,6 +212,12 @@ class SqlUnitOfWork:
         from backend.adapters.database.outside_repository import OutsideRepository
 
         return OutsideRepository(self.connection, self._clock)
+
+    @cached_property
+    def bank_statements(self) -> BankStatementRepository:
+        from backend.adapters.database.bank_statement_repository import BankStatementRepository
+
+        return BankStatementRepository(self.connection, self._clock)
 
     @cached_property
     def payees(self) -> PayeeRepository:

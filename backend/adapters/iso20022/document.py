@@ -16,6 +16,7 @@ from lxml import etree
 
 PAIN001: Final = "pain.001.001.11"
 PAIN002: Final = "pain.002.001.12"
+CAMT053: Final = "camt.053.001.08"
 CURRENCY: Final = "CNY"
 BYTES_MAX: Final = 16 * 2**20
 FEN_MAX: Final = 10**14

@@ -8,6 +8,7 @@ from backend.domain.journal import Fund, JournalError, Layer, LayerAmounts, Occa
 from backend.service_layer.claims.ports import ClaimSettings
 from backend.service_layer.journal.booking import book
 from backend.service_layer.journal.ports import JournalWork
+from backend.service_layer.payout.arrival import simulate_arrival
 from backend.service_layer.ports import Clock, Transaction
 
 SOURCE_TYPE = "deposit"
@@ -54,5 +55,7 @@ def deposit(
     )
     with deps.work() as work:
         is_new = book(work, funded(occasion, LayerAmounts.of(layer, amount_fen)))
+        if is_simulated:
+            simulate_arrival(deps, fund.region, reference, amount_fen)
         work.commit()
     return is_new

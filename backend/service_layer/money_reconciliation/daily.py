@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 from backend.domain.local_time import SHANGHAI
 from backend.service_layer.anchoring.model import KeyUnavailableError
@@ -13,19 +14,27 @@ from backend.service_layer.money_reconciliation.cases import (
     watch_deadlines,
 )
 from backend.service_layer.money_reconciliation.ports import MoneyServices
-from backend.service_layer.money_reconciliation.report import ReportSigner, store_report
+from backend.service_layer.money_reconciliation.report import (
+    SUBJECT,
+    UNSIGNED,
+    ReportSigner,
+    store_report,
+)
 from backend.service_layer.money_reconciliation.rules import find_mismatches
+from backend.service_layer.money_reconciliation.statement_rules import watch_statements
 from backend.service_layer.money_reconciliation.timeliness import watch_timeliness
+from backend.service_layer.payout.answers import take_in_answers
 from backend.service_layer.payout.ports import BankUnavailableError
 
 
 def reconcile_money(deps: MoneyServices, signer: ReportSigner) -> list[Standing]:
-    """Compare everything, open and close cases, keep the signed report."""
+    """Ask the bank for its statements where it can be asked, compare everything, open and close
+    cases, keep the signed report."""
+    if deps.bank.ask_for_statements():
+        claims: Any = deps
+        take_in_answers(claims)
     standing = open_cases_of(deps, find_mismatches(deps))
     store_report(deps, signer, standing)
-    with deps.work() as work:
-        work.alarms.clear("report-unsigned", "reconcile")
-        work.commit()
     watch_timeliness(deps)
     return standing
 
@@ -52,6 +61,7 @@ def reconcile_pass(deps: MoneyServices, signer: ReportSigner) -> int:
         return _reconcile_if_due(deps, signer)
     finally:
         watch_timeliness(deps)
+        watch_statements(deps)
 
 
 def _reconcile_if_due(deps: MoneyServices, signer: ReportSigner) -> int:
@@ -72,6 +82,6 @@ def _reconcile_if_due(deps: MoneyServices, signer: ReportSigner) -> int:
     except KeyUnavailableError as error:
         # The cases are there; what was found could not be signed.
         with deps.work() as work:
-            work.alarms.raise_alarm("report-unsigned", "reconcile", error.en)
+            work.alarms.raise_alarm(UNSIGNED, SUBJECT, error.en)
             work.commit()
         return 0

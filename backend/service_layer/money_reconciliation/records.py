@@ -42,6 +42,8 @@ RULES: Final = (
     Rule("R17", "claim-fund", "申请的基金和经办", "fund and agency of a claim"),
     Rule("R18", "journal", "账本自身：完整、平衡、方向、结账",
          "the journal itself: whole, balanced, right side, closed months"),
+    Rule("R19", "bank-statement", "银行对账单与银行存款账：逐笔、期初、余额",
+         "the bank's statement and the account in the journal: each movement, opening, balance"),
 )  # fmt: skip
 BY_CODE: Final = {rule.code: rule for rule in RULES}
 SUBJECT_MAX: Final = 80

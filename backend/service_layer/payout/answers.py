@@ -37,6 +37,7 @@ from backend.service_layer.payout.records import (
     StatusReport,
     Verdict,
 )
+from backend.service_layer.payout.statements import take_in_statement
 from backend.service_layer.payout.stored import Attempt, BankMessage, PaymentAnswer
 
 REFUSED = "bank-file-refused"
@@ -68,6 +69,7 @@ def take_in_answers(deps: ClaimServices) -> int:
         with deps.work() as work:
             work.alarms.clear(UNREACHABLE, "incoming")
             work.commit()
+    dealt = 0
     for file in _in_order(deps, files):
         try:
             if not take_in(deps, file):
@@ -84,9 +86,10 @@ def take_in_answers(deps: ClaimServices) -> int:
         try:
             deps.bank.put_away(file.name)
         except BankUnavailableError:
-            return 0  # known by its digest when it is offered again
+            return dealt  # known by its digest when it is offered again
+        dealt += 1
         reach("payout.put-away")
-    return len(files)
+    return dealt
 
 
 def _in_order(deps: ClaimServices, files: Sequence[IncomingFile]) -> list[IncomingFile]:
@@ -123,6 +126,9 @@ def take_in(deps: ClaimServices, file: IncomingFile) -> bool:
         if work.payments.message(file.name[:NAME_MAX], digest) is not None:
             return True  # it was dealt with, and the process ended before it was put away
     reach("payout.message-read")
+    if deps.payment_format.is_statement(file.content):
+        take_in_statement(deps, file)
+        return True
     report, fault = _read(deps, file)
     with deps.work() as work:
         work.payments.take_turn(Lane.DAILY)

@@ -98,7 +98,7 @@ def acknowledge(deps: ClaimServices, message_id: str, by: str, reason: str) -> N
         message = work.payments.message_by_id(message_id)
         if message is None:
             raise NotFoundError("没有这个银行文件", "there is no such bank file")
-        if message.verdict is Verdict.BOOKED:
+        if message.verdict in (Verdict.BOOKED, Verdict.FILED):
             raise ConflictError("这个文件已入账，不用处理", "the file was booked: nothing to do")
         case_id = f"{CASE_KIND}:{message_id}"
         known = work.reconciliation.case(case_id)

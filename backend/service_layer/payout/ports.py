@@ -11,6 +11,7 @@ from backend.service_layer.anchoring.model import Case, CaseEvent
 from backend.service_layer.claims.records import Payout
 from backend.service_layer.payout.records import (
     AccountAnswer,
+    BankStatement,
     IncomingFile,
     Lane,
     NameMatch,
@@ -74,6 +75,10 @@ class BankExchange(Protocol):
         cut at ``INCOMING_BYTES_MAX`` + 1 bytes."""
         ...
 
+    def ask_for_statements(self) -> bool:
+        """Whether asking made the bank leave statements now; a real bank leaves them by itself."""
+        ...
+
     def put_away(self, name: str) -> None:
         """A file was dealt with and its content kept: do not offer it again. A name that is not
         there is no error."""
@@ -90,6 +95,14 @@ class PaymentFormat(Protocol):
     def write(self, file: PaymentFile) -> bytes:
         """The file's bytes, valid by the published schema. The same file gives the same bytes.
         Raises :class:`BadPaymentFileError`."""
+        ...
+
+    def is_statement(self, content: bytes) -> bool:
+        """Whether a file says that it is a statement of an account."""
+        ...
+
+    def read_statement(self, content: bytes) -> BankStatement:
+        """Raises :class:`BadStatusFileError` for anything that is not a whole, valid one."""
         ...
 
     def read(self, content: bytes) -> StatusReport:

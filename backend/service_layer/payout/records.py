@@ -45,6 +45,7 @@ class Verdict(StrEnum):
     BOOKED = "booked"
     REFUSED = "refused"  # nothing of it was booked
     REPEATED = "repeated"  # says nothing new; nothing was booked again
+    FILED = "filed"  # a statement of the account: kept to be compared with the journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +158,50 @@ class StatusReport:
     group_reason_code: str = ""
     original_item_count: int | None = None
     original_control_sum_fen: int | None = None
+
+
+STATEMENT_ENTRIES_MAX: Final = 100_000
+"""Movements in one statement of an account."""
+
+
+class EntrySide(StrEnum):
+    CREDIT = "credit"  # money came to our account
+    DEBIT = "debit"  # money left it
+
+
+@dataclass(frozen=True, slots=True)
+class StatementEntry:
+    """One movement on the account, as the bank booked it."""
+
+    side: EntrySide
+    amount_fen: int  # > 0
+    reference: str  # the bank's own number; may be empty
+    end_to_end_id: str  # of an instruction of ours, else empty
+    booked_on: dt.date
+
+
+@dataclass(frozen=True, slots=True)
+class BankStatement:
+    """A bank's statement of one account from one instant to another. ``opening_fen`` plus the
+    entries is ``closing_fen``; both may be below zero."""
+
+    message_id: str
+    created_at: dt.datetime
+    statement_id: str
+    account: str
+    from_at: dt.datetime
+    to_at: dt.datetime
+    opening_fen: int
+    closing_fen: int
+    entries: tuple[StatementEntry, ...]
+    simulated: bool
+
+    @property
+    def moved_fen(self) -> int:
+        return sum(
+            one.amount_fen if one.side is EntrySide.CREDIT else -one.amount_fen
+            for one in self.entries
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ from backend.domain.recovery import (
 from backend.service_layer.claims.records import Claim
 from backend.service_layer.failpoints import reach
 from backend.service_layer.journal.booking import book
+from backend.service_layer.payout.arrival import simulate_arrival
 from backend.service_layer.recovery.causes import locked_claim
 from backend.service_layer.recovery.closing import WAIVER_ASKED, close_when_over
 from backend.service_layer.recovery.opening import (
@@ -209,6 +210,7 @@ def take_receipt(deps: Any, work: Any, money: Incoming, *, by: str, source: str 
     booked_from = (RECEIPT, receipt_source(order_id, reference))
     said_by = occasion(deps, work, claim, booked_from, person)
     book(work, recovered_entry(said_by, money.amount_fen))
+    simulate_arrival(deps, said_by.fund.region, reference, money.amount_fen)
     close_when_over(deps, work, claim, order_id)
     return True
 

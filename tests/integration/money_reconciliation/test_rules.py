@@ -16,6 +16,7 @@ from backend.service_layer.claims.records import Claim
 from backend.service_layer.money_reconciliation.records import RULES
 from backend.service_layer.money_reconciliation.rules import find_mismatches
 from backend.service_layer.payout.records import AnswerStatus
+from tests.funding import POOL_FEN, TYPES
 from tests.integration.claims.world import World
 from tests.integration.payout.office import FIRST_FEN, account_of, claim_of
 
@@ -285,6 +286,17 @@ def entry_not_whole(scene: Scene) -> tuple[str, str, str, str]:
     return "R18", "jnl_loose", "not-whole", said
 
 
+def bank_took_a_fee(scene: Scene) -> tuple[str, str, str, str]:
+    balance = POOL_FEN * len(TYPES) - FIRST_FEN
+    scene.sql(
+        "INSERT INTO bank_statement VALUES ('st', '330800', 'TEST-FUND-330800', '1', "  # noqa: S608
+        "'2099-01-01 00:00:00.000000', '2099-01-02 00:00:00.000000', "
+        f"{balance}, {balance - 100}, 1, 1, 'none')",
+        "INSERT INTO bank_statement_entry VALUES ('st', 1, 'debit', 100, 'FEE-1', '', '2099-01-01')",
+    )
+    return "R19", "FEE-1", "not booked", "the bank has 100 fen debit"
+
+
 def _entry(  # noqa: PLR0917
     scene: Scene, source: str, kind: str, claim_sql: str, debit: str, credit: str
 ) -> None:
@@ -304,7 +316,7 @@ BREAKS: tuple[Break, ...] = (
     paid_before_the_bank_said_so, instruction_of_another_person, file_of_other_bytes,
     instruction_not_as_written, bank_lost_a_file, bank_has_a_file_more, bank_silent,
     bank_said_another_thing, answer_that_was_not_booked, money_of_no_document, money_of_no_claim,
-    fund_of_another_city, entry_not_whole,
+    fund_of_another_city, entry_not_whole, bank_took_a_fee,
 )  # fmt: skip
 _MET: set[str] = set()
 

@@ -81,11 +81,11 @@ REPORT = """<?xml version="1.0" encoding="UTF-8"?>
 def test_schemas_are_those_that_were_published() -> None:
     folder = Path("backend/adapters/iso20022/schemas")
     named = dict(
-        re.findall(r"`(pain[0-9.]+xsd)`[^`]*`([0-9a-f]{64})`", (folder / "README.md").read_text())
+        re.findall(r"`([a-z]+[0-9.]+xsd)`[^`]*`([0-9a-f]{64})`", (folder / "README.md").read_text())
     )
     found = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.glob("*.xsd")}
     assert found == named
-    assert len(found) == 2
+    assert len(found) == 3
 
 
 def test_a_payment_file_says_what_the_bank_needs() -> None:

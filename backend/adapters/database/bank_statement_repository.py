@@ -1,0 +1,203 @@
+"""Statements of the bank, and what the journal has on the same accounts."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from backend.adapters.database.tables import (
+    bank_statement,
+    bank_statement_entry,
+    journal_entry,
+    journal_transfer,
+    payment_answer,
+    payment_attempt,
+    recovery_receipt,
+)
+from backend.service_layer.money_reconciliation.statement_rules import (
+    BankMovement,
+    BookMovement,
+    Period,
+)
+from backend.service_layer.payout.records import StatementEntry
+from backend.service_layer.payout.statements import StoredStatement
+from backend.service_layer.recovery.opening import RECEIPT, receipt_source
+
+_BANK: Final = "bank:"
+_REFERENCE: Final = 35  # characters of a reference on a statement (ISO 20022 Max35Text)
+
+
+class BankStatementRepository:
+    def __init__(self, connection: sa.Connection, clock: Any = None) -> None:
+        self._connection = connection
+
+    def add(self, entry: StoredStatement, entries: Sequence[StatementEntry]) -> None:
+        values = {one.name: getattr(entry, one.name) for one in fields(entry)}
+        self._connection.execute(bank_statement.insert().values(values))
+        rows = [
+            {
+                "statement_id": entry.id,
+                "ordinal": place,
+                "side": str(one.side),
+                "amount_fen": one.amount_fen,
+                "reference": one.reference,
+                "end_to_end_id": one.end_to_end_id,
+                "booked_on": one.booked_on,
+            }
+            for place, one in enumerate(entries, start=1)
+        ]
+        if rows:
+            self._connection.execute(bank_statement_entry.insert(), rows)
+
+    def find(self, account: str, statement_id: str) -> StoredStatement | None:
+        row = self._connection.execute(
+            sa.select(bank_statement).where(
+                bank_statement.c.account == account, bank_statement.c.statement_id == statement_id
+            )
+        ).first()
+        return None if row is None else StoredStatement(**row._mapping)
+
+    def overlapping(self, account: str, from_at: dt.datetime, to_at: dt.datetime) -> str:
+        """The name of a statement that covers a part of a period; empty for none."""
+        found: str | None = self._connection.execute(
+            sa.select(bank_statement.c.statement_id)
+            .where(
+                bank_statement.c.account == account,
+                bank_statement.c.from_at < to_at,
+                bank_statement.c.to_at > from_at,
+            )
+            .limit(1)
+        ).scalar_one_or_none()
+        return found or ""
+
+    def regions(self) -> list[str]:
+        """Regions of whose accounts there is a statement."""
+        rows = self._connection.execute(sa.select(bank_statement.c.region).distinct())
+        return sorted(rows.scalars())
+
+    def last_ends(self) -> dict[str, dt.datetime]:
+        """Until when the newest statement of each region reaches."""
+        rows = self._connection.execute(
+            sa.select(
+                bank_statement.c.region, sa.func.max(bank_statement.c.to_at).label("until")
+            ).group_by(bank_statement.c.region)
+        )
+        return {row.region: row.until for row in rows}
+
+    def first_moves(self) -> dict[str, dt.datetime]:
+        """When money first moved on each region's bank account, by the journal."""
+        rows = self._connection.execute(
+            sa.select(journal_entry.c.region, sa.func.min(journal_entry.c.booked_at).label("since"))
+            .join(journal_transfer, journal_transfer.c.entry_id == journal_entry.c.id)
+            .where(
+                sa.or_(
+                    journal_transfer.c.debit_account.startswith(_BANK),
+                    journal_transfer.c.credit_account.startswith(_BANK),
+                )
+            )
+            .group_by(journal_entry.c.region)
+        )
+        return {row.region: row.since for row in rows}
+
+    def periods(self, region: str) -> list[Period]:
+        """The statements of a region's account in their order."""
+        rows = self._connection.execute(
+            sa.select(*(bank_statement.c[one.name] for one in fields(Period)))
+            .where(bank_statement.c.region == region)
+            .order_by(bank_statement.c.from_at, bank_statement.c.to_at)
+        )
+        return [Period(**row._mapping) for row in rows]
+
+    def entries(self, region: str) -> list[BankMovement]:
+        """Every movement on the statements of a region's account."""
+        rows = self._connection.execute(
+            sa.select(
+                bank_statement_entry.c.side,
+                bank_statement_entry.c.amount_fen,
+                bank_statement_entry.c.reference,
+                bank_statement_entry.c.end_to_end_id,
+                bank_statement.c.to_at,
+                payment_attempt.c.claim_id,
+            )
+            .join(bank_statement, bank_statement.c.id == bank_statement_entry.c.statement_id)
+            .outerjoin(
+                payment_attempt,
+                payment_attempt.c.end_to_end_id == bank_statement_entry.c.end_to_end_id,
+            )
+            .where(bank_statement.c.region == region)
+            .order_by(bank_statement.c.from_at, bank_statement_entry.c.ordinal)
+        )
+        return [
+            BankMovement(
+                # A name that is none of ours is the other side's: the bank's reference counts.
+                key=row.end_to_end_id if row.claim_id else row.reference or row.end_to_end_id,
+                side=row.side,
+                amount_fen=row.amount_fen,
+                to_at=row.to_at,
+                is_instruction=row.claim_id is not None,
+                claim_id=row.claim_id or "",
+            )
+            for row in rows
+        ]
+
+    def movements(self, region: str) -> list[BookMovement]:
+        """Every movement of the journal on a region's bank account."""
+        bank = f"{_BANK}{region}"
+        signed = sa.case(
+            (journal_transfer.c.debit_account == bank, journal_transfer.c.amount_fen),
+            else_=-journal_transfer.c.amount_fen,
+        )
+        entry = journal_entry.c
+        columns = (
+            entry.source_type, entry.source_id, entry.kind, entry.claim_id, entry.booked_at,
+        )  # fmt: skip
+        rows = self._connection.execute(
+            sa.select(*columns, sa.func.sum(signed).label("fen"))
+            .join(journal_transfer, journal_transfer.c.entry_id == entry.id)
+            .where(
+                sa.or_(
+                    journal_transfer.c.debit_account == bank,
+                    journal_transfer.c.credit_account == bank,
+                )
+            )
+            .group_by(*columns)
+        ).all()
+        names, answered, receipts = self._names()
+        found = []
+        for row in rows:
+            key, at = row.source_id, row.booked_at
+            if row.source_type == "attempt":
+                key = names.get(row.source_id, row.source_id)
+                at = answered.get((row.source_id, row.kind), at)
+            elif row.source_type == RECEIPT:
+                key = receipts.get(row.source_id, row.source_id)
+            side = "credit" if row.fen > 0 else "debit"
+            if row.source_type != "attempt":
+                key = key[:_REFERENCE]
+            found.append(BookMovement(key, side, abs(int(row.fen)), at, row.claim_id or ""))
+        return found
+
+    def _names(
+        self,
+    ) -> tuple[dict[str, str], dict[tuple[str, str], dt.datetime], dict[str, str]]:
+        """Instruction names and times of answers by attempt, references by source of a receipt."""
+        attempts = self._connection.execute(
+            sa.select(payment_attempt.c.id, payment_attempt.c.end_to_end_id)
+        )
+        answers = self._connection.execute(
+            sa.select(
+                payment_answer.c.attempt_id, payment_answer.c.status, payment_answer.c.answered_at
+            )
+        )
+        receipts = self._connection.execute(
+            sa.select(recovery_receipt.c.order_id, recovery_receipt.c.reference)
+        )
+        return (
+            {row.id: row.end_to_end_id for row in attempts},
+            {(row.attempt_id, row.status): row.answered_at for row in answers},
+            {receipt_source(row.order_id, row.reference): row.reference for row in receipts},
+        )
