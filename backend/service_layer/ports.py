@@ -124,8 +124,13 @@ class Outbox(Protocol):
 
     def find(self, dedupe_key: str) -> LedgerIntent | None: ...
 
-    def of_subject(self, subject_id: str, kind: IntentKind) -> Sequence[LedgerIntent]:
-        """All intents of one subject and kind, oldest first."""
+    def of_subject(self, subject_id: str, *kinds: IntentKind) -> Sequence[LedgerIntent]:
+        """All intents of one subject and these kinds, oldest first."""
+        ...
+
+    def look_ahead(self, subject_ids: Sequence[str], *kinds: IntentKind) -> None:
+        """Read in a few questions what ``of_subject`` is going to be asked for in this transaction
+        with these subjects and kinds; forgotten when the transaction writes an intent."""
         ...
 
 

@@ -33,12 +33,14 @@ import sqlalchemy as sa
 from backend.adapters.bank.simulated_bank import SimulatedBank
 from backend.adapters.clock import SetClock
 from backend.adapters.database import tables
+from backend.adapters.database.engine import make_engine
 from backend.domain.ledger import SlotState
 from backend.service_layer.claims.advance import advance_claims, advance_one
 from backend.service_layer.journal.checking import check_journal
 from backend.service_layer.journal.money_tables import read_tables
 from backend.service_layer.payout.answers import take_in_answers
 from backend.service_layer.payout.hand_over import hand_over_files
+from backend.service_layer.payout.instruct import FILE_ITEMS
 from backend.service_layer.payout.records import Lane
 from backend.service_layer.payout.run import run_lane
 from scripts.bench.anchoring_bed import open_postgresql
@@ -53,6 +55,13 @@ CLOSED_EVERY: Final = 100
 CLOSED_TAIL, GOOD_TAIL = "0004", "6217"
 CHUNK: Final = 1_000
 DIGITS: Final = 6
+DAY_SECONDS: Final = 8 * 3600
+PROMISED_DAYS: Final = 5
+LEGAL_DAYS: Final = 20
+WINDOW_SECONDS: Final = 10 * 3600
+"""From 16:00, when a daily run begins, to 02:00, when the books are compared (defaults of
+``YICHU_PAYOUT_RUN_AT`` and ``YICHU_RECONCILE_AT``)."""
+PEAK_MIB_MAX: Final = 512
 COPIED: Final = (
     "person", "register_fact", "invoice", "invoice_version", "expense_line", "bill_trait",
     "submission", "claim", "calculation", "decision", "decision_cause", "ledger_intent",
@@ -143,52 +152,121 @@ def settled_world(folder: Path, url: str | None) -> World:
     raise SystemExit(f"the claim was never settled: {world.claim(claim.id)}")
 
 
+class Stages:
+    """Prints what each stage took; the sums are of a day, the copies are not."""
+
+    def __init__(self, server: ServerTime) -> None:
+        self._server = server
+        self.wall = self.busy = self.served = 0.0
+
+    def run(self, label: str, act: Callable[[], Any], count: int, *, is_day: bool = True) -> None:
+        """Run a stage: wall, processor time of this process and of the database's, peak memory."""
+        started, cpu, served = time.perf_counter(), time.process_time(), self._server.seconds()
+        act()
+        took, busy = time.perf_counter() - started, time.process_time() - cpu
+        served = self._server.seconds() - served
+        print(
+            f"{label:<42} {took:>8.1f} s  processor {busy:>7.1f} s  database {served:>7.1f} s  "
+            f"{count / took:>6,.0f} claims/s  {peak_mib():>5,.0f} MiB",
+            flush=True,
+        )
+        if is_day:
+            self.wall, self.busy, self.served = (
+                self.wall + took,
+                self.busy + busy,
+                self.served + served,
+            )
+
+
 def timed(label: str, act: Callable[[], Any], count: int) -> float:
-    """Print how long it took and how many claims a second; returns the seconds."""
-    started, cpu = time.perf_counter(), time.process_time()
-    act()
-    took, busy = time.perf_counter() - started, time.process_time() - cpu
-    print(
-        f"{label:<44} {took:>8.1f} s  processor {busy:>8.1f} s  {count / took:>8,.0f} claims/s",
-        flush=True,
-    )
-    return took
+    """Print what it took without a database server; returns the seconds."""
+    stages = Stages(ServerTime(None))
+    stages.run(label, act, count)
+    return stages.wall
 
 
-def run(world: World, bank: SimulatedBank, claims: int) -> None:
+class ServerTime:
+    """Processor seconds of a PostgreSQL server: its first process, those that it has waited for,
+    and its children now. Without a server, and where there is no /proc, 0."""
+
+    def __init__(self, url: str | None) -> None:
+        self._pid = 0
+        if url is not None and Path("/proc/self/stat").exists():
+            engine = make_engine(url)
+            with engine.connect() as connection:
+                folder = connection.execute(sa.text("SHOW data_directory")).scalar_one()
+            engine.dispose()
+            self._pid = int((Path(folder) / "postmaster.pid").read_text().split()[0])
+
+    def seconds(self) -> float:
+        if not self._pid:
+            return 0.0
+        ticks = 0
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                fields = stat.read_text().rpartition(")")[2].split()
+                if int(stat.parent.name) == self._pid:
+                    ticks += sum(map(int, fields[11:15]))
+                elif int(fields[1]) == self._pid:
+                    ticks += sum(map(int, fields[11:13]))
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def run(world: World, bank: SimulatedBank, claims: int, stages: Stages) -> None:
     """The day itself."""
     services = world.services
     _later(world)
-    timed(
-        "copies of a settled claim (not part of a day)",
+    stages.run(
+        "copies of a settled claim (no part of a day)",
         lambda: Copies(world).add(claims - 1),
         claims,
+        is_day=False,
     )
     with services.engine.connect() as connection:
         due = list(connection.execute(sa.select(tables.claim.c.id)).scalars())
     if len(due) != claims:
         raise SystemExit(f"{len(due)} claims are settled, {claims} were wanted")
-    total = timed(
+    stages.run(
         "approved: slot read, payable, journal",
         lambda: [advance_one(services, c) for c in due],
         claims,
     )
-    total += timed(
-        "payment files written, slots read again", lambda: run_lane(services, Lane.DAILY), claims
-    )
-    total += timed(
-        "files handed over, carried out by the bank", lambda: _hand_over(world, bank), claims
-    )
-    total += timed("answers read, compared and booked", lambda: take_in_answers(services), claims)
+    stages.run("payment files written, slots read again", lambda: _instruct(world, claims), claims)
+    stages.run("files handed over, carried out by bank", lambda: _hand_over(world, bank), claims)
+    stages.run("answers read, compared and booked", lambda: take_in_answers(services), claims)
     closed = _correct_accounts(world)
-    total += timed(
+    stages.run(
         f"second run: {closed} corrected accounts", lambda: _second_run(world, bank), max(1, closed)
     )
-    total += timed(
-        "books compared, bank, ledger, decisions", lambda: check(world, bank, claims), claims
+    stages.run(
+        "books, bank, ledger, decisions compared", lambda: check(world, bank, claims), claims
     )
-    total += timed("reconciliation of the money, every rule", lambda: _reconcile(world), claims)
-    print(f"{'the day':<44} {total:>8.1f} s  {claims / total:>38,.0f} claims/s")
+    stages.run("reconciliation of the money, every rule", lambda: _reconcile(world), claims)
+
+
+def _instruct(world: World, claims: int) -> None:
+    done = run_lane(world.services, Lane.DAILY)
+    if (done.instructed, done.files, done.is_whole) != (claims, -(-claims // FILE_ITEMS), True):
+        raise SystemExit(f"the daily run came to {done}")
+
+
+def judge(stages: Stages, claims: int) -> None:
+    """Print the day beside what it must fit into; raises SystemExit when it does not."""
+    busy = stages.busy + stages.served
+    print(
+        f"the day: {stages.wall:,.1f} s, processor {stages.busy:,.1f} s and {stages.served:,.1f} s "
+        f"of the database: {busy / claims * 1000:.1f} ms a claim\n"
+        f"{stages.wall / WINDOW_SECONDS:.3f} of the time from the run at 16:00 to the "
+        f"reconciliation ({WINDOW_SECONDS / 3600:.0f} h), {stages.wall / DAY_SECONDS:.3f} of a "
+        f"working day; Quzhou promises {PROMISED_DAYS} working days from claim to money, "
+        f"the law {LEGAL_DAYS}"
+    )
+    if stages.wall > WINDOW_SECONDS or peak_mib() > PEAK_MIB_MAX:
+        raise SystemExit(f"beyond its limits: {WINDOW_SECONDS} s and {PEAK_MIB_MAX} MiB")
 
 
 def _later(world: World) -> None:
@@ -260,13 +338,14 @@ def _reconcile(world: World) -> None:
 
 
 @contextlib.contextmanager
-def open_world(database: str) -> Iterator[tuple[World, SimulatedBank]]:
+def open_world(database: str) -> Iterator[tuple[World, SimulatedBank, ServerTime]]:
     """A city on a fresh database, with the simulated bank in a folder."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="yichu-bench-")))
         url = stack.enter_context(open_postgresql()) if database == "postgresql" else None
+        server = ServerTime(url)
         world = settled_world(folder, url)
-        yield world, equip_durably(world.services, folder)
+        yield world, equip_durably(world.services, folder), server
         world.services.engine.dispose()
 
 
@@ -276,10 +355,11 @@ def main() -> None:
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     options = parser.parse_args()
     print(f"{options.claims:,} claims on {options.database}, load {os.getloadavg()[0]:.1f}")
-    with open_world(options.database) as (world, bank):
-        run(world, bank, options.claims)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"load {os.getloadavg()[0]:.1f}, peak memory {peak:,.0f} MiB")
+    with open_world(options.database) as (world, bank, server):
+        stages = Stages(server)
+        run(world, bank, options.claims, stages)
+        judge(stages, options.claims)
+    print(f"load {os.getloadavg()[0]:.1f}, peak memory {peak_mib():,.0f} MiB")
 
 
 if __name__ == "__main__":

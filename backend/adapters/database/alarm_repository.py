@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -24,13 +25,19 @@ class Alarm:
     cleared_at: dt.datetime | None
 
 
+OPEN_REMEMBERED: Final = 10_000
+
+
 class AlarmRepository:
     def __init__(self, connection: sa.Connection, clock: Clock) -> None:
         self._connection = connection
         self._clock = clock
+        self._open: dict[str, set[str]] = {}
 
     def raise_alarm(self, code: str, subject: str, detail: str) -> None:
         """Record an alarm once per open (code, subject)."""
+        if code in self._open:
+            self._open[code].add(subject)
         is_open = sa.and_(
             alarm.c.code == code, alarm.c.subject == subject, alarm.c.cleared_at.is_(None)
         )
@@ -45,8 +52,22 @@ class AlarmRepository:
                 )
             )
 
+    def look_ahead(self, code: str) -> None:
+        """Read which alarms of a code are open, so that ``clear`` of another subject asks nothing
+        in this transaction. With very many open ones nothing is remembered."""
+        found = self._connection.execute(
+            sa.select(alarm.c.subject)
+            .where(alarm.c.code == code, alarm.c.cleared_at.is_(None))
+            .limit(OPEN_REMEMBERED + 1)
+        )
+        subjects = set(found.scalars())
+        if len(subjects) <= OPEN_REMEMBERED:
+            self._open[code] = subjects
+
     def clear(self, code: str, subject: str) -> None:
         """Close an alarm whose condition has ended."""
+        if subject not in self._open.get(code, {subject}):
+            return
         self._connection.execute(
             sa.update(alarm)
             .where(alarm.c.code == code, alarm.c.subject == subject, alarm.c.cleared_at.is_(None))

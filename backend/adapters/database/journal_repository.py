@@ -35,11 +35,14 @@ class JournalRepository:
         self._clock = clock
         self._accounts: set[str] = set()
         self._closed: dict[str, str] = {}
+        self._funds: dict[str, ClaimFund] = {}
+        self._ahead: dict[str, list[Entry]] = {}
 
     # --- writing -------------------------------------------------------------------------------
 
     def add(self, entries: Sequence[Entry]) -> set[str]:
         """The transfers first and the entry last: an entry that is there is whole."""
+        self._ahead.clear()
         self._open_accounts({c for e in entries for t in e.transfers for c in (t.debit, t.credit)})
         # The first transfer of an entry is the claim to it: whoever inserts that one books.
         ours = self._insert_firsts([_transfer_row(entry, 1) for entry in entries])
@@ -105,6 +108,8 @@ class JournalRepository:
         return found
 
     def entries_of(self, claim_id: str) -> list[Entry]:
+        if claim_id in self._ahead:
+            return list(self._ahead[claim_id])
         return self._read(journal_entry.c.claim_id == claim_id)
 
     def entries(
@@ -178,13 +183,26 @@ class JournalRepository:
     # --- fund and agency of a claim ------------------------------------------------------------
 
     def claim_fund(self, claim_id: str) -> ClaimFund | None:
-        row = self._connection.execute(
-            sa.select(claim_fund).where(claim_fund.c.claim_id == claim_id)
-        ).first()
-        if row is None:
-            return None
-        fund = Fund(row.region, row.insurance_type, row.agency_code, row.agency_name)
-        return ClaimFund(row.claim_id, fund, row.basis, row.recorded_at)
+        """A fund is fixed once: what was read in this transaction is not read again."""
+        if claim_id not in self._funds:
+            self._read_funds([claim_id])
+        return self._funds.get(claim_id)
+
+    def _read_funds(self, claim_ids: Sequence[str]) -> None:
+        for row in self._connection.execute(
+            sa.select(claim_fund).where(claim_fund.c.claim_id.in_(claim_ids))
+        ):
+            fund = Fund(row.region, row.insurance_type, row.agency_code, row.agency_name)
+            self._funds[row.claim_id] = ClaimFund(row.claim_id, fund, row.basis, row.recorded_at)
+
+    def look_ahead(self, claim_ids: Sequence[str]) -> None:
+        found: dict[str, list[Entry]] = {claim_id: [] for claim_id in claim_ids}
+        for some in _chunks(claim_ids):
+            self._read_funds(some)
+            for entry in self._read(journal_entry.c.claim_id.in_(some)):
+                assert entry.occasion.claim_id is not None, "it was asked for by its claim"
+                found[entry.occasion.claim_id].append(entry)
+        self._ahead |= found
 
     def fix_claim_fund(self, entry: ClaimFund) -> ClaimFund:
         known = self.claim_fund(entry.claim_id)

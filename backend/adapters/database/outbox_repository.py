@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -16,6 +16,7 @@ from backend.domain.errors import NotFoundError
 from backend.domain.ledger import IntentKind, IntentState, LedgerIntent
 from backend.service_layer.ports import Clock
 
+SUBJECTS_A_QUESTION: Final = 500
 _UNFINISHED = [str(state) for state in IntentState if state is not IntentState.FINAL]
 
 
@@ -25,9 +26,11 @@ class OutboxRepository:
     def __init__(self, connection: sa.Connection, clock: Clock) -> None:
         self._connection = connection
         self._clock = clock
+        self._ahead: dict[tuple[IntentKind, ...], dict[str, list[LedgerIntent]]] = {}
 
     def add(self, intent: LedgerIntent) -> bool:
         """Enqueue; False, and nothing written, when the dedupe key is already there."""
+        self._ahead.clear()
         now = self._clock.now()
         row = {
             "id": intent.id,
@@ -59,9 +62,22 @@ class OutboxRepository:
         ).first()
         return None if row is None else to_intent(row._mapping)
 
-    def of_subject(self, subject_id: str, kind: IntentKind) -> Sequence[LedgerIntent]:
-        """All intents of one subject and kind, oldest first."""
-        return self._select(table.c.subject_id == subject_id, table.c.kind == str(kind))
+    def of_subject(self, subject_id: str, *kinds: IntentKind) -> Sequence[LedgerIntent]:
+        """All intents of one subject and these kinds, oldest first."""
+        known = self._ahead.get(kinds, {})
+        if subject_id in known:
+            return list(known[subject_id])
+        return self._select(table.c.subject_id == subject_id, _is_one_of(kinds))
+
+    def look_ahead(self, subject_ids: Sequence[str], *kinds: IntentKind) -> None:
+        """Read what ``of_subject`` is going to be asked for, in a few questions. It holds until
+        this transaction writes an intent: call it when what must not move is locked."""
+        found: dict[str, list[LedgerIntent]] = {subject_id: [] for subject_id in subject_ids}
+        for start in range(0, len(subject_ids), SUBJECTS_A_QUESTION):
+            some = subject_ids[start : start + SUBJECTS_A_QUESTION]
+            for intent in self._select(table.c.subject_id.in_(some), _is_one_of(kinds)):
+                found[intent.subject_id].append(intent)
+        self._ahead[kinds] = self._ahead.get(kinds, {}) | found
 
     def of_many_subjects(
         self, subject_ids: Sequence[str], kind: IntentKind
@@ -126,6 +142,7 @@ class OutboxRepository:
         """Change the state and the given columns of some intents."""
         if not intent_ids:
             return
+        self._ahead.clear()
         if isinstance(values.get("outcome_detail"), dict):
             values["outcome_detail"] = json.dumps(values["outcome_detail"], sort_keys=True)
         self._connection.execute(
@@ -138,6 +155,7 @@ class OutboxRepository:
         """Intents that were mined, each with its own outcome, place and detail."""
         if not outcomes:
             return
+        self._ahead.clear()
         plain = ("outcome", "tx_hash", "block_number", "block_hash", "log_index", "block_at")
         rows = [
             {f"new_{name}": values[name] for name in plain}
@@ -159,6 +177,7 @@ class OutboxRepository:
     def count_tries(self, intent_ids: Sequence[str]) -> None:
         """One more try for each of these intents."""
         if intent_ids:
+            self._ahead.clear()
             self._connection.execute(
                 sa.update(table)
                 .where(table.c.id.in_(list(intent_ids)))
@@ -180,6 +199,10 @@ class OutboxRepository:
         statement = sa.select(table).where(*conditions).order_by(table.c.created_at, table.c.id)
         rows = self._connection.execute(statement.limit(limit) if limit else statement)
         return [to_intent(row._mapping) for row in rows]
+
+
+def _is_one_of(kinds: Sequence[IntentKind]) -> sa.ColumnElement[bool]:
+    return table.c.kind.in_([str(kind) for kind in kinds])
 
 
 def to_intent(row: Mapping[Any, Any]) -> LedgerIntent:

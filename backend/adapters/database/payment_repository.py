@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from backend.adapters.database.tables import (
     bank_message,
+    bank_reading,
     claim,
     payable_reversal,
     payment_answer,
@@ -29,6 +31,7 @@ from backend.service_layer.payout.stored import (
     BankMessage,
     Hold,
     PaymentAnswer,
+    Reading,
     StoredFile,
     Tried,
 )
@@ -37,9 +40,19 @@ _MAY_OWE = (ClaimState.SETTLED, ClaimState.PAYING, ClaimState.SUPPLEMENTING)
 _FAILED = ("rejected", "returned")
 
 
+@dataclass(frozen=True, slots=True)
+class PayableFacts:
+    """What was read ahead of a payable."""
+
+    tried: tuple[Tried, ...]
+    has_fallen: bool
+
+
 class PaymentRepository:
     def __init__(self, connection: sa.Connection, clock: Any = None) -> None:
         self._connection = connection
+        self._ahead: dict[str, PayableFacts] = {}
+        self._holds: dict[str, Hold | None] = {}
 
     # --- what is to be paid -------------------------------------------------------------------
 
@@ -82,8 +95,46 @@ class PaymentRepository:
         query = query.order_by(payout.c.instructed_at, payout.c.id).limit(limit)
         return [Payout(**row._mapping) for row in self._connection.execute(query)]
 
+    def look_ahead(self, payables: Sequence[Payout]) -> None:
+        """Read what ``tried``, ``fell_away`` and ``last_hold`` are going to be asked for, in a few
+        questions. It holds until this transaction writes one: call it when their claims are
+        locked."""
+        ids = [one.id for one in payables]
+        rows = self._connection.execute(
+            sa.select(payment_attempt)
+            .where(payment_attempt.c.payout_id.in_(ids))
+            .order_by(payment_attempt.c.attempt)
+        )
+        attempts = [_attempt(row) for row in rows]
+        endings = self._endings([attempt.id for attempt in attempts])
+        fallen = set(
+            self._connection.execute(
+                sa.select(payable_reversal.c.payout_id).where(payable_reversal.c.payout_id.in_(ids))
+            ).scalars()
+        )
+        tried: dict[str, list[Tried]] = {payout_id: [] for payout_id in ids}
+        for attempt in attempts:
+            tried[attempt.payout_id].append(Tried(attempt, endings.get(attempt.id)))
+        holds: dict[str, Hold | None] = dict.fromkeys([one.claim_id for one in payables])
+        for row in self._connection.execute(
+            sa.select(payout_hold)
+            .where(payout_hold.c.claim_id.in_(list(holds)))
+            .order_by(payout_hold.c.ordinal)
+        ):
+            holds[row.claim_id] = Hold(**row._mapping)
+        self._holds = holds
+        self._ahead = {
+            payout_id: PayableFacts(tuple(tried[payout_id]), payout_id in fallen)
+            for payout_id in ids
+        }
+
+    def _forget(self) -> None:
+        self._ahead, self._holds = {}, {}
+
     def tried(self, payout_id: str) -> list[Tried]:
         """The attempts of a payable with their endings, first to last."""
+        if payout_id in self._ahead:
+            return list(self._ahead[payout_id].tried)
         rows = self._connection.execute(
             sa.select(payment_attempt)
             .where(payment_attempt.c.payout_id == payout_id)
@@ -115,6 +166,8 @@ class PaymentRepository:
 
     def fell_away(self, payout_id: str) -> bool:
         """Whether a payable is owed no longer, since its bill became void or was reversed."""
+        if payout_id in self._ahead:
+            return self._ahead[payout_id].has_fallen
         found = self._connection.execute(
             sa.select(payable_reversal.c.payout_id).where(payable_reversal.c.payout_id == payout_id)
         ).first()
@@ -186,6 +239,7 @@ class PaymentRepository:
 
     def add_attempts(self, attempts: Sequence[Attempt]) -> None:
         if attempts:
+            self._forget()
             self._connection.execute(
                 payment_attempt.insert(), [_values(attempt) for attempt in attempts]
             )
@@ -296,6 +350,7 @@ class PaymentRepository:
 
     def add_answer(self, entry: PaymentAnswer) -> None:
         """The database refuses a second outcome of one attempt."""
+        self._forget()
         self._connection.execute(payment_answer.insert().values(_values(entry)))
 
     def reported_at(self, attempt_ids: Sequence[str]) -> dt.datetime | None:
@@ -313,10 +368,25 @@ class PaymentRepository:
 
     # --- holds --------------------------------------------------------------------------------
 
+    def add_reading(self, entry: Reading) -> None:
+        values = {name: getattr(entry, name) for name in Reading.__dataclass_fields__}
+        self._connection.execute(bank_reading.insert().values(values))
+
+    def readings_of(self, message_id: str) -> list[Reading]:
+        rows = self._connection.execute(
+            sa.select(bank_reading)
+            .where(bank_reading.c.message_id == message_id)
+            .order_by(bank_reading.c.at, bank_reading.c.id)
+        )
+        return [Reading(**row._mapping) for row in rows]
+
     def add_hold(self, entry: Hold) -> None:
+        self._forget()
         self._connection.execute(payout_hold.insert().values(_values(entry)))
 
     def last_hold(self, claim_id: str) -> Hold | None:
+        if claim_id in self._holds:
+            return self._holds[claim_id]
         row = self._connection.execute(
             sa.select(payout_hold)
             .where(payout_hold.c.claim_id == claim_id)

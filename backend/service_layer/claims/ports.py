@@ -180,6 +180,10 @@ class Register(Protocol):
 
 
 class ClaimAlarms(Alarms, Protocol):
+    def look_ahead(self, code: str) -> None:
+        """Read which alarms of a code are open: ``clear`` is going to be asked for many."""
+        ...
+
     def clear(self, code: str, subject: str) -> None:
         """Close an alarm whose condition has ended."""
         ...

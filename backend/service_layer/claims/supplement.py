@@ -24,6 +24,7 @@ from backend.service_layer.ports import FinalSlot
 REFUSED_BY_LEDGER: Final = "supplement-refused"
 DIFFERS: Final = "supplement-differs"
 RETRY_AFTER: Final = dt.timedelta(seconds=30)
+PAYING_KINDS: Final = (IntentKind.SETTLE, IntentKind.SUPPLEMENT)
 _TRY_AGAIN: Final = frozenset(
     {"stale", "locked", "paused", "suspended", "quarantined", "policy-unknown"}
 )
@@ -32,12 +33,8 @@ _STOPPED: Final = SlotState.VOID | SlotState.REVERSED | SlotState.ON_PAPER
 
 def payments_in_effect(work: ClaimWork, claim_id: str) -> list[LedgerIntent]:
     """The settlement and the supplements that the ledger carried out for good, by version."""
-    found = [
-        intent
-        for kind in (IntentKind.SETTLE, IntentKind.SUPPLEMENT)
-        for intent in work.outbox.of_subject(claim_id, kind)
-        if intent.is_final and intent.took_effect
-    ]
+    asked = work.outbox.of_subject(claim_id, *PAYING_KINDS)
+    found = [intent for intent in asked if intent.is_final and intent.took_effect]
     return sorted(found, key=lambda intent: int(intent.payload["decision_version"]))
 
 
@@ -58,6 +55,7 @@ def unpaid(work: ClaimWork, claim: Claim) -> LedgerIntent | None:
 def state_after_payment(work: ClaimWork, claim: Claim) -> ClaimState:
     """Where a claim goes whose instruction is carried out: another one may not be yet, or another
     version may wait already."""
+    work.outbox.look_ahead([claim.id], *PAYING_KINDS)
     if unpaid(work, claim) is not None:
         return ClaimState.SETTLED
     if work.payments.is_owed(claim.id):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from backend.domain.claim import ClaimState
-from backend.service_layer.claims.final_slots import read_final_slots
 from backend.service_layer.claims.holds import NEXT_RUN, WAITING, are_payouts_held
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Payout
 from backend.service_layer.claims.screen_step import wait_for
-from backend.service_layer.claims.supplement import payout_id, state_after_payment, unpaid
+from backend.service_layer.claims.supplement import (
+    PAYING_KINDS,
+    payout_id,
+    state_after_payment,
+    unpaid,
+)
 from backend.service_layer.failpoints import reach
 from backend.service_layer.payout.booking import book_approved
 from backend.service_layer.payout.holding import SLOT, UNREAD, slot_bars
@@ -22,16 +26,18 @@ def approve(deps: ClaimServices, claim: Claim) -> bool:
     with deps.work(write=False) as work:
         is_held = are_payouts_held(work)
         bill = work.claims.bill_of_version(claim.version_id)
+        followed = work.chain.cursor()
     if is_held:
         return wait_for(deps, claim, WAITING)
     try:
-        slot = read_final_slots(deps, [bill.invoice_key])[bill.invoice_key]
+        slot = deps.ledger.final_slots([bill.invoice_key], followed)[bill.invoice_key]
     except LedgerUnavailableError:
         return wait_for(deps, claim, UNREAD)
     with deps.work() as work:
         if work.claims.get(claim.id, lock=True).state is not claim.state:
             return False
         now = deps.clock.now()
+        work.outbox.look_ahead([claim.id], *PAYING_KINDS)
         bar = slot_bars(work, claim, bill, slot)
         if bar is not None:
             if bar.code == SLOT:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,6 +23,7 @@ from backend.service_layer.claims.final_slots import read_final_slots
 from backend.service_layer.claims.holds import NEXT_RUN
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Payout
+from backend.service_layer.claims.supplement import PAYING_KINDS
 from backend.service_layer.failpoints import reach
 from backend.service_layer.payout.booking import (
     Purse,
@@ -80,6 +82,7 @@ def write_files(deps: ClaimServices, lane: Lane, after: Cursor | None) -> Page:
         if not payables:
             return Page()
         stops = read_stops(work)
+        _quietly(lambda: work.payments.look_ahead(payables))
         for payable in payables:
             key = _first_look(deps, work, lane, payable, now=now, stops=stops)
             if key is not None:
@@ -198,8 +201,9 @@ def _try_to_store(
         stops = read_stops(work)
         chosen: dict[str, list[Ready]] = defaultdict(list)
         counter = _Counter(deps, work, lane, now)
-        for payable in payables:
-            claim = work.claims.get(payable.claim_id, lock=True)
+        locked = [work.claims.get(payable.claim_id, lock=True) for payable in payables]
+        _look_ahead(work, payables)
+        for payable, claim in zip(payables, locked, strict=True):
             one = counter.judge(payable, stops, slots)
             if one is None:
                 continue
@@ -218,6 +222,23 @@ def _try_to_store(
         work.commit()
     page.moved += page.instructed
     return page
+
+
+def _look_ahead(work: ClaimWork, payables: Sequence[Payout]) -> None:
+    """What is asked for each payable is read for all of them; their claims are locked."""
+    claim_ids = list(dict.fromkeys(payable.claim_id for payable in payables))
+    _quietly(lambda: work.payments.look_ahead(payables))
+    _quietly(lambda: work.outbox.look_ahead(claim_ids, *PAYING_KINDS))
+    _quietly(lambda: work.journal.look_ahead(claim_ids))
+    for code in ("payout-held", "payment-returned", "fund-short", NO_DEBIT_ACCOUNT):
+        work.alarms.look_ahead(code)
+
+
+def _quietly(read: Callable[[], None]) -> None:
+    """Read ahead. Where a stored value cannot be read nothing is known ahead: each payable is asked
+    for by itself then, and only the damaged one stays behind."""
+    with suppress(DomainError, AssertionError, *DAMAGE):
+        read()
 
 
 class _Counter:
