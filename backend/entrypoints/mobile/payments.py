@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from backend.domain.claim import ClaimState
 from backend.domain.payout import REASON_ZH
 from backend.entrypoints.mobile.language import say, translated
+from backend.entrypoints.mobile.status_texts import RETURNED, SILENT, Status, status_of
 from backend.entrypoints.mobile.texts import moment
+from backend.service_layer.claims.holds import NEXT_RUN
+from backend.service_layer.claims.read import ClaimView
 from backend.service_layer.claims.records import Claim, Payout
+from backend.service_layer.payout.holding import BANK_RETRY, PAYEE
+from backend.service_layer.payout.records import ACCOUNT_CLOSED, HELD_BY_ACCOUNT
 from backend.service_layer.payout.stored import Tried
 
 
@@ -79,7 +85,7 @@ def payments_of(work: Any, claim: Claim) -> list[Payment]:
 
 
 def _of_payable(work: Any, payout: Payout, *, is_supplement: bool) -> list[Payment]:
-    tried: list[Tried] = work.payments.tried(payout.id)
+    tried = _tries(work, payout)
     found = [_of_try(one, is_supplement=is_supplement) for one in tried]
     old = None if tried else work.payouts.answer_of(payout.id)
     if old is not None:  # of a release that kept no tries
@@ -113,6 +119,50 @@ def _of_try(one: Tried, *, is_supplement: bool) -> Payment:
     )
 
 
+def as_it_stands(deps: Any, work: Any, view: ClaimView) -> ClaimView:
+    """The view of a claim that waits for an account, with what it waits for now: the account may
+    have been named since the last run looked."""
+    claim = view.claim
+    if claim.is_closed or claim.waiting_for not in (*HELD_BY_ACCOUNT, PAYEE):
+        return view
+    found = deps.payees.account_for(work, claim.person_id, deps.clock.now())
+    tried = [one for payout in work.payments.payables_of(claim.id) for one in _tries(work, payout)]
+    code = found.reason or NEXT_RUN
+    if found.account is not None and claim.waiting_for == PAYEE and tried:
+        is_other = found.account.version != tried[-1].attempt.account_version
+        code = NEXT_RUN if is_other else PAYEE
+    return replace(view, claim=replace(claim, waiting_for=code))
+
+
+def _tries(work: Any, payout: Payout) -> list[Tried]:
+    found: list[Tried] = work.payments.tried(payout.id)
+    return found
+
+
 def arrived_fen(payments: list[Payment]) -> int:
     """What the bank has paid, and not sent back."""
     return sum(one.amount_fen for one in payments if one.ending is Ending.PAID)
+
+
+def is_about_failure(view: ClaimView, payments: list[Payment]) -> bool:
+    """Whether the bank's answer is why the claim waits, and nothing that came after it."""
+    codes = (PAYEE, BANK_RETRY, ACCOUNT_CLOSED)
+    return view.claim.waiting_for in codes and _waits_after_failure(payments)
+
+
+def _waits_after_failure(payments: list[Payment]) -> bool:
+    """Whether the last thing that happened is that the bank did not pay, or paid and returned."""
+    return len(payments) > 1 and payments[-1].ending is Ending.WAITING and payments[-2].has_failed
+
+
+def status_now(deps: Any, view: ClaimView, payments: list[Payment]) -> Status:
+    """The state of a claim in words, with what its newest payment adds to it."""
+    found = status_of(view, deps.settings.case_hours)
+    answer_within = dt.timedelta(hours=deps.settings.payout.answer_hours)
+    if view.claim.state is ClaimState.PAYING and payments:
+        if payments[-1].is_silent(deps.clock.now(), answer_within):
+            return replace(SILENT, seal=found.seal)
+        is_returned = _waits_after_failure(payments) and payments[-2].ending is Ending.RETURNED
+        if is_returned and view.claim.waiting_for in (PAYEE, ACCOUNT_CLOSED):
+            return replace(RETURNED, seal=found.seal)
+    return found

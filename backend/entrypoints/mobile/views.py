@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import secrets
 from dataclasses import replace
 from typing import Any
@@ -29,7 +28,14 @@ from backend.entrypoints.access import AccessRule, access
 from backend.entrypoints.mobile import language, status_texts, texts
 from backend.entrypoints.mobile.declaration_forms import Ask, asks_of, filed_with
 from backend.entrypoints.mobile.language import said, say
-from backend.entrypoints.mobile.payments import Ending, Payment, arrived_fen, payments_of
+from backend.entrypoints.mobile.payments import (
+    Ending,
+    arrived_fen,
+    as_it_stands,
+    is_about_failure,
+    payments_of,
+    status_now,
+)
 from backend.entrypoints.mobile.session import (
     LoginRefusedError,
     log_in,
@@ -52,8 +58,8 @@ from backend.service_layer.claims.read import ClaimView, view_all, view_claim, v
 from backend.service_layer.claims.records import StoredBill
 from backend.service_layer.claims.submit import MAX_BILLS, submit, working_days_after
 from backend.service_layer.payees.read import with_payee
-from backend.service_layer.payout.holding import BANK_RETRY, PAYEE
-from backend.service_layer.payout.records import ACCOUNT_CLOSED, HELD_BY_ACCOUNT
+from backend.service_layer.payout.holding import PAYEE
+from backend.service_layer.payout.records import HELD_BY_ACCOUNT
 from backend.service_layer.recovery.read import owed_by_citizen
 
 blueprint = Blueprint("m", __name__, url_prefix="/m")
@@ -193,7 +199,7 @@ def home() -> str:
         chosen = [entry.bill for entry in found.offered[:MAX_BILLS]]
         amounts, problem = _estimate(work, person, chosen)
         shown = with_payee(deps, work, person)
-        views = view_all(deps, work, g.person_id)
+        views = [as_it_stands(deps, work, one) for one in view_all(deps, work, g.person_id)]
         recent = [view for view in views if not view.claim.is_closed][:3]
     report_unreadable(deps, found)
     return render_template(
@@ -373,6 +379,7 @@ def _is_moving(view: ClaimView) -> bool:
 def submission(submission_id: str) -> Response:
     with services().work(write=False) as work:
         found, views = view_submission(services(), work, g.person_id, submission_id)
+        views = [as_it_stands(services(), work, one) for one in views]
         person = with_payee(services(), work, work.people.get(g.person_id))
     is_moving = any(_is_moving(view) for view in views)
     page = render_template(
@@ -393,7 +400,7 @@ def submission(submission_id: str) -> Response:
 @access(AccessRule.CITIZEN)
 def claim(claim_id: str) -> Response:
     with services().work(write=False) as work:
-        view = view_claim(services(), work, g.person_id, claim_id)
+        view = as_it_stands(services(), work, view_claim(services(), work, g.person_id, claim_id))
         person = with_payee(services(), work, work.people.get(g.person_id))
         asked = work.material.open_request_of_claim(claim_id)
         asks_accident = lacks_declaration(work, view.claim)
@@ -407,7 +414,7 @@ def claim(claim_id: str) -> Response:
         payments=payments,
         arrived_fen=arrived_fen(payments),
         arrived=[one for one in payments if one.ending is Ending.PAID],
-        failed=payments[-2] if _is_about_failure(view, payments) else None,
+        failed=payments[-2] if is_about_failure(view, payments) else None,
         material=asked,
         asks_accident=asks_accident,
         asks_account=view.claim.waiting_for in (*HELD_BY_ACCOUNT, PAYEE),
@@ -415,35 +422,10 @@ def claim(claim_id: str) -> Response:
         excused=excused[-1] if excused else None,
         owed=owed,
         person=person,
-        status=_status(view, payments),
+        status=status_now(services(), view, payments),
         is_moving=_is_moving(view),
     )
     return _moving(page, _is_moving(view))
-
-
-def _waits_after_failure(payments: list[Payment]) -> bool:
-    """Whether the last thing that happened is that the bank did not pay, or paid and returned."""
-    return len(payments) > 1 and payments[-1].ending is Ending.WAITING and payments[-2].has_failed
-
-
-def _is_about_failure(view: ClaimView, payments: list[Payment]) -> bool:
-    """Whether the bank's answer is why the claim waits, and nothing that came after it."""
-    codes = (PAYEE, BANK_RETRY, ACCOUNT_CLOSED)
-    return view.claim.waiting_for in codes and _waits_after_failure(payments)
-
-
-def _status(view: ClaimView, payments: list[Payment]) -> status_texts.Status:
-    """The state of a claim in words, with what its newest payment adds to it."""
-    deps = services()
-    found = status_texts.status_of(view, deps.settings.case_hours)
-    answer_within = dt.timedelta(hours=deps.settings.payout.answer_hours)
-    if view.claim.state is ClaimState.PAYING and payments:
-        if payments[-1].is_silent(deps.clock.now(), answer_within):
-            return replace(status_texts.SILENT, seal=found.seal)
-        is_returned = _waits_after_failure(payments) and payments[-2].ending is Ending.RETURNED
-        if is_returned and view.claim.waiting_for in (PAYEE, ACCOUNT_CLOSED):
-            return replace(status_texts.RETURNED, seal=found.seal)
-    return found
 
 
 @blueprint.get("/claims/<claim_id>/lines")
@@ -463,7 +445,8 @@ def lines(claim_id: str) -> str:
 @access(AccessRule.CITIZEN)
 def claims() -> str:
     with services().work(write=False) as work:
-        views = view_all(services(), work, g.person_id)
+        found = view_all(services(), work, g.person_id)
+        views = [as_it_stands(services(), work, one) for one in found]
     return render_template("m/claims.html", views=views)
 
 

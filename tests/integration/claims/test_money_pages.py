@@ -12,8 +12,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from backend.entrypoints.web import create_app
+from backend.service_layer.claims.holds import NEXT_RUN
 from backend.service_layer.claims.records import Claim
-from backend.service_layer.payout.holding import HELD_CODES, NEXT_RUN
+from backend.service_layer.payout.holding import HELD_CODES
 from backend.service_layer.payout.records import HELD_BY_ACCOUNT, AnswerStatus
 from tests.integration.claims.test_pages import BASE, client_of, log_in, token_of
 from tests.integration.claims.world import World
@@ -82,6 +83,9 @@ class Stage:
             state = work.claims.get(self.claim.id).state
             work.claims.update(self.claim.id, state, now, waiting_for=code)
             work.commit()
+        self.world.accounts.answers.clear()
+        if code in HELD_BY_ACCOUNT:
+            self.world.accounts.withhold(self.claim.person_id, code)
         return self.page(f"/m/claims/{self.claim.id}", lang)
 
 
@@ -116,6 +120,18 @@ def test_what_the_bank_said_stands_on_the_page(stage: Stage) -> None:
     assert "没有付成：账户已冻结" in zh and "尾号 6217" in zh
     assert "Not paid: the account is blocked" in en and "ending 6217" in en
     assert "一共到账" in zh and "¥0.00" in zh
+
+
+def test_the_page_knows_an_account_that_was_named_since_the_last_run(stage: Stage) -> None:
+    person_id = stage.claim.person_id
+    stage.held_page("payee", "zh")
+    stage.world.accounts.withhold(person_id, "account-delay")
+    assert "等新账户生效" in stage.page(f"/m/claims/{stage.claim.id}")
+    assert "等新账户生效" in stage.page("/m/claims")
+    stage.world.accounts.correct(person_id, "测试甲子", "TEST-2222")
+    zh = stage.page(f"/m/claims/{stage.claim.id}")
+    assert "等下一批打款" in zh and "去看收款账户" not in zh
+    assert "没有付成：账户已冻结" in zh  # what happened before stays on the page
 
 
 @pytest.mark.parametrize(
