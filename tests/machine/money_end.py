@@ -14,6 +14,19 @@ from backend.service_layer.recovery.run import recovery_pass
 from tests.machine import money_recovery, promises
 from tests.machine.money_walk import MoneyWalk
 
+NEVER = frozenset(
+    {
+        "claim-step-failed",
+        "recovery-step-failed",
+        "bank-file-stuck",
+        "bank-conflict",
+        "payout-file-damaged",
+        "payout-unwritable",
+        "recovery-unbooked",
+    }
+)
+"""Alarms of things that none of the acts brings about."""
+
 
 class EndingWalk(MoneyWalk):
     """Bank, ledger and people do what is right from now on."""
@@ -33,6 +46,7 @@ class EndingWalk(MoneyWalk):
         idle = 0
         while idle < 3:
             self.pass_time(60)
+            self.review()
             moved = self.go_on(1) + len(self.bank.carry_out(["paid"]))
             moved += recovery_pass(self.world.services)
             if not moved:
@@ -41,6 +55,8 @@ class EndingWalk(MoneyWalk):
         self.promises_hold()
         self._all_is_paid()
         self._all_sides_agree()
+        raised = {row.code for row in promises.Books(self.world).all(tables.alarm)}
+        assert not raised & NEVER, f"alarms that nothing here explains: {raised & NEVER}"
         self._check_end(promises.Books(self.world))
         self.world.services.engine.dispose()
         self.databases.end(self.url)

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import datetime as dt
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from backend.adapters.database import tables
+from backend.domain.errors import DomainError
 from backend.domain.ledger import SlotState
+from backend.domain.local_time import local_day
 from backend.service_layer.claims.advance import advance_claims
+from backend.service_layer.recovery import people
+from backend.service_layer.recovery.files import HEAD, ReceiptFileError, take_in_receipts
 from backend.service_layer.recovery.run import recovery_pass
-from tests.machine import money_restore, promises
-from tests.machine.money_insurers import InsurersWalk
+from tests.machine import money_recovery, money_restore, promises
+from tests.machine.money_year import YearWalk
 
 
-class LaterWalk(InsurersWalk):
+class LaterWalk(YearWalk):
     """What may happen after money was paid."""
 
     # --- money that is owed back ------------------------------------------------------------
@@ -71,6 +76,62 @@ class LaterWalk(InsurersWalk):
             reference, (name, fen) = sorted(self.clerks.came_in.items())[-1]
             self._receive(name, fen, reference, "again")
             self._receive(name, fen + 1, reference, "again, another sum")
+
+    def divide(self, place: int, count: int, days: int) -> None:
+        """What is left of an order is to come in monthly parts: together they are what is left."""
+        order = self._order(place)
+        if order is None:
+            return
+        services, left = self.world.services, money_recovery.left_of_orders(self._books())
+        first = local_day(services.clock.now()) + dt.timedelta(days=days)
+        said = self._answer(
+            lambda: people.plan(
+                services, order.id, count, first, by="经办甲", reason=money_recovery.WHY
+            )
+        )
+        if isinstance(said, DomainError):
+            self.note(f"no instalments: {said.code}")
+            return
+        newest = max(row.plan for row in self._parts_of(order.id))
+        parts = [row for row in self._parts_of(order.id) if row.plan == newest]
+        assert sum(row.amount_fen for row in parts) == left[order.id], parts
+        assert len(parts) == count and min(row.due_on for row in parts) == first, parts
+        self.note("instalments agreed")
+
+    def _parts_of(self, order_id: str) -> list[Any]:
+        return [r for r in self.rows(tables.recovery_instalment) if r.order_id == order_id]
+
+    def _books(self) -> promises.Books:
+        return promises.Books(self.world)
+
+    def receipt_file(self, place: int, part: int, fault: str) -> None:
+        """The bank's file with money that came back: all of it is taken down, or nothing."""
+        orders = sorted(self.rows(tables.recovery_order), key=lambda row: row.id)
+        orders = [orders[(place + n) % len(orders)] for n in range(min(2, len(orders)))]
+        today = local_day(self.world.services.clock.now())
+        rows = {
+            f"FILE-{len(self.clerks.came_in) + n}": (o.id, max(1, o.amount_fen * part // 100))
+            for n, o in enumerate(orders)
+        }
+        lines = [f"{r},{o},{fen // 100}.{fen % 100:02d},{today}" for r, (o, fen) in rows.items()]
+        lines += {"unknown": [f"X-1,R-NOBODY,1.00,{today}"], "cut off": ["FILE-X,R"]}.get(fault, [])
+        if not lines:
+            return
+        content = "\n".join([",".join(HEAD), *lines]).encode()
+        take = partial(take_in_receipts, self.world.services, content, by="出纳甲")
+        before = self.rows(tables.recovery_receipt)
+        said = self._answer(take)
+        if isinstance(said, DomainError):
+            assert self.rows(tables.recovery_receipt) == before, "a part of it was booked"
+            assert isinstance(said, ReceiptFileError) and said.faults, said
+            self.note(f"a file of receipts refused: {fault or 'not owed'}")
+            return
+        assert not fault and said == (len(rows), 0), said
+        self.clerks.came_in |= rows
+        after = promises.everything(self.world)
+        assert take() == (0, len(rows)), "the same file counted again"
+        assert promises.everything(self.world) == after, "the same file was booked again"
+        self.note("a file of receipts")
 
     def _receive(self, name: str, fen: int, reference: str, what: str) -> None:
         take = partial(self.clerks.receive, self.world.services, name, fen, reference)

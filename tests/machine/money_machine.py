@@ -15,7 +15,8 @@ from tests.machine.money_accounts import WHOSE
 from tests.machine.money_bank import FATES, NOISES
 from tests.machine.money_insurers import CALLS, INSURERS
 from tests.machine.money_later import LaterWalk
-from tests.machine.money_walk import PEOPLE, POINTS
+from tests.machine.money_walk import COMMITS, PEOPLE, POINTS
+from tests.machine.money_year import LEARNT
 
 PLACES: Final = range(21)
 WHO: Final = range(PEOPLE)
@@ -32,12 +33,18 @@ ACTS: Final[Sequence[tuple[str, dict[str, Sequence[Any]]]]] = (
     ("claim", {"who": WHO, "yuan": (400, 900)}),
     ("appeal", {"place": PLACES, "is_upheld": (True, True, False)}),
     ("work", {}),
+    ("review", {}),
     ("go_on", {"rounds": (1, 2, 3, 4)}),
     ("go_on", {"rounds": (2, 6)}),
     ("pay", {}),
     ("run_by_hand", {}),
     ("die_at", {"point": POINTS, "count": (1, 1, 2)}),
     ("die_at", {"point": POINTS, "count": (1, 1, 2)}),
+    ("die_at", {"point": COMMITS, "count": tuple(range(1, 26))}),
+    ("die_at", {"point": COMMITS, "count": tuple(range(1, 12))}),
+    ("database_fails", {"what": ("begin", "commit"), "count": (0, 1, 3, 7, 15)}),
+    ("pay_day", {"rounds": (1, 2)}),
+    ("pay_day", {"rounds": (1, 2)}),
     ("interleave", {"point": POINTS, "count": (1, 1, 2)}),
     ("interleave_reading", {}),
     ("bank_works", {"fates": FATES_OF_A_FILE}),
@@ -59,6 +66,22 @@ ACTS: Final[Sequence[tuple[str, dict[str, Sequence[Any]]]]] = (
     ("time_passes", {"seconds": (1, 60, 3_600, 86_400)}),
 )
 """Name of an act, and from what each of its values is taken."""
+
+CONFIRMED: Final = (("复核甲", "复核乙"), ("复核甲", "复核甲"), ("驳回",), ("复核甲", "驳回"))
+
+YEAR_ACTS: Final[Sequence[tuple[str, dict[str, Sequence[Any]]]]] = (
+    ("learn", {"who": WHO, "what": LEARNT}),
+    ("try_clearing", {}),
+    ("clear", {"who": WHO, "what": (*LEARNT, *LEARNT, "")}),
+    ("clear", {"who": WHO, "what": LEARNT}),
+    ("clear", {"who": WHO, "what": LEARNT}),
+    ("pay_day", {"rounds": (1, 2)}),
+    ("confirm_clearing", {"place": (0, 1), "people": CONFIRMED}),
+    ("confirm_clearing", {"place": (0, 1, 2), "people": CONFIRMED[:2]}),
+    ("lower", {"place": PLACES, "fen": (1, 1_000, 1_000_000), "is_upheld": (True, True, False)}),
+    ("find", {"place": PLACES, "fen": (500, 4_000, 90_000), "with_what": ("claim", "bill")}),
+)
+"""What is worked out again, and on what grounds money is asked back."""
 
 OPENED: Final = (("header", "lines", "decision"), ("header",), ("decision",))
 
@@ -91,13 +114,16 @@ LATER_ACTS: Final[Sequence[tuple[str, dict[str, Sequence[Any]]]]] = (
     ("propose", {"place": PLACES, "half": (True, False), "hows": DECISIONS}),
     ("money_comes_in", {"place": PLACES, "parts": RECEIPTS, "is_again": (True, False)}),
     ("money_comes_in", {"place": PLACES, "parts": RECEIPTS, "is_again": (True, False)}),
+    ("divide", {"place": PLACES, "count": (1, 3, 7), "days": (0, 10)}),
+    ("receipt_file", {"place": PLACES, "part": (20, 40, 100), "fault": ("", "", "unknown")}),
+    ("receipt_file", {"place": PLACES, "part": (30, 60), "fault": ("", "cut off")}),
     ("give_up", {"place": PLACES, "who": ("复核甲", "复核乙", "复核乙")}),
     ("restore", RESTORE),
     ("restore", RESTORE),
 )
 """After money was paid: it is asked back, or the database is an older one."""
 
-ALL_ACTS: Final = (*ACTS, *LATER_ACTS, *INSURER_ACTS)
+ALL_ACTS: Final = (*ACTS, *LATER_ACTS, *INSURER_ACTS, *YEAR_ACTS)
 
 Act = tuple[str, dict[str, Any]]
 

@@ -62,18 +62,12 @@ def add_recoveries(books: Books, sums: Counter[str]) -> None:
         )
     for row in books.all(tables.recovery_waiver):
         sums["receivable"] -= row.amount_fen
-        sums[f"fund:{_only_layer(orders[row.order_id])}"] -= row.amount_fen
+        sums["fund:pool"] -= row.amount_fen
     fen = {row.id: row.amount_fen for row in books.all(tables.payout)}
     for row in books.all(tables.payable_reversal):
         rest = fen[row.payout_id] - row.offset_fen
         sums["payable"] -= rest
         sums["fund:pool"] += rest
-
-
-def _only_layer(order: Any) -> str:
-    """The bills of the walks are small: one layer bears them, and rounding divides nothing."""
-    (layer,) = [layer for layer, name in ORDER_LAYERS.items() if getattr(order, name)]
-    return layer
 
 
 def what_is_owed_adds_up(books: Books, came_in: dict[str, tuple[str, int]]) -> None:
@@ -150,11 +144,11 @@ class Clerks:
         with services.work() as work:
             if claim.state != "paid" or work.recoveries.of_claim(claim.id):
                 return ""
-            paid = work.decisions.latest(claim.id).paid_fen
+            fen = work.decisions.latest(claim.id).paid_fen // (2 if half else 1)
+            if not fen:
+                return ""
             ground = Ground(Cause.CLEARING, f"clearing-{claim.number}", "年度清算差额", "清算员")
-            made = order_recovery(
-                services, work, claim, LayerAmounts(pool_fen=paid // (2 if half else 1)), ground
-            )
+            made = order_recovery(services, work, claim, LayerAmounts(pool_fen=fen), ground)
             work.commit()
         return made.order.id
 

@@ -15,10 +15,12 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, ClassVar
 from unittest import mock
 
+import sqlalchemy as sa
 from hypothesis import currently_in_test_context, event
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
 
@@ -33,6 +35,7 @@ from backend.domain.review import CaseKind, Outcome
 from backend.service_layer import failpoints
 from backend.service_layer.claims.advance import advance_claims
 from backend.service_layer.claims.appeals import file_appeal
+from backend.service_layer.claims.review import approve_pended
 from backend.service_layer.claims.submit import submit
 from backend.service_layer.money_reconciliation.daily import reconcile_money
 from backend.service_layer.payees.effective import VerifiedAccounts
@@ -55,6 +58,7 @@ DAY = dt.date(2026, 11, 3)
 PEOPLE = 3
 LIMITS = InstantLimits(bill_fen=40_000, person_day_fen=60_000, pool_day_fen=100_000)
 POINTS = tuple(n for n in failpoints.NAMES if n.startswith("payout.") or n == "claims.supplemented")
+COMMITS = failpoints.BOUNDARIES
 _KEPT = ("people", "others", "ledger", "bank", "book", "accepted", "sums")
 _PAYOUT_TABLES = (
     tables.claim, tables.payout, tables.payout_file, tables.payment_attempt,
@@ -215,6 +219,15 @@ class MoneyWalk(RuleBasedStateMachine):
         if answer is None:
             self.note("an appeal upheld" if is_upheld else "an appeal rejected")
 
+    def review(self) -> None:
+        """People approve what waits for them, so that the policy decides."""
+        for row in self.rows(tables.claim):
+            if row.state == "pended":
+                self.reviewers += 1
+                by = f"复核员{self.reviewers}"
+                act = partial(approve_pended, self.world.services, row.number, by, "已核对")
+                self.note("a claim approved by people", self.tried(act) is None)
+
     # --- workers --------------------------------------------------------------------------
 
     def work(self) -> None:
@@ -248,6 +261,34 @@ class MoneyWalk(RuleBasedStateMachine):
             self.note("a worker killed")
             self.note(f"killed at {point}")
             self.restart()
+
+    def database_fails(self, what: str, count: int) -> None:
+        """P6: from some transaction on the database cannot be reached for a pass or two, or it is
+        gone at a commit."""
+        engine, left = self.world.services.engine, [count]
+
+        def fail(*_: object) -> None:
+            left[0] -= 1
+            if left[0] < 0:
+                raise sa.exc.OperationalError(what, {}, ConnectionError("the database is gone"))
+
+        if what == "begin":
+            sa.event.listen(engine, what, fail, insert=True)
+        try:
+            with at("commit.before", count + 1 if what == "commit" else 10**6, fail):
+                left[0] *= what == "begin"
+                self.go_on(2)
+        except sa.exc.OperationalError:
+            self.note(f"the database was gone at {what}")
+        if what == "begin":
+            sa.event.remove(engine, what, fail)
+
+    def pay_day(self, rounds: int) -> None:
+        """A day on which the bank does what it is told."""
+        for _ in range(rounds):
+            self.go_on(2)
+            self.bank_works(["paid"])
+        self.go_on(2)
 
     def interleave(self, point: str, count: int) -> None:
         """A second worker does all it can while the first one is there."""
