@@ -145,7 +145,8 @@ def take_in(deps: ClaimServices, file: IncomingFile) -> bool:
             work.alarms.raise_alarm(EARLY_RETURN, file.name[:NAME_MAX], differences[0])
             work.commit()
             return False
-        work.alarms.clear(EARLY_RETURN, file.name[:NAME_MAX])
+        for code in (EARLY_RETURN, STUCK):
+            work.alarms.clear(code, file.name[:NAME_MAX])
         verdict = _verdict(report, news, differences)
         message = _message(deps, file, report, verdict, differences)
         work.payments.add_message(message)

@@ -47,6 +47,8 @@ def hand_over_files(deps: ClaimServices) -> int:
         with deps.work() as work:
             done += work.payments.mark_handed_over(file.id, deps.clock.now())
             work.alarms.clear(UNREACHABLE, SUBJECT)
+            for code in (CONFLICT, DAMAGED):
+                work.alarms.clear(code, file.message_id)
             work.commit()
         reach("payout.hand-over-marked")
     return done

@@ -119,6 +119,10 @@ def test_a_bank_file_that_breaks_its_reader_does_not_stop_the_others(
     payout_pass(waiting.services)
     assert [status for _, status in answers(waiting)] == ["paid"]
     assert list(waiting.bank.inbox) == [bad] and alarms(waiting) == {"bank-file-stuck"}
+    assert payout_pass(waiting.services) == 0, "what stays is no work done"
+    monkeypatch.undo()
+    payout_pass(waiting.services)
+    assert alarms(waiting) == {"bank-file-repeated"}
 
 
 def test_answers_that_cannot_be_fetched_are_an_alarm_until_they_can(waiting: World) -> None:

@@ -257,6 +257,9 @@ def test_other_bytes_under_a_name_that_the_bank_knows_are_an_alarm(world: World)
     world.bank.is_down = False
     world.run()
     assert alarms(world) >= {"bank-conflict"} and world.bank.paid == {}
+    del world.bank.files[f"{stored.message_id}.xml"]  # the file desk has taken it away
+    world.run()
+    assert alarms(world) == set() and len(world.bank.paid) == 1
 
 
 # --- held ----------------------------------------------------------------------------------------
