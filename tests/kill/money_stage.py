@@ -18,6 +18,7 @@ from backend.adapters.bank.simulated_book import KnownAccount
 from backend.adapters.banks import listed_banks
 from backend.adapters.database import tables
 from backend.adapters.database.engine import make_engine
+from backend.adapters.iso20022.pain002 import write_pain002
 from backend.adapters.iso20022.payment_format import Iso20022Format
 from backend.adapters.ledger.report_signing import LedgerKeySigner
 from backend.adapters.simulated_messenger import SimulatedMessenger
@@ -36,6 +37,7 @@ from backend.service_layer.payees.effective import VerifiedAccounts
 from backend.service_layer.payees.notices import send_notices
 from backend.service_layer.payees.register import record_contact
 from backend.service_layer.payout.ports import BankUnavailableError
+from backend.service_layer.payout.records import AnswerStatus, StatusItem, StatusReport
 from backend.service_layer.payout.run import payout_pass
 from backend.service_layer.recovery.run import recovery_pass
 from backend.service_layer.second_payers.sweep import second_payer_pass
@@ -50,11 +52,20 @@ AGENCY: Final = Account.from_key(bytes(31) + b"\x07")
 SIGNER: Final = LedgerKeySigner(SimpleNamespace(key_of=lambda _: bytes(AGENCY.key)))
 ROUNDS: Final = 60
 UNCOUNTED: Final = frozenset(
-    {"alarm", "bank_message", "money_report", "reconciliation_case_event", "payer_key"}
+    {
+        "alarm",
+        "bank_message",
+        "money_report",
+        "payer_key",
+        "payout_file",
+        "payout_file_reading",
+        "reconciliation_case_event",
+    }
 )
 """Tables of which a killed process may rightly leave more rows: an alarm that was raised for a
 moment, a report of the bank that came twice, a reconciliation that was made once more, a word that
-was said again, a key that was issued and never seen."""
+was said again, a key that was issued and never seen, money that went in two files or in one. Each
+instruction, answer and credit at the bank is counted."""
 
 
 class KeptLedger(InsurersLedger):
@@ -72,7 +83,8 @@ class KeptLedger(InsurersLedger):
         return super().carry_out(intent)
 
     def slot(self, invoice_key: bytes) -> SlotState:
-        assert invoice_key not in self.broken, "a slot that cannot be read"
+        if invoice_key in self.broken:
+            raise ValueError("a slot that cannot be read")
         return super().slot(invoice_key)
 
 
@@ -142,11 +154,11 @@ class MoneyStage(Stage):
             ids = [self.bills[bill]]
             submit(self.services, self.people[name].id, ids, token, has_consent=True)
 
-    def works(self, *, rounds: int = ROUNDS, with_payouts: bool = True) -> None:
+    def works(self, *, with_payouts: bool = True, with_ledger: bool = True) -> None:
         """A worker starts and goes on until nothing moves."""
         services = self.services
         self._starts()
-        for _ in range(rounds):
+        for _ in range(ROUNDS):
             moved = advance_claims(services, at_once=True, with_payouts=False)
             if with_payouts:
                 moved += payout_pass(services)
@@ -155,11 +167,10 @@ class MoneyStage(Stage):
             moved += renew_locks(services)
             moved += send_notices(services)
             reconcile_pass(services, SIGNER)
-            moved += self.mine()
+            moved += self.mine() if with_ledger else 0
             if not moved:
                 return
-        if rounds == ROUNDS:
-            raise AssertionError("the worker goes round and round")
+        raise AssertionError("the worker goes round and round")
 
     def _starts(self) -> None:
         show_held_payouts(self.services)
@@ -296,10 +307,36 @@ class MoneyStage(Stage):
 
     def assert_clean(self) -> None:
         """Every rule of the reconciliation, and the journal's own."""
-        assert [str(one) for one in find_mismatches(self.services)] == self.notes.get("expected", [])
+        found = find_mismatches(self.services)
+        assert found == [], found
         with self.services.work(write=False) as work:
-            assert check_journal(work) == []
+            faults = check_journal(work)
+        assert faults == [], faults
         assert sum(self.balances().values()) == 0
+
+    def says(self, name: str, ending: str, status: AnswerStatus, report: str) -> None:
+        """The bank leaves another report, about its newest payment to that account."""
+        account, now = self.number(name, ending), self.services.clock.now()
+        with self.bank.book.open() as page:
+            credit = [one for one in page.credits() if one.account == account][-1]
+        said = StatusItem(
+            credit.end_to_end_id,
+            status,
+            reason_code="AC04" if status is AnswerStatus.RETURNED else "",
+            amount_fen=credit.amount_fen,
+            bank_reference=credit.reference,
+            answered_at=now,
+        )
+        made = StatusReport(
+            message_id=report,
+            created_at=now,
+            original_message_id=credit.message_id,
+            items=(said,),
+            simulated=True,
+        )
+        folder = self.folder / "bank"
+        if not (folder / "read" / f"{report}.pain.002.xml").exists():
+            (folder / "in" / f"{report}.pain.002.xml").write_bytes(write_pain002(made))
 
     def break_down(self) -> None:
         """The bank's folder is gone: its place is taken by a file."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from backend.service_layer.payout import manual
-from backend.adapters.iso20022.pain002 import write_pain002
-from backend.service_layer.payout.records import AnswerStatus, StatusItem, StatusReport
+from backend.service_layer.payout.records import AnswerStatus
 from tests.kill.money_stage import MoneyStage
 from tests.kill.stage import Scene
 
@@ -33,28 +32,6 @@ def stage(folder: Path, url: str | None = None) -> MoneyStage:
     return made
 
 
-def silent_is_answered(stage: MoneyStage) -> None:
-    """The bank says at last what became of it."""
-    account = stage.number("silent", "0009")
-    with stage.bank.book.open() as page:
-        (credit,) = [one for one in page.credits() if one.account == account]
-    said = StatusItem(
-        credit.end_to_end_id,
-        AnswerStatus.PAID,
-        amount_fen=credit.amount_fen,
-        bank_reference=credit.reference,
-        answered_at=stage.services.clock.now(),
-    )
-    report = StatusReport(
-        message_id="LATE-1",
-        created_at=stage.services.clock.now(),
-        original_message_id=credit.message_id,
-        items=(said,),
-        simulated=True,
-    )
-    (stage.folder / "bank" / "in" / "late.pain.002.xml").write_bytes(write_pain002(report))
-
-
 SCENES = [
     Scene("one is stopped", lambda s: manual.hold(s.services, s.claim("held").number, WHO, WHY)),
     Scene("money goes out", lambda s: s.works()),
@@ -66,7 +43,7 @@ SCENES = [
     Scene("notices", lambda s: s.works()),
     Scene("three days later", lambda s: s.passes(hours=73)),
     Scene("the rest is paid, one answer is missed", lambda s: s.works()),
-    Scene("the bank answers", silent_is_answered),
+    Scene("the bank answers", lambda s: s.says("silent", "0009", AnswerStatus.PAID, "LATE")),
     Scene("a day later", lambda s: s.passes(hours=24)),
     Scene("its case is closed", lambda s: s.works()),
 ]

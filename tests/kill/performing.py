@@ -57,8 +57,9 @@ class Performance:
     def aims(self) -> frozenset[Boundary]:
         return frozenset(one for one in self.boundaries if one.number <= EACH)
 
-    def again(self, start: int, aims: frozenset[Boundary]) -> int:
-        """From the beginning of a scene to the end, a process dying at each aim; how many died."""
+    def again(self, start: int, aims: frozenset[Boundary]) -> frozenset[Boundary]:
+        """From the beginning of a scene to the end, a process dying at each aim that it comes to;
+        returns where one died."""
         self.stage.restore(self.snapshots / str(start))
         deaths = 0
         while (status := self.stage.play(self.scenes, aims)) != 0:
@@ -66,7 +67,9 @@ class Performance:
             deaths += 1
             assert deaths <= len(aims), "a process died where none was to"
         assert differences(self.summary, self.look()) == []
-        return deaths
+        died = self.stage.died()
+        assert len(died) == deaths
+        return died
 
 
 def differences(wanted: dict[str, Any], found: dict[str, Any], where: str = "") -> list[str]:

@@ -20,7 +20,7 @@ from backend.service_layer.recovery.files import take_in_receipts
 from backend.service_layer.recovery.people import Incoming
 from backend.service_layer.recovery.run import follow_withdrawals, recovery_pass
 from tests.integration.claims.revising import conclude
-from tests.integration.claims.world import HOSPITAL
+from tests.integration.claims.world import HOSPITAL, OUTSIDE
 from tests.integration.payout.office import settled
 from tests.integration.recovery.test_causes import Node, event_of, ordered
 from tests.integration.recovery.test_once import adopt, event
@@ -37,8 +37,10 @@ def stage(folder: Path, url: str | None = None) -> MoneyStage:
     for name in (*PAID, "before", "early"):
         made.person(name)
         made.bill(name, 900)
+    made.person("refused")
+    made.bill("refused", 900, item=OUTSIDE)
     made.world.anchor()
-    made.touch(*PAID)
+    made.touch(*PAID, "refused")
     made.works()
     made.touch("before")
     made.works(with_payouts=False)
@@ -49,6 +51,7 @@ def stage(folder: Path, url: str | None = None) -> MoneyStage:
     made.notes["leads"] = [
         ordered(made.world, SubjectKind.CLAIM, made.claim("finding").id, 4_000),
         ordered(made.world, SubjectKind.INSTITUTION, HOSPITAL, 5_000),
+        ordered(made.world, SubjectKind.CLAIM, made.claim("refused").id, 1_000),
     ]
     claim = made.claim("early")
     said = event(made.world, f"{claim.number}-R1", 2_000, made.key("early"))

@@ -32,6 +32,7 @@ from tests.kill.commit_sites import Site, site_of
 KEPT: Final = "kept.pickle"
 TOLD: Final = "told.txt"
 PASSED: Final = "passed.txt"
+DIED: Final = "died.txt"
 CUT: Final = "cut"
 LIMIT_SECONDS: Final = 120
 FAILED: Final = 3
@@ -145,7 +146,7 @@ class Stage:
             self.keep()
 
         assert self.fork(run) == 0, self.told()
-        return self._passed()
+        return self._lines(PASSED)
 
     def play(self, scenes: Sequence[Scene], aims: frozenset[Boundary]) -> int:
         """Go on from the scene that was not ended, in a new process that dies at the first of
@@ -173,24 +174,27 @@ class Stage:
             (self.folder / CUT).touch()
         return status
 
-    def _passed(self) -> list[Boundary]:
-        path = self.folder / PASSED
-        lines = path.read_text().splitlines() if path.exists() else []
+    def died(self) -> frozenset[Boundary]:
+        """Where processes died since the folder was put back to a copy."""
+        return frozenset(self._lines(DIED))
+
+    def _lines(self, name: str) -> list[Boundary]:
+        path = self.folder / name
         found = []
-        for line in lines:
+        for line in path.read_text().splitlines() if path.exists() else []:
             scene, site, number, moment = line.split("|")
             found.append(Boundary(int(scene), site, int(number), moment))
         return found
 
     def _watch_commits(self, aims: frozenset[Boundary]) -> None:
-        """Write down each boundary as it is passed, and arm the product's own point at an aim."""
+        """Write down each boundary as it is passed, and arm the product's own point at an aim at
+        which nobody has died yet. The lines stay when the process is killed."""
         original = SqlUnitOfWork.commit
-        passed = self._passed()
-        # A boundary was passed as often as it was written down; where a process died is not asked
-        # again. A commit is durable when its process came to the moment after it.
-        died = {one for one in passed if one in aims}
-        durable = Counter((one.scene, one.site) for one in passed if one.moment == "after")
-        log = os.open(self.folder / PASSED, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        left = set(aims) - self.died()
+        # A commit is durable when its process came to the moment after it.
+        done = Counter((o.scene, o.site) for o in self._lines(PASSED) if o.moment == "after")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        passed, died = (os.open(self.folder / name, flags, 0o600) for name in (PASSED, DIED))
 
         def commit(work: SqlUnitOfWork) -> None:
             frame: FrameType | None = sys._getframe(1)
@@ -198,21 +202,18 @@ class Stage:
                 original(work)
                 return
             site = site_of(frame.f_code.co_filename, frame.f_lineno)
-            durable[self.scene, site] += 1
-            before, after = (
-                Boundary(self.scene, site, durable[self.scene, site], moment)
-                for moment in ("before", "after")
-            )
-            if before in aims and before not in died:
-                os.write(log, before.line())
-                failpoints._armed = "commit.before"
-            elif after in aims and after not in died:
-                os.write(log, before.line())
-                os.write(log, after.line())
-                failpoints._armed = "commit.after"
+            done[self.scene, site] += 1
+            place = (self.scene, site, done[self.scene, site])
+            before, after = Boundary(*place, "before"), Boundary(*place, "after")
+            os.write(passed, before.line())
+            if before in left:
+                os.write(died, before.line())
+                failpoints._armed = failpoints.BOUNDARIES[0]
             else:
-                os.write(log, before.line())
-                os.write(log, after.line())
+                os.write(passed, after.line())
+                if after in left:
+                    os.write(died, after.line())
+                    failpoints._armed = failpoints.BOUNDARIES[1]
             original(work)
 
         SqlUnitOfWork.commit = commit  # type: ignore[method-assign]

@@ -1,0 +1,115 @@
+"""Money that goes out while the ledger is silent, the bank's folder is gone and its files are bad."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from backend.adapters.database import tables
+from backend.adapters.iso20022.payment_format import Iso20022Format
+from backend.domain.ledger import SlotState
+from backend.service_layer.payout import manual
+from backend.service_layer.payout.records import AnswerStatus
+from backend.service_layer.payout.run import payout_pass
+from tests.kill.money_stage import MoneyStage
+from tests.kill.stage import Scene
+
+ONE, OTHER, WHY = "出纳员", "复核员", "已与银行核对"
+NAMES = ("plain", "broken", "early")
+
+
+def stage(folder: Path, url: str | None = None) -> MoneyStage:
+    """Three payables of 360.00 each, and a claim that is settled."""
+    made = MoneyStage(folder, url)
+    made.person("plain")
+    made.person("broken")
+    made.person("barred")
+    made.person("early", "0009", others="2222")
+    for name in made.people:
+        made.bill(name, 900)
+    made.world.anchor()
+    made.touch(*NAMES)
+    made.works(with_payouts=False)
+    made.touch("barred")
+    made.until("settled", "barred")
+    made.set_slot("barred", flags=SlotState.REVERSED)
+    return made
+
+
+def ledger_is_silent(stage: MoneyStage) -> None:
+    stage.ledger.is_down = True
+    payout_pass(stage.services)
+    stage.ledger.is_down = False
+
+
+def bank_is_gone(stage: MoneyStage) -> None:
+    """Files are written, and cannot be handed over; of one bill the slot cannot be read."""
+    stage.break_down()
+    stage.ledger.broken = {stage.key("broken")}
+    payout_pass(stage.services)
+    stage.ledger.broken = set()
+
+
+def kept_copy(stage: MoneyStage) -> Path:
+    (file,) = [row for row in stage.rows(tables.payout_file) if row.handed_over_at is None]
+    return stage.folder / "bank" / "handed" / f"{file.message_id}.xml"
+
+
+def bank_has_other_bytes(stage: MoneyStage) -> None:
+    stage.mend()
+    kept_copy(stage).parent.mkdir(parents=True, exist_ok=True)
+    kept_copy(stage).write_bytes(b"other bytes")
+    payout_pass(stage.services)
+
+
+def reader_fails(stage: MoneyStage) -> None:
+    """What the bank left cannot be dealt with, and stays where it is."""
+    with mock.patch.object(Iso20022Format, "read", side_effect=KeyError("a name")):
+        payout_pass(stage.services)
+
+
+def garbage(stage: MoneyStage) -> None:
+    folder = stage.folder / "bank"
+    if not (folder / "read" / "garbage.pain.002.xml").exists():
+        (folder / "in" / "garbage.pain.002.xml").write_bytes(b"<Document>")
+
+
+def refused(stage: MoneyStage) -> str:
+    (row,) = [row for row in stage.rows(tables.bank_message) if row.name.startswith("garbage")]
+    return str(row.id)
+
+
+def on_refused(name: str, act: Any, by: str) -> Scene:
+    return Scene(name, lambda s: act(s.services, refused(s), by, WHY))
+
+
+SCENES = [
+    Scene("the ledger is silent", ledger_is_silent),
+    Scene("one is barred", lambda s: s.works(with_payouts=False)),
+    Scene("the bank is gone", bank_is_gone),
+    Scene("the bank has other bytes", bank_has_other_bytes),
+    Scene("and then has none", lambda s: kept_copy(s).unlink()),
+    Scene("its answer is not read", reader_fails),
+    Scene("garbage", garbage),
+    Scene("a return of what was not paid", lambda s: s.says(
+        "early", "0009", AnswerStatus.RETURNED, "BACK")),
+    Scene("it was a mistake", lambda s: s.set_slot("barred", flags=0)),
+    Scene("worker", lambda s: s.works()),
+    on_refused("what is in it", manual.read_content, ONE),
+    on_refused("dealt with", manual.acknowledge, ONE),
+    on_refused("so it is", manual.confirm_acknowledged, OTHER),
+    Scene("it was paid before", lambda s: s.says("early", "0009", AnswerStatus.PAID, "PAID")),
+    Scene("worker again", lambda s: s.works()),
+    Scene("another account", lambda s: s.name_account("early", "2222")),
+    Scene("three days later", lambda s: s.passes(hours=73)),
+    Scene("all are paid", lambda s: s.works()),
+]  # fmt: skip
+
+CREDITS = {
+    "barred 1111": [36_000],
+    "broken 1111": [36_000],
+    "early 0009": [36_000],  # came back
+    "early 2222": [36_000],
+    "plain 1111": [36_000],
+}
