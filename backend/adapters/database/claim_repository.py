@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from backend.adapters.clock import SystemClock
 from backend.adapters.database.account_choice import AccountChoice
+from backend.adapters.database.open_claims import OPEN_STATES, OpenClaims
 from backend.adapters.database.tables import (
     batch,
     batch_leaf,
@@ -28,7 +29,7 @@ from backend.adapters.database.tables import (
     review_case,
     submission,
 )
-from backend.domain.claim import CLOSED_STATES, ClaimState, Stage, StageOutcome
+from backend.domain.claim import ClaimState, Stage, StageOutcome
 from backend.domain.errors import NotFoundError
 from backend.domain.ruling import LineRuling, parse_rulings
 from backend.service_layer.claims.ports import BillHeldError
@@ -43,7 +44,6 @@ from backend.service_layer.claims.records import (
 )
 from backend.service_layer.ports import Clock
 
-_OPEN_STATES = [str(state) for state in ClaimState if state not in CLOSED_STATES]
 _BILL_COLUMNS = (
     invoice.c.id.label("invoice_id"),
     invoice_version.c.id.label("version_id"),
@@ -113,8 +113,6 @@ _LEAVES: Final = (
 )
 _CLAIM: Final = sa.select(claim).where(claim.c.id == _ID)
 _CLAIM_LOCKED: Final = _CLAIM.with_for_update()
-_NEWEST_CLAIM: Final = sa.select(sa.func.max(claim.c.id))
-_NEWER_CLAIMS: Final = sa.select(claim.c.id).where(claim.c.id > _ID).order_by(claim.c.id)
 _LIVE_OF_YEAR: Final = (
     sa.select(claim)
     .join(submission, submission.c.id == claim.c.submission_id)
@@ -177,9 +175,9 @@ def _claim(row: Any) -> Claim:
     return Claim(**values)
 
 
-class ClaimRepository:
+class ClaimRepository(OpenClaims):
     def __init__(self, connection: sa.Connection, clock: Clock | None = None) -> None:
-        self._connection = connection
+        super().__init__(connection)
         self._clock = clock or SystemClock()
         self._lines: dict[str, tuple[str, ...]] = {}
 
@@ -351,24 +349,6 @@ class ClaimRepository:
         ).first()
         return None if row is None else _claim(row)
 
-    def newest(self) -> str:
-        """The greatest claim id, which changes when a claim is made; empty at first."""
-        return self._connection.execute(_NEWEST_CLAIM).scalar() or ""
-
-    def newer_than(self, claim_id: str) -> list[str]:
-        """The ids of the claims that were made after that one, in their order."""
-        return list(self._connection.execute(_NEWER_CLAIMS, {"id": claim_id}).scalars())
-
-    def open_ids(self, limit: int = 500) -> list[tuple[str, str]]:
-        """(claim id, person id) of claims that still have a step to make, oldest first."""
-        rows = self._connection.execute(
-            sa.select(claim.c.id, claim.c.person_id)
-            .where(claim.c.state.in_(_OPEN_STATES))
-            .order_by(claim.c.updated_at, claim.c.id)
-            .limit(limit)
-        )
-        return [(row.id, row.person_id) for row in rows]
-
     def live_of_year(self, person_id: str, year: int) -> list[Claim]:
         """The person's claims that count in a year's totals, in the order of their reservation:
         submission, then service date, then invoice key (C17). One that came back after a refusal
@@ -410,7 +390,7 @@ class ClaimRepository:
         rows = self._connection.execute(
             sa.select(claim)
             .where(
-                claim.c.state.in_(_OPEN_STATES),
+                claim.c.state.in_(OPEN_STATES),
                 claim.c.id.in_(
                     sa.select(pend_reason.c.claim_id).where(pend_reason.c.resolved_at.is_(None))
                 ),
