@@ -34,7 +34,7 @@ from backend.service_layer.anchoring.reconcile import advance_finality, settle_n
 from backend.service_layer.anchoring.replacement import replace_stuck
 from backend.service_layer.anchoring.send import relieve, send_queued
 from backend.service_layer.anchoring.watch import Watch, watch
-from backend.service_layer.claims.advance import NewClaims, advance_claims
+from backend.service_layer.handling.advance import NewClaims, Turns, advance_claims
 from backend.service_layer.ports import LedgerUnavailableError
 
 LEASE_NAME: Final = "worker"
@@ -104,12 +104,15 @@ def build_steps(
     start = InclusionProbe(lambda: services.keystores.create(PROBE_KEY), settings.probe_blocks)
     seen = Watch(settings.stall_seconds, settings.stall_blocks)
     place = AuditPlace()
+    turns = Turns()
 
     def when_open(step: Callable[[Anchoring], int]) -> Callable[[], int]:
         return lambda: step(deps) if start.lets_work_through else 0
 
     def claims() -> int:
-        return advance_claims(services, at_once=True, between=between, with_payouts=False)
+        return advance_claims(
+            services, at_once=True, between=between, with_payouts=False, turns=turns
+        )
 
     def reconcile() -> int:
         return reconcile_pass(services, services.report_signer)
@@ -265,8 +268,8 @@ class Worker:
 
         try:
             bank = hold_if_ahead(self._services)
-        except BankUnavailableError:
-            return False  # nothing can be handed over meanwhile
+        except (BankUnavailableError, OperationalError):
+            return False  # nothing can be handed over or booked meanwhile
         if bank.is_ahead:
             _logger.warning("payouts are held, run `yichu reconcile`: %s", bank.sentence())
         watch_timeliness(self._services)  # before the first payment after a long standstill
@@ -279,6 +282,11 @@ class Worker:
         except LedgerUnavailableError as error:
             self._back_off(step)
             _logger.warning("%s waits for the ledger: %s", step.name, error.en)
+            return 0
+        except OperationalError as error:
+            # Stopped, restarted, locked or full: what was not committed is done again.
+            self._back_off(step)
+            _logger.warning("%s waits for the database: %s", step.name, type(error.orig).__name__)
             return 0
         except Exception:
             # The last handler: a defect in one step must not stop the others.
@@ -317,9 +325,12 @@ class Worker:
 
     def _release(self) -> None:
         """Let the next worker start at once instead of when our leases run out."""
-        with self._services.work() as work:
-            work.accounts.release_all(self.deps.owner)
-            work.commit()
+        try:
+            with self._services.work() as work:
+                work.accounts.release_all(self.deps.owner)
+                work.commit()
+        except OperationalError as error:
+            _logger.warning("leases are left to run out: %s", type(error.orig).__name__)
 
 
 def acquire_worker_lease(services: Services, owner: str, seconds: float = LEASE_SECONDS) -> Lease:

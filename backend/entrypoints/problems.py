@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from flask import Flask, Response, g, json, render_template, request
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
 from backend.domain.errors import (
@@ -20,6 +22,9 @@ from backend.domain.errors import (
     NotFoundError,
     UnavailableError,
 )
+
+DATABASE_OUT: Final = "database-unavailable"
+OUTAGE_RETRY_SECONDS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +120,7 @@ _HTTP_TEXTS = {
 
 def install_error_handlers(app: Flask) -> None:
     """Map every error to an answer; the last handler logs the traceback and shows none."""
+    register(DATABASE_OUT, 503, "数据库没有应答，请原样重试", "The database did not answer")
 
     def on_domain_error(error: DomainError) -> Response:
         return answer(
@@ -130,6 +136,26 @@ def install_error_handlers(app: Flask) -> None:
                 response.headers[name] = value
         return response
 
+    def on_database_outage(error: Exception) -> Response:
+        """Stopped, restarted, locked, full: nothing of the request may count as acknowledged. Where
+        only the answer to a commit was lost, the same request again is answered as it was."""
+        cause = getattr(error, "orig", None) or error
+        app.logger.error(
+            "the database did not answer in request %s: %s: %s",
+            g.get("request_id", ""),
+            type(cause).__name__,
+            str(cause).partition("\n")[0][:200],
+        )
+        response = answer(
+            DATABASE_OUT,
+            503,
+            "数据库暂时连不上，这次请求没有确认；请一分钟后原样再发一次，不会重复",
+            "the database does not answer and nothing was acknowledged: send the same request again "
+            "in a minute, it will not count twice",
+        )
+        response.headers["Retry-After"] = str(OUTAGE_RETRY_SECONDS)
+        return response
+
     def on_any_error(error: Exception) -> Response:
         app.logger.exception("unhandled error in request %s", g.get("request_id", ""))
         return answer(
@@ -141,4 +167,6 @@ def install_error_handlers(app: Flask) -> None:
 
     app.register_error_handler(DomainError, on_domain_error)
     app.register_error_handler(HTTPException, on_http_error)
+    for kind in (OperationalError, InterfaceError, PoolTimeoutError):
+        app.register_error_handler(kind, on_database_outage)
     app.register_error_handler(Exception, on_any_error)

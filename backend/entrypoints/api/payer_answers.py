@@ -66,6 +66,7 @@ def claim_answer(view: ClaimView) -> dict[str, Any]:
         "is_over": standing.is_over,
         "deadline": None if deadline is None else deadline.isoformat(),
         "settled_fen": standing.settled_fen,
+        "bill_state": view.bill_state,
         "created_at": claim.created_at.isoformat(),
         "calls": [_call(call, view.holders) for call in standing.calls],
         "links": links,

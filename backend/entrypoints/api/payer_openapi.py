@@ -166,6 +166,7 @@ def payer_schemas() -> dict[str, Any]:
         "payer": {"type": "integer"}, "counter": {"type": "integer"},
         "state": {"type": "string", "examples": [str(phase) for phase in Phase]},
         "is_over": {"type": "boolean"}, "deadline": _TIME, "settled_fen": _FEN,
+        "bill_state": {"type": "string", "enum": ["active", "void", "reversed"]},
         "created_at": _TIME,
         "calls": {"type": "array", "items": {"type": "object", "properties": call}},
         "links": {"type": "object"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from flask import Blueprint, Response, jsonify, render_template_string, request
@@ -32,6 +33,7 @@ blueprint: Final = Blueprint("api", __name__)
 Answer = tuple[Response, int] | Response
 _VOID_REASONS: Final = {reason.name.lower().replace("_", "-"): reason for reason in VoidReason}
 _PAGE: Final = 50
+_VERSION: Final = re.compile("[1-9][0-9]{0,8}")
 
 
 @blueprint.after_request
@@ -121,7 +123,7 @@ def _replaces() -> int | None:
     text = request.headers.get("Yichu-Replaces")
     if text is None:
         return None
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) == int(text)):
+    if _VERSION.fullmatch(text) is None:
         raise MalformedRequestError(
             "Yichu-Replaces 应为票据现在的版本号", "Yichu-Replaces is the bill's present version"
         )

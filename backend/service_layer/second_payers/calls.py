@@ -80,7 +80,9 @@ def lodge(deps: PayerServices, payer: SecondPayer, invoice_id: str, once: Once) 
         account = work.claims.payer_account(payer.number)
         if position is None or account is None:
             raise _refused(
-                "not-anchored-yet", "票据还没有上链", "the bill is not on the ledger yet"
+                "not-anchored-yet",
+                "票据还没有上链；请过几分钟再试",
+                "the bill is not on the ledger yet: try again in a few minutes",
             )
         claim = PayerClaim(
             id=deps.ids.new_id("pcl"),
@@ -117,13 +119,16 @@ def _require_genuine(deps: PayerServices, bill: StoredBill) -> None:
     verdict = check_bill(deps, bill.public_token).verdict
     if verdict is Verdict.ALTERED:
         raise _refused(
-            "payer-bill-altered", "票据与账本上的指纹对不上", "it differs from its stamp"
+            "payer-bill-altered",
+            "票据与账本上的指纹对不上，平台已收到报警；请不要赔付，等平台答复",
+            "the stored bill differs from its fingerprint on the ledger: do not pay, the operator "
+            "looks into it",
         )
     if verdict is Verdict.CANNOT_TELL:
         raise _refused(
             "not-anchored-yet",
-            "票据还没有上链，或账本暂时连不上",
-            "not on the ledger yet, or it is silent",
+            "票据还没有上链，或账本暂时连不上；请过几分钟再试",
+            "not on the ledger yet, or it is silent: try again in a few minutes",
         )
 
 
@@ -132,12 +137,16 @@ def _require_free(deps: PayerServices, work: PayerWork, earlier: list[PayerClaim
         return
     standing = standing_of(calls_of(work, earlier[-1]), deps.clock.now())
     if standing.phase is Phase.SETTLED:
-        raise _refused("payer-settled-before", "您已核销过这张票据", "you have settled this bill")
+        raise _refused(
+            "payer-settled-before",
+            f"您已核销过这张票据（{earlier[-1].id}），一方只能核销一次",
+            f"you have settled this bill as {earlier[-1].id}: a payer settles once",
+        )
     if not standing.is_over:
         raise _refused(
             "payer-claim-open",
-            f"您已有一笔登记：{earlier[-1].id}",
-            f"you hold claim {earlier[-1].id}",
+            f"您已有一笔登记 {earlier[-1].id}，请在那一笔上继续",
+            f"you hold claim {earlier[-1].id}: go on with that one",
         )
 
 
@@ -146,7 +155,11 @@ def _require_lodgeable(work: PayerWork, bill: StoredBill, seen: StoredBill) -> N
     if stop is not None and not (bill.kind == SETTLED_KIND and stop.code == "settled-online"):
         raise _refused("payer-bill-stopped", stop.zh, stop.en)
     if bill.is_disputed or bill.is_ruled_against:
-        raise _refused("payer-bill-stopped", "票号有争议", "the number is disputed")
+        raise _refused(
+            "payer-bill-stopped",
+            "票号有争议，工作人员正在核实；请过几天再试",
+            "the number is disputed and being looked into: try again in some days",
+        )
     if bill.version_id != seen.version_id:
         raise _refused(
             "payer-bill-stopped", "票据刚刚更正过，请重读", "just corrected: read it again"
@@ -184,7 +197,7 @@ def settle(
     with deps.work() as work:
         claim, standing = _locked(deps, work, payer, claim_id)
         if live_consent(work, payer.number, claim.invoice_id, deps.clock.now()) is None:
-            raise _refused("payer-consent-ended", "本人的同意已到期或撤回", "the consent has ended")
+            raise _consent_ended()
         _require(standing, Phase.LODGED, Phase.LAPSED)
         payload = _claim_payload(claim) | {"amount": amount_fen} | _ruling_payload(ruling)
         _enqueue(deps, work, claim, IntentKind.SETTLE, payload)
@@ -228,7 +241,7 @@ def renew(deps: PayerServices, payer: SecondPayer, claim_id: str, once: Once) ->
     with deps.work() as work:
         claim, standing = _locked(deps, work, payer, claim_id)
         if live_consent(work, payer.number, claim.invoice_id, deps.clock.now()) is None:
-            raise _refused("payer-consent-ended", "本人的同意已到期或撤回", "the consent has ended")
+            raise _consent_ended()
         _require(standing, Phase.LODGED, Phase.LAPSED)
         _enqueue(
             deps, work, claim, IntentKind.RENEW, _claim_payload(claim) | {"deadline": deadline}
@@ -282,13 +295,28 @@ def _locked(
     return claim, standing_of(calls_of(work, claim), deps.clock.now())
 
 
+def _consent_ended() -> PayerCallRefusedError:
+    return _refused(
+        "payer-consent-ended",
+        "本人的同意已到期或撤回，登记会自动放开；要继续，请本人重新同意后再登记",
+        "the consent has ended and the lock is given back; ask the person for another consent and "
+        "lodge again",
+    )
+
+
 def _require(standing: Standing, *phases: Phase) -> None:
-    if standing.phase not in phases:
-        raise _refused(
-            "payer-wrong-state",
-            f"申请现在的状态是 {standing.phase}，不能做这一步",
-            f"the claim is {standing.phase}: this call is not possible now",
-        )
+    if standing.phase in phases:
+        return
+    zh, en = "请按申请里的 links 做下一步", "do what the claim's links offer"
+    if standing.is_over:
+        zh, en = "这笔已办结；要再办，请重新登记", "it is over; lodge again to go on"
+    elif standing.phase is not Phase.HELD:
+        zh, en = "请等账本的结果，再看这笔申请", "wait for the ledger and read the claim again"
+    raise _refused(
+        "payer-wrong-state",
+        f"申请现在的状态是 {standing.phase}，不能做这一步：{zh}",
+        f"the claim is {standing.phase}, so this call is not possible now: {en}",
+    )
 
 
 def _require_policy(deps: PayerServices, payer: SecondPayer, claim_id: str, ruling: Ruling) -> None:

@@ -55,11 +55,13 @@ class OpenedBill:
 @dataclass(frozen=True, slots=True)
 class ClaimView:
     """A claim of the asking payer with how it stands. ``holders`` names the payers that the
-    ledger's outcomes name, by number."""
+    ledger's outcomes name, by number; ``bill_state`` is active, void or reversed, told also after
+    the consent has ended: who has paid must learn that the bill is none any more."""
 
     claim: PayerClaim
     standing: Standing
     holders: dict[int, str]
+    bill_state: str
 
 
 def consented_bill(deps: PayerServices, work: PayerWork, consent: Consent) -> StoredBill:
@@ -168,4 +170,5 @@ def view_of(deps: PayerServices, work: PayerWork, claim: PayerClaim) -> ClaimVie
     standing = standing_of(calls_of(work, claim), deps.clock.now())
     numbers = {int((call.outcome_detail or {}).get("holder_payer", 0)) for call in standing.calls}
     names = {number: work.claims.payer_name(number) for number in sorted(numbers - {0})}
-    return ClaimView(claim, standing, names)
+    bill = work.claims.bill_of_version(claim.version_id)
+    return ClaimView(claim, standing, names, bill.state)

@@ -10,7 +10,7 @@ from backend.domain.clearing import ClearingConflictError
 from backend.domain.recovery import Cause, State
 from backend.domain.review import Outcome
 from backend.domain.supervision import SubjectKind
-from backend.service_layer.claims.appeals import file_appeal
+from backend.service_layer.handling.appeals import file_appeal
 from backend.service_layer.claims.records import Claim
 from backend.service_layer.clearing.confirm import confirm
 from backend.service_layer.clearing.run import Found, run_year
@@ -130,7 +130,7 @@ def test_a_withdrawn_bill_of_the_person_is_asked_back_whole_and_the_rest_is_clea
     world: World,
 ) -> None:
     person = world.person()
-    first, second = paid_twice(world, person)
+    _, second = paid_twice(world, person)
     withdraw_bill(world, second)
     recovery_pass(world.services)
     learn_filing(world, person)
