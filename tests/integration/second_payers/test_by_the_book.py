@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from backend.entrypoints.api.payer_authentication import CALLS_A_MINUTE
+from backend.service_layer.recovery.run import recovery_pass
 from backend.service_layer.second_payers.consent import revoke_consent
 from tests.integration.recovery.debts import orders
 from tests.integration.second_payers.desk import (
@@ -117,14 +118,8 @@ def test_a_consent_taken_back_between_lodge_and_settle_settles_nothing(desk: Des
     bill, claim = held(desk)
     before = desk.left_fen(bill)
     with desk.services.work(write=False) as work:
-        (consent, *_) = work.second_payers.live_consents(
-            INSURER, desk.services.clock.now(), "", 200
-        )
-        consent = next(
-            one
-            for one in work.second_payers.live_consents(INSURER, desk.services.clock.now(), "", 200)
-            if one.invoice_id == bill
-        )
+        open_now = work.second_payers.live_consents(INSURER, desk.services.clock.now(), "", 200)
+    (consent,) = [one for one in open_now if one.invoice_id == bill]
     revoke_consent(desk.services, desk.person.id, consent.id)
     body = {"amount_fen": 1} | RULING
     refused(desk.post(f"/claims/{claim}/settle", body), "payer-consent-ended")
@@ -170,8 +165,6 @@ def test_of_a_settled_bill_that_is_withdrawn_the_insurer_learns_though_the_conse
 def test_of_a_bill_that_basic_insurance_paid_only_our_part_is_asked_back_when_it_is_void(
     own_desk: Desk,
 ) -> None:
-    from backend.service_layer.recovery.run import recovery_pass
-
     desk = own_desk
     bill = desk.paid_bill()
     desk.consent(bill)
@@ -180,7 +173,6 @@ def test_of_a_bill_that_basic_insurance_paid_only_our_part_is_asked_back_when_it
     with desk.services.work() as work:
         work.invoices.set_state(bill, "void")
         work.commit()
-        ours = work.claims.latest_on(bill) if False else None
     recovery_pass(desk.services)
     with desk.services.work(write=False) as work:
         ours = work.claims.live_on(bill) or work.claims.latest_on(bill)
@@ -207,7 +199,6 @@ def test_a_revoked_key_does_nothing_more_and_what_it_asked_for_goes_on(own_desk:
     with desk.services.work() as work:
         work.second_payers.add_key("key_new", INSURER, KEYS[INSURER][:-1] + "z")
         work.commit()
-    desk.client.environ_base["HTTP_X"] = ""
     headers = {"Authorization": f"Bearer {KEYS[INSURER][:-1]}z"}
     answer = desk.client.get(f"/v1/payer/claims/{claim}", headers=headers)
     assert answer.get_json()["state"] == "lodged"
