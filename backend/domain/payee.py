@@ -35,6 +35,7 @@ class Standing(StrEnum):
     IN_EFFECT = "in-effect"
     MISSING = "account-missing"  # none was ever named
     UNVERIFIED = "account-unverified"  # the bank did not confirm the holder
+    UNPROVEN = "account-unproven"  # no bank can be asked, and its proof was not seen yet
     CLOSED = "account-closed"  # the bank says that it is closed
     DELAY = "account-delay"  # the one that takes its place is not in effect yet
 
@@ -48,6 +49,7 @@ class DeclaredAccount:
     effective_at: dt.datetime | None
     cancelled_at: dt.datetime | None = None
     closed_at: dt.datetime | None = None
+    is_unchecked: bool = False  # no bank was asked
 
     def is_cancelled(self) -> bool:
         return self.cancelled_at is not None
@@ -79,7 +81,10 @@ def account_at(declared: Sequence[DeclaredAccount], at: dt.datetime) -> Choice:
         return Choice(Standing.DELAY)
     if newest is not None:
         return Choice(Standing.CLOSED)
-    return Choice(Standing.UNVERIFIED if declared else Standing.MISSING)
+    if not declared:
+        return Choice(Standing.MISSING)
+    last = max(declared, key=lambda one: one.version)
+    return Choice(Standing.UNPROVEN if last.is_unchecked else Standing.UNVERIFIED)
 
 
 def effective_from(

@@ -16,7 +16,12 @@ from pathlib import Path
 from typing import Final
 
 from backend.service_layer.payout.ports import BankConflictError, BankUnavailableError
-from backend.service_layer.payout.records import INCOMING_BYTES_MAX, IncomingFile, NameMatch
+from backend.service_layer.payout.records import (
+    INCOMING_BYTES_MAX,
+    IncomingFile,
+    NameMatch,
+    NameVerdict,
+)
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 _UNFINISHED: Final = (".tmp", ".part", ".filepart")
@@ -37,13 +42,8 @@ class FolderExchange:
         return False
 
     def check_name(self, holder: str, account_number: str, bank_code: str) -> NameMatch:
-        """A folder cannot be asked whose an account is, and an account that nobody has confirmed
-        is not paid to: always raises :class:`BankUnavailableError`."""
-        raise BankUnavailableError(
-            "银行户名核对还没有接通，收款账户没有保存。请联系系统管理员接通银行接口。",
-            "no bank is connected that says whose an account is: the account was not stored. Ask "
-            "the operator to connect one.",
-        )
+        """A folder cannot be asked whose an account is: people check a proof instead."""
+        return NameMatch(NameVerdict.UNCHECKED, simulated=False)
 
     def ask_for_statements(self) -> bool:
         """A bank leaves its statements by itself, each night."""

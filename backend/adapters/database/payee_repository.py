@@ -12,10 +12,12 @@ from backend.adapters.database.tables import (
     notice_delivery,
     payee_account,
     payee_account_event,
+    payee_proof,
     person_contact,
 )
 from backend.service_layer.payees.ports import AccountRaceError
 from backend.service_layer.payees.records import (
+    UNCHECKED,
     Account,
     AccountEvent,
     AccountRow,
@@ -23,6 +25,7 @@ from backend.service_layer.payees.records import (
     Guardian,
     Notice,
     NoticeDelivery,
+    Proof,
 )
 
 
@@ -76,6 +79,37 @@ class PayeeRepository:
         except sa.exc.IntegrityError:
             return False
         return True
+
+    def proofs_of(self, account_id: str) -> list[Proof]:
+        rows = self._connection.execute(
+            sa.select(payee_proof)
+            .where(payee_proof.c.account_id == account_id)
+            .order_by(payee_proof.c.ordinal)
+        )
+        return [Proof(**row._mapping) for row in rows]
+
+    def add_proof(self, entry: Proof) -> None:
+        self._connection.execute(payee_proof.insert().values(_values(entry)))
+
+    def unproven(self, limit: int = 200) -> list[AccountRow]:
+        ended = sa.select(payee_proof.c.account_id).where(
+            payee_proof.c.action.in_(("confirmed", "refused"))
+        )
+        newer = payee_account.alias("newer")
+        rows = self._connection.execute(
+            sa.select(payee_account)
+            .where(
+                payee_account.c.verdict == UNCHECKED,
+                payee_account.c.id.not_in(ended),
+                ~sa.exists().where(
+                    newer.c.person_id == payee_account.c.person_id,
+                    newer.c.version > payee_account.c.version,
+                ),
+            )
+            .order_by(payee_account.c.declared_at, payee_account.c.id)
+            .limit(limit)
+        )
+        return [_account(row) for row in rows]
 
     def guardians_of(self, minor_id: str) -> list[Guardian]:
         rows = self._connection.execute(

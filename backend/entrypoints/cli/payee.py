@@ -6,7 +6,9 @@ For the window: the clerk has seen the card and the identity document.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import secrets
+from pathlib import Path
 from typing import Any
 
 import click
@@ -80,7 +82,105 @@ def name(person: str, bank: str, number: str, by: str) -> None:
     with services.work(write=False) as work:
         found = _person(work, person)
     row = declare(services, NamedAccount(found.id, bank, number, secrets.token_urlsafe(32), by))
+    if row.effective_at is None:
+        click.echo(
+            f"{row.bank_name} 尾号 {row.tail}  第 {row.version} 版，等核对证明："
+            "yichu payee verify / waits for its proof"
+        )
+        return
     click.echo(f"{row.bank_name} 尾号 {row.tail}  {row.effective_at:%Y-%m-%dT%H:%MZ}")
+
+
+_VERSION = click.option(
+    "--version", type=click.IntRange(1), required=True, help="账户第几版 / its version"
+)
+_DOCUMENT = click.option(
+    "--document",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="证明材料的扫描件 / a copy of the proof; its digest is kept",
+)
+_SEEN = click.option("--reason", required=True, type=REASON, help="看了什么 / what was seen")
+_DOCUMENT_BYTES_MAX = 20 * 2**20
+
+
+def _seen(by: str, reason: str, document: Path) -> Any:
+    from backend.service_layer.payees.proof import Seen
+
+    content = document.read_bytes()
+    if not 0 < len(content) <= _DOCUMENT_BYTES_MAX:
+        raise click.UsageError("材料应为 1 字节到 20 MiB / a document of 1 byte to 20 MiB")
+    return Seen(by, reason, hashlib.sha256(content).digest())
+
+
+@command.command("unproven")
+def unproven() -> None:
+    """List the accounts that wait for their proof, where no bank can be asked."""
+    services = _services()
+    with services.work(write=False) as work:
+        rows = work.payees.unproven()
+        people = {row.id: work.people.get(row.person_id) for row in rows}
+        steps = {row.id: work.payees.proofs_of(row.id) for row in rows}
+    for row in rows:
+        seen = "".join(f"  {one.action} {one.by}" for one in steps[row.id])
+        click.echo(
+            f"{people[row.id].name}  第 {row.version} 版  {row.bank_name} 尾号 {row.tail}"
+            f"  户名 {row.holder}{seen}"
+        )
+    if not rows:
+        click.echo("没有 / none")
+
+
+@command.command("verify")
+@_PERSON
+@_VERSION
+@_DOCUMENT
+@_BY
+@_SEEN
+def verify(person: str, version: int, document: Path, by: str, reason: str) -> None:
+    """One person has compared the proof of an account with the identity document."""
+    from backend.service_layer.payees.proof import propose_proof
+
+    services = _services()
+    with services.work(write=False) as work:
+        found = _person(work, person)
+    propose_proof(services, found.id, version, _seen(by, reason, document))
+    click.echo("已登记，等另一人 confirm / noted; another person confirms it")
+
+
+@command.command("confirm")
+@_PERSON
+@_VERSION
+@_DOCUMENT
+@_BY
+@_SEEN
+def confirm(person: str, version: int, document: Path, by: str, reason: str) -> None:
+    """Another person confirms the same proof: the account may be paid to, a changed one after its
+    delay."""
+    from backend.service_layer.payees.proof import confirm_proof
+
+    services = _services()
+    with services.work(write=False) as work:
+        found = _person(work, person)
+    row = confirm_proof(services, found.id, version, _seen(by, reason, document))
+    click.echo(f"{row.bank_name} 尾号 {row.tail}  {row.effective_at:%Y-%m-%dT%H:%MZ} 起 from")
+
+
+@command.command("refuse")
+@_PERSON
+@_VERSION
+@_DOCUMENT
+@_BY
+@_SEEN
+def refuse(person: str, version: int, document: Path, by: str, reason: str) -> None:
+    """The proof does not show that the account is the holder's: it is never paid to."""
+    from backend.service_layer.payees.proof import refuse_proof
+
+    services = _services()
+    with services.work(write=False) as work:
+        found = _person(work, person)
+    refuse_proof(services, found.id, version, _seen(by, reason, document))
+    click.echo("已登记为不符 / noted as not the holder's")
 
 
 @command.command("cancel")

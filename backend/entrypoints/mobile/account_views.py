@@ -9,7 +9,7 @@ from typing import Final
 from flask import flash, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as WerkzeugResponse
 
-from backend.domain.payee import AccountRefusedError
+from backend.domain.payee import AccountRefusedError, account_number
 from backend.entrypoints import problems
 from backend.entrypoints.access import AccessRule, access
 from backend.entrypoints.mobile.language import said, say
@@ -44,10 +44,19 @@ def _page(error: str) -> str:
         banks=deps.banks,
         is_simulated=deps.bank.is_simulated,
         error=error,
-        field="number" if request.form.get("bank") else "bank",
+        field=_field_at_fault(),
         chosen_bank=request.form.get("bank", ""),
         form_token=secrets.token_urlsafe(32),
     )
+
+
+def _field_at_fault() -> str:
+    """The field to which an error leads: the number, unless it is one and no bank was chosen."""
+    try:
+        account_number(request.form.get("number", ""))
+    except AccountRefusedError:
+        return "number"
+    return "number" if request.form.get("bank") else "bank"
 
 
 @blueprint.post("/account")
@@ -55,7 +64,7 @@ def _page(error: str) -> str:
 def name_account() -> tuple[str, int] | WerkzeugResponse:
     """Name another account; sent twice it is one. The number typed is never shown again."""
     try:
-        declare(
+        row = declare(
             services(),
             NamedAccount(
                 person_id=g.person_id,
@@ -75,7 +84,7 @@ def name_account() -> tuple[str, int] | WerkzeugResponse:
                 "minutes; what you are paid waits and is not lost",
             )
         ), 503
-    flash("saved")
+    flash("saved" if row.effective_at is not None else "unproven")
     return redirect(url_for("m.account"), 303)
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from backend.domain.claim import ClaimState
 from backend.entrypoints.mobile.language import say
-from backend.service_layer.claims.read import ClaimView
+from backend.service_layer.handling.read import ClaimView
 
 Words = tuple[str, str]
 """The same in Chinese and in English."""
@@ -296,6 +296,21 @@ _WAITING: Final = {
             "银行确认后自动打款。",
             "Fill it in once more under “Your account”, as on the card. It must be in your own "
             "name, for a minor in the guardian's. It is paid by itself once the bank confirms it.",
+        ),
+    ),
+    "account-unproven": Status(
+        "已核定，等核对收款账户",
+        "您填的账户还没有核对，要看一次银行的证明。",
+        "wait",
+        en=(
+            "Decided, your account has to be checked",
+            "The account that you named is not checked yet: a proof of the bank has to be seen.",
+        ),
+        kept=BOOKED,
+        todo=(
+            "请带身份证和银行卡（或存折、开户证明）到医保窗口，核对后自动打款。",
+            "Bring your identity card and your bank card (or bank book, or a certificate of the "
+            "account) to the window. It is paid by itself once that was checked.",
         ),
     ),
     "account-closed": Status(

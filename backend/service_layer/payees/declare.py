@@ -50,7 +50,8 @@ class NamedAccount:
 
 def declare(deps: PayeeServices, named: NamedAccount) -> AccountRow:
     """Store another account and, for a change, announce it. The same form again, or the account
-    that is in effect or waiting already, gives what is stored.
+    that is in effect or waiting already, gives what is stored. Where no bank can be asked, the
+    account waits for its proof (:mod:`backend.service_layer.payees.proof`).
 
     Raises :class:`AccountRefusedError` (typed wrongly, not the holder's, too many today),
     ``BankUnavailableError`` (nothing was stored) and ``AccountRaceError``.
@@ -97,8 +98,10 @@ def declare(deps: PayeeServices, named: NamedAccount) -> AccountRow:
         )
         work.payees.add_account(row)
         if row.effective_at is not None and row.effective_at > now:
-            _announce_change(deps, work, row)
+            announce_change(deps, work, row)
         work.commit()
+    if match.verdict is NameVerdict.UNCHECKED:
+        return row
     if not match.is_match:
         zh, en = _SAID[match.verdict]
         raise AccountRefusedError(zh.format(holder=holder.name), en.format(holder=holder.name))
@@ -118,7 +121,7 @@ def _known(
                 "这张表单已经交过另一个账号，这次没有保存。请在本页再填一次",
                 "this form was sent with another number, so nothing was stored; fill it in again",
             )
-        if sent.verdict != NameVerdict.MATCH:
+        if sent.verdict not in (NameVerdict.MATCH, NameVerdict.UNCHECKED):
             zh, en = _SAID[NameVerdict(sent.verdict)]
             raise AccountRefusedError(zh.format(holder=sent.holder), en.format(holder=sent.holder))
         return sent
@@ -153,7 +156,8 @@ def _effective_at(
     return effective_from(declared, now, deps.settings.payee_delay)
 
 
-def _announce_change(deps: PayeeServices, work: PayeeWork, row: AccountRow) -> None:
+def announce_change(deps: PayeeServices, work: PayeeWork, row: AccountRow) -> None:
+    """Tell the contact that is known now that money goes to another account, and when."""
     assert row.effective_at is not None, "only a confirmed account is announced"
     local = row.effective_at.astimezone(SHANGHAI)
     announce(

@@ -13,14 +13,15 @@ from backend.service_layer.payees.declare import waiting_change
 from backend.service_layer.payees.effective import chosen
 from backend.service_layer.payees.holder import holder_of
 from backend.service_layer.payees.ports import PayeeServices, PayeeWork
-from backend.service_layer.payees.records import AccountRow, Notice
+from backend.service_layer.payees.proof import PROPOSED
+from backend.service_layer.payees.records import UNCHECKED, AccountRow, Notice
 
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
     """``in_effect`` is where money goes now, ``waiting`` the change that comes at its
-    ``effective_at``. ``holder`` is in whose name an account must be, empty with ``bar`` saying
-    why none can be named."""
+    ``effective_at``, ``unproven`` one whose proof has still to be seen at the window. ``holder`` is
+    in whose name an account must be, empty with ``bar`` saying why none can be named."""
 
     standing: Standing
     in_effect: AccountRow | None
@@ -30,6 +31,7 @@ class AccountView:
     bar: str
     bar_en: str
     contact_tail: str
+    unproven: AccountRow | None
     delay: dt.timedelta
     notices: tuple[Notice, ...]
 
@@ -53,9 +55,20 @@ def view_account(deps: PayeeServices, work: PayeeWork, person_id: str) -> Accoun
         bar=bar,
         bar_en=bar_en,
         contact_tail="" if contact is None else contact.tail,
+        unproven=_unproven(work, person_id),
         delay=deps.settings.payee_delay,
         notices=tuple(work.payees.notices_of(person_id, limit=5)),
     )
+
+
+def _unproven(work: PayeeWork, person_id: str) -> AccountRow | None:
+    """The newest account, where no bank could be asked about it and its proof is not over."""
+    accounts = work.payees.accounts_of(person_id)
+    newest = max(accounts, key=lambda account: account.row.version, default=None)
+    if newest is None or newest.row.verdict != UNCHECKED:
+        return None
+    is_over = any(one.action != PROPOSED for one in work.payees.proofs_of(newest.row.id))
+    return None if is_over else newest.row
 
 
 def with_payee(deps: Any, work: Any, person: Person) -> Person:

@@ -11,6 +11,9 @@ from backend.domain.payee import DeclaredAccount
 
 CANCELLED: Final = "cancelled"
 CLOSED: Final = "closed"
+PROOF_OF: Final = "proof:"
+"""Begins the token of an account version that a confirmed proof has made."""
+UNCHECKED: Final = "unchecked"  # NameVerdict of an account about which no bank could be asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,11 @@ class AccountRow:
     form_token: str
     declared_by: str
     declared_at: dt.datetime
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether people saw a proof, where no bank could be asked."""
+        return self.form_token.startswith(PROOF_OF)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +68,27 @@ class Account:
     @property
     def declared(self) -> DeclaredAccount:
         return DeclaredAccount(
-            self.row.version, self.row.effective_at, self.at(CANCELLED), self.at(CLOSED)
+            self.row.version,
+            self.row.effective_at,
+            self.at(CANCELLED),
+            self.at(CLOSED),
+            is_unchecked=self.row.verdict == UNCHECKED,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A step in checking the proof of an account: ``action`` is proposed, confirmed or refused.
+    ``confirmed_id`` is the account version that a confirmation has made."""
+
+    account_id: str
+    ordinal: int  # from 1
+    action: str
+    by: str
+    reason: str
+    document_digest: bytes  # SHA-256 of the copy that was seen
+    at: dt.datetime
+    confirmed_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ class NameVerdict(StrEnum):
     NO_MATCH = "no-match"  # the account belongs to somebody else
     CLOSED = "closed"
     UNKNOWN = "unknown"  # no such account, or the bank does not answer for it
+    UNCHECKED = "unchecked"  # no bank can be asked: people check a proof
 
 
 class Verdict(StrEnum):
@@ -90,10 +91,14 @@ class AccountAnswer:
 
 ACCOUNT_MISSING: Final = "account-missing"
 ACCOUNT_UNVERIFIED: Final = "account-unverified"
+ACCOUNT_UNPROVEN: Final = "account-unproven"
 ACCOUNT_CLOSED: Final = "account-closed"
 ACCOUNT_DELAY: Final = "account-delay"
-HELD_BY_ACCOUNT: Final = (ACCOUNT_MISSING, ACCOUNT_UNVERIFIED, ACCOUNT_CLOSED, ACCOUNT_DELAY)
-"""Reasons for which there is no account to pay to: none named, its holder's name not confirmed,
+HELD_BY_ACCOUNT: Final = (
+    ACCOUNT_MISSING, ACCOUNT_UNVERIFIED, ACCOUNT_UNPROVEN, ACCOUNT_CLOSED, ACCOUNT_DELAY,
+)  # fmt: skip
+"""Reasons for which there is no account to pay to: none named, its holder's name not confirmed by
+the bank, or, where no bank can be asked, its proof not yet seen by two people,
 the bank says it is closed, a change of it has not taken effect yet."""
 
 

@@ -289,10 +289,11 @@ def entry_not_whole(scene: Scene) -> tuple[str, str, str, str]:
 def bank_took_a_fee(scene: Scene) -> tuple[str, str, str, str]:
     balance = POOL_FEN * len(TYPES) - FIRST_FEN
     scene.sql(
-        "INSERT INTO bank_statement VALUES ('st', '330800', 'TEST-FUND-330800', '1', "  # noqa: S608
+        "INSERT INTO bank_statement VALUES ('st', '330800', 'TEST-FUND-330800', '1', "
         "'2099-01-01 00:00:00.000000', '2099-01-02 00:00:00.000000', "
         f"{balance}, {balance - 100}, 1, 1, 'none')",
-        "INSERT INTO bank_statement_entry VALUES ('st', 1, 'debit', 100, 'FEE-1', '', '2099-01-01')",
+        "INSERT INTO bank_statement_entry VALUES ('st', 1, 'debit', 100, 'FEE-1', '', "
+        "'2099-01-01')",
     )
     return "R19", "FEE-1", "not booked", "the bank has 100 fen debit"
 
