@@ -192,7 +192,11 @@ def test_a_file_is_known_by_the_name_under_which_it_came() -> None:
     one = agreeing()
     one.left = {"2-r1.json": one.left["r1.json"]}
     assert of_answers(one) == []
-    one.left = {"x-r1.json": one.left["2-r1.json"]}
+    one.messages = [replace(one.messages[0], name="a-b.json")]
+    one.left = {"2-a-b.json": one.left["2-r1.json"]}
+    assert of_answers(one) == []
+    one.messages = [replace(one.messages[0], name="r1.json")]
+    one.left = {"x-r1.json": one.left["2-a-b.json"]}
     assert [found.here for found in of_answers(one)] == ["unknown here", "booked"]
 
 
@@ -226,6 +230,8 @@ def test_a_booked_file_that_the_bank_never_left_is_named_and_its_answers_with_it
     one = agreeing()
     one.left = {}
     assert of_answers(one) == [Mismatch("R13", "r1.json", "booked", "the bank left no such file")]
+    one.messages = [replace(one.messages[0], name="n" * 200)]
+    assert [found.subject for found in of_answers(one)] == ["n" * 80]
 
 
 def test_a_booked_file_that_can_no_longer_be_read_is_named() -> None:
@@ -310,6 +316,12 @@ def test_an_instruction_of_a_whole_file_that_was_rejected_and_is_not_booked_is_n
     one.left["r0.json"] = other
     one.messages.append(replace(message_of(other, "r0.json"), id="bmg_0"))
     assert of_answers(one) == [Mismatch("R13", "C2-V1-A1", "paid", words, "clm_c2")]
+
+
+def test_a_whole_file_without_instructions_here_names_none() -> None:
+    one = answered(report(group_status=REJECTED))
+    one.items = {}
+    assert of_answers(one) == []
 
 
 def test_a_whole_file_that_is_only_accepted_ends_nothing() -> None:
