@@ -13,7 +13,8 @@ from backend.domain.ledger import SlotState
 from backend.domain.review import Outcome
 from backend.domain.revision import Cause as VersionCause
 from backend.domain.supervision import SubjectKind
-from backend.service_layer.claims.versions import adjudicate_again, revise
+from backend.service_layer.handling.year_totals import (revise)
+from backend.service_layer.claims.benefits import (adjudicate_again)
 from backend.service_layer.recovery import people
 from backend.service_layer.recovery.causes import assign
 from backend.service_layer.recovery.files import take_in_receipts

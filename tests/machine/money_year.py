@@ -19,7 +19,8 @@ from backend.domain.register import FactKind, RegisterFact
 from backend.domain.review import CaseKind, Outcome
 from backend.domain.revision import Cause
 from backend.domain.supervision import Source, StepKind, SubjectKind
-from backend.service_layer.claims.versions import adjudicate_again, revise
+from backend.service_layer.handling.year_totals import (revise)
+from backend.service_layer.claims.benefits import (adjudicate_again)
 from backend.service_layer.clearing.confirm import confirm, decline
 from backend.service_layer.clearing.run import run_year, try_year
 from backend.service_layer.supervision.cases import Act, take_step

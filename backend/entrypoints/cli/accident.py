@@ -51,7 +51,7 @@ def declare_command(number: str, by: str, *, signed: bool, **answers: str) -> No
     from backend.bootstrap import build_services
     from backend.domain.accident import read_accident
     from backend.domain.local_time import local_day
-    from backend.service_layer.claims.accident_answers import declare
+    from backend.service_layer.handling.accident_answers import declare
     from backend.service_layer.review.decide import require_signed
 
     services = build_services()
@@ -73,7 +73,7 @@ def excuse_command(number: str, by: str, code: str, text: str) -> None:
     """Enter why a claim was filed late, after it was sent; the rules are asked again."""
     from backend.bootstrap import build_services
     from backend.domain.accident import EXCUSES, read_excuse
-    from backend.service_layer.claims.accident_answers import UnknownCodeError, excuse_later
+    from backend.service_layer.handling.accident_answers import UnknownCodeError, excuse_later
     from backend.service_layer.review.decide import require_signed
 
     services = build_services()
@@ -97,7 +97,7 @@ def excuse_command(number: str, by: str, code: str, text: str) -> None:
 def kind_command(number: str, kind: str, by: str, reason: str) -> None:
     """Correct whether a claim is an accident claim; who, when and why are kept."""
     from backend.bootstrap import build_services
-    from backend.service_layer.claims.accident_answers import correct_kind
+    from backend.service_layer.handling.accident_answers import correct_kind
 
     claim = correct_kind(build_services(), number, kind, by, reason)
     click.echo(f"{claim.number}  {claim.kind}  {claim.waiting_for or ''}".rstrip())
@@ -111,7 +111,7 @@ def kind_command(number: str, kind: str, by: str, reason: str) -> None:
 def exclude_command(number: str, code: str, by: str, reason: str) -> None:
     """Refuse in the open step of review for a coded reason; the way to appeal is said."""
     from backend.bootstrap import build_services
-    from backend.service_layer.claims.accident_answers import exclude
+    from backend.service_layer.handling.accident_answers import exclude
 
     case = exclude(build_services(), number, code, by, reason)
     said = "已不予支付 / refused" if case.is_closed else "本环节已记录 / recorded; next person"

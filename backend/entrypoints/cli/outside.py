@@ -271,7 +271,7 @@ def reject(number: str, reason: str, by: str) -> None:
 @_BY
 def confirm(number: str, refuse: bool, reason: str, by: str) -> None:
     """参保地确认: decide on the claim; another person than the one who checked."""
-    from backend.service_layer.outside.confirm import confirm_claim
+    from backend.service_layer.handling.confirm_outside import confirm_claim
 
     services = _services()
     claim = confirm_claim(

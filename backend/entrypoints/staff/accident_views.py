@@ -17,8 +17,8 @@ from backend.entrypoints.staff.requests import (
 )
 from backend.entrypoints.staff.session import caller, services
 from backend.entrypoints.staff.views import Answer, blueprint
-from backend.service_layer.claims.accident_answers import correct_kind, declare, excuse_later
-from backend.service_layer.claims.accident_review import (
+from backend.service_layer.handling.accident_answers import correct_kind, declare, excuse_later
+from backend.service_layer.handling.accident_review import (
     ask_to_declare,
     exclude_in_case,
     set_kind,

@@ -36,7 +36,7 @@ from backend.service_layer.claims.decide import decision_record, keep_rules
 from backend.service_layer.claims.final_slots import read_final_slots
 from backend.service_layer.claims.ports import ClaimServices
 from backend.service_layer.claims.records import Claim, Decision, Reason, StageResult
-from backend.service_layer.claims.screen_step import store_stage
+from backend.service_layer.claims.stages import (store_stage)
 from backend.service_layer.claims.withdraw import REASON_WITHDRAWN, note_withdrawal
 from backend.service_layer.recovery.adopt import adopt_recovery
 from verifier.commitment.canonical import canonical_bytes

@@ -23,7 +23,7 @@ from backend.service_layer.claims.decide import Adjudicated, decision_record
 from backend.service_layer.claims.ports import ClaimServices
 from backend.service_layer.claims.records import Claim, Decision
 from backend.service_layer.claims.supplement import payments_in_effect
-from backend.service_layer.claims.versions import adjudicate_again
+from backend.service_layer.claims.benefits import (adjudicate_again)
 from verifier.commitment.canonical import canonical_bytes
 from verifier.errors import VerificationError
 

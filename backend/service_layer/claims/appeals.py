@@ -31,7 +31,7 @@ from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Decision
 from backend.service_layer.claims.requests import Asked, Ending, add_request
 from backend.service_layer.claims.revision_records import RevisionRequest
-from backend.service_layer.claims.versions import conclude_revision
+from backend.service_layer.handling.revisions import (conclude_revision)
 from backend.service_layer.review.assignment import person_id_of
 from backend.service_layer.review.cases import Conclusion, Opening, open_case
 from backend.service_layer.review.ports import ReviewServices, ReviewWork

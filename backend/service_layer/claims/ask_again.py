@@ -52,12 +52,8 @@ from backend.service_layer.claims.records import (
     Reason,
     StageResult,
 )
-from backend.service_layer.claims.screen_step import (
-    question_of,
-    raise_pends,
-    store_stage,
-    too_late_reason,
-)
+from backend.service_layer.claims.screen_step import (question_of, too_late_reason)
+from backend.service_layer.claims.stages import (raise_pends, store_stage)
 
 ASKED_BEFORE: Final = frozenset(
     {

@@ -42,6 +42,32 @@ from backend.service_layer.claims.records import (
 )
 from verifier.commitment.canonical import canonical_bytes, parse_canonical
 from verifier.errors import VerificationError
+from dataclasses import dataclass
+from typing import Any, Final
+from backend.domain.claim import IN_EFFECT_STATES, ClaimState
+from backend.domain.errors import ConflictError, DomainError
+from backend.domain.explanation import ExplanationOfBenefits, Outcome
+from backend.domain.person import History, parse_history
+from backend.domain.review import CaseKind, Risk, classify
+from backend.domain.revision import Cause, RequestKind, RequestOutcome
+from backend.service_layer.claims.approval_limit import needs_second_approver
+from backend.service_layer.claims.decide import Adjudicated, insert_decision
+from backend.service_layer.claims.ports import ClaimServices, ClaimWork
+from backend.service_layer.claims.records import MISMATCH, Claim, Decision
+from backend.service_layer.claims.requests import Asked, Ending, add_request, conclude_request
+from backend.service_layer.claims.revision_records import (
+    BILL_HELD,
+    RETURNED,
+    ClaimEvent,
+    Revision,
+    RevisionRequest,
+)
+from backend.service_layer.review.cases import Opening, open_case
+from backend.service_layer.review.records import Case
+from verifier.commitment.canonical import canonical_bytes, parse_canonical
+from verifier.commitment.fingerprint import compute_fingerprint
+from verifier.errors import VerificationError
+from backend.service_layer.claims.records import MACHINE
 
 _SETTLED = (
     ClaimState.SETTLED,
@@ -55,9 +81,6 @@ _DROPPED = (ClaimState.RELEASING, ClaimState.WITHDRAWING)
 DAMAGE: Final = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 """What reading stored values raises that were changed behind the application's back."""
 
-YEAR_CHANGED: Final = "year-totals-changed"
-CLEARING_AGAIN: Final = "clearing-again"
-"""The alarm of a person's year that changed after a clearing took effect on it."""
 
 _PARSED_BILLS: Final = 64
 """Bills kept parsed: the steps of one claim follow each other, some of them read it twice."""
@@ -312,80 +335,6 @@ def adjudicate_claim(
     return eob, snapshot, history, pack
 
 
-def recalculate_year(
-    deps: ClaimServices, work: ClaimWork, changed: Claim, *, after: str = "without claim"
-) -> None:
-    """Work out the later claims of the year again, now that ``changed`` counts no longer, or
-    counts for another amount.
-
-    A decision that would give more gets a new version by itself, or a case for people above the
-    second approver's amount; one that would give less stays, and a revision and an alarm say by
-    how much (docs/adr/0005). Once a clearing has put the year in the order of the days, only the
-    next clearing changes what is decided: in the order of submission a deductible that moved would
-    be taken by nobody. The caller holds the person's lock.
-    """
-    is_cleared = work.clearings.is_ordered_by_day(changed.person_id, changed.benefit_year)
-    if is_cleared and not _is_of_clearing(work, changed):
-        work.alarms.raise_alarm(
-            CLEARING_AGAIN,
-            f"{changed.person_id}:{changed.benefit_year}",
-            f"{after} {changed.number}: the year was cleared before, clear {changed.benefit_year} "
-            "again",
-        )
-    withdrawn = work.claims.withdrawn_of_year(changed.person_id, changed.benefit_year)
-    for other in work.claims.live_of_year(changed.person_id, changed.benefit_year):
-        if other.id in withdrawn | {changed.id} or other.state in _DROPPED:
-            continue
-        decision = work.decisions.latest(other.id)
-        is_refused = decision is not None and decision.outcome == "refused"
-        if is_refused and not other.is_undecided:
-            continue
-        try:
-            bill = work.claims.bill_of_version(other.version_id)
-            adjudicated = adjudicate_claim(deps, work, other, bill)
-        except PolicyError:
-            continue  # it has no amount that could move: a person works it out
-        except (DomainError, *DAMAGE) as error:
-            # Damage of one claim must not keep another from being refused.
-            what = getattr(error, "code", type(error).__name__)
-            work.alarms.raise_alarm("claim-step-failed", other.id, f"year totals: {what}")
-            continue
-        if decision is None or other.is_undecided:
-            store_calculation(deps, work, other.id, adjudicated[0])
-            continue
-        if is_cleared:
-            continue
-        new = _revise_for_year(deps, work, other, adjudicated)
-        work.alarms.clear(YEAR_CHANGED, other.id)
-        amount = adjudicated[0].paid_fen
-        difference = decision.paid_fen - amount
-        if new is None and difference > 0:
-            work.alarms.raise_alarm(
-                YEAR_CHANGED,
-                other.id,
-                f"claim {other.number} was decided at {decision.paid_fen} fen; {after} "
-                f"{changed.number} it is {amount} fen: {difference:+d} fen too much",
-            )
-
-
-def _is_of_clearing(work: ClaimWork, claim: Claim) -> bool:
-    causes = work.revisions.causes_of(claim.id)
-    return bool(causes) and causes[max(causes)] is Cause.CLEARING
-
-
-def _revise_for_year(
-    deps: ClaimServices,
-    work: ClaimWork,
-    other: Claim,
-    adjudicated: tuple[ExplanationOfBenefits, PersonSnapshot, History, PolicyPack],
-) -> Decision | None:
-    from backend.service_layer.claims.versions import MACHINE, Grounds, revise_alone
-
-    reason = "同一年里另一笔申请有变化，累计金额重新计算"
-    grounds = Grounds(Cause.YEAR_TOTALS, MACHINE, reason)
-    return revise_alone(deps, work, other, adjudicated, grounds)
-
-
 def store_calculation(
     deps: ClaimServices, work: ClaimWork, claim_id: str, eob: ExplanationOfBenefits
 ) -> Calculation:
@@ -412,3 +361,36 @@ def _amounts(explanation: str) -> dict[str, Any]:
     for name in ("person_snapshot", "history_snapshot"):
         record.pop(name, None)
     return dict(record)
+
+
+def adjudicate_again(deps: ClaimServices, work: ClaimWork, claim: Claim) -> Adjudicated:
+    """A claim that is in effect, worked out on the year's totals of its last decision.
+
+    With the person as known now and the rulings that are stored now. On the present totals a
+    later claim may have taken a deductible already that this one would then take again: what an
+    appeal corrects is the decision, not the year (docs/adr/0005). A claim whose decision is not
+    in effect takes the present totals.
+    """
+    bill = work.claims.bill_of_version(claim.version_id)
+    return adjudicate_claim(deps, work, claim, bill, history_in_effect(work, claim))
+
+
+def history_in_effect(work: ClaimWork, claim: Claim) -> History | None:
+    """The year's totals of the decision that is in effect; None: the present ones hold."""
+    decision = work.decisions.latest(claim.id)
+    if decision is None or claim.state not in IN_EFFECT_STATES:
+        return None
+    return parse_history(parse_canonical(decision.history_snapshot.encode()))
+
+
+def history_of_cause(work: ClaimWork, claim: Claim, cause: str) -> History | None:
+    """The year's totals on which a difference of this cause is worked out: where they are the
+    cause themselves the present ones (None), of a clearing those that it counted, else those of
+    the decision."""
+    if cause == Cause.YEAR_TOTALS:
+        return None
+    if cause == Cause.CLEARING:
+        counted = work.clearings.history_of(claim.id)
+        if counted is not None:
+            return parse_history(parse_canonical(counted.encode()))
+    return history_in_effect(work, claim)

@@ -20,7 +20,12 @@ from backend.service_layer.claims.accident import DECLARATION, answer_until
 from backend.service_layer.claims.declaration_records import Subject
 from backend.service_layer.claims.records import ACCIDENT, Claim, Submission
 from backend.service_layer.claims.revision_records import ASKED_TO_DECLARE
-from backend.service_layer.review.clocks import working_days_between
+import datetime as dt
+from typing import Final
+from backend.domain.local_time import local_day
+from backend.service_layer.claims.ports import Calendar
+from backend.service_layer.review.ports import ReviewServices
+from backend.service_layer.review.records import Case
 
 CITIZEN = "citizen"
 """What a pended claim waits for while its person is asked for material."""
@@ -121,3 +126,14 @@ def move_case_clock(deps: Any, work: Any, claim: Claim) -> None:
         return
     clocks = clocks_of(deps, work, claim, work.claims.submission(claim.submission_id))
     work.reviews.update_case(case.id, due_on=clocks.promised_on, waited_days=clocks.waited_days)
+
+
+_WAIT_MAX: Final = 400
+
+
+def working_days_between(calendar: Calendar, start: dt.date, end: dt.date) -> int:
+    """How many working days after ``start`` have passed when ``end`` is over; 0 up to there."""
+    days = 0
+    while days < _WAIT_MAX and calendar.due_date(start, days + 1) <= end:
+        days += 1
+    return days

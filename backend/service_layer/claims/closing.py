@@ -5,16 +5,55 @@ from __future__ import annotations
 from backend.domain.claim import ClaimState, StageOutcome
 from backend.domain.ledger import IntentKind, IntentState, LedgerIntent
 from backend.service_layer.claims import screening
-from backend.service_layer.claims.benefits import recalculate_year
+from backend.service_layer.handling.year_totals import (recalculate_year)
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Decision, StageResult
-from backend.service_layer.claims.screen_step import (
-    close_refused,
-    keep_waiting,
-    store_stage,
-    wait_for,
+from backend.service_layer.claims.stages import (keep_waiting, store_stage, wait_for)
+from backend.service_layer.failpoints import reach
+import datetime as dt
+from dataclasses import dataclass, replace
+from typing import Any
+from backend.domain.claim import ClaimState, Stage, StageOutcome
+from backend.domain.claim_deadline import past_limit
+from backend.domain.errors import DomainError
+from backend.domain.ledger import IntentKind
+from backend.domain.local_time import local_day
+from backend.domain.policy import PolicyError, PolicyPack
+from backend.service_layer.audit_rules.audit_claim import (
+    audit_claim,
+    claim_facts,
+    filed_on,
+    joined,
+)
+from backend.service_layer.audit_rules.facts import BillInQuestion
+from backend.service_layer.claims import other_payers, screening
+from backend.service_layer.claims.accident import (
+    check_reason,
+    excuse_of,
+    late_reason,
+    settle_kind,
+    wait_for_declaration,
+)
+from backend.service_layer.claims.benefits import (StoredBillUnreadableError, adjudicate_claim, pick_pack, read_invoice, read_record, snapshot_of, store_calculation)
+from backend.service_layer.handling.year_totals import (recalculate_year)
+from backend.service_layer.claims.causes import write_cause
+from backend.service_layer.claims.outside_gate import OUTSIDE_REASON
+from backend.service_layer.claims.ports import ClaimServices, ClaimWork
+from backend.service_layer.claims.records import (
+    ACCIDENT,
+    MISMATCH,
+    Claim,
+    PendReason,
+    Reason,
+    StageResult,
+    StageRow,
+    StoredBill,
+    StoredLeaf,
 )
 from backend.service_layer.failpoints import reach
+from backend.service_layer.ports import LedgerUnavailableError
+from verifier.errors import VerificationError
+from backend.service_layer.claims.stages import no_rule_reason, store_stage, keep_waiting, raise_pends
 
 REASON_REFUSED = 1
 REASON_LAPSED = 2
@@ -199,3 +238,43 @@ def read_release(deps: ClaimServices, claim: Claim) -> bool:
         work.commit()
     reach("claims.released")
     return True
+
+
+def refuse_unlodged(
+    deps: ClaimServices, work: ClaimWork, claim: Claim, result: StageResult
+) -> None:
+    """An exact fact refuses a claim that holds nothing on the ledger: it leaves its submission.
+
+    A claim whose lock was adopted from the chain before it was screened gives that back first.
+    """
+    from backend.service_layer.claims.closing import enqueue_release, release_reason
+
+    if any(reason.code == MISMATCH for reason in result.reasons):
+        raise_mismatch(work, claim, result)
+    lodges = work.outbox.of_subject(claim.id, IntentKind.LODGE)
+    if any(intent.is_final and intent.took_effect for intent in lodges):
+        enqueue_release(deps, work, claim, release_reason(result), None)
+        return
+    close_refused(deps, work, claim)
+
+
+def raise_mismatch(work: ClaimWork, claim: Claim, result: StageResult) -> None:
+    faults: Any = result.inputs.get("faults", [])
+    work.alarms.raise_alarm(
+        MISMATCH, claim.version_id, f"claim {claim.number}: {', '.join(faults)}"
+    )
+
+
+def close_refused(deps: ClaimServices, work: ClaimWork, claim: Claim) -> bool:
+    """The claim is refused and frees its bill; later claims of the year are worked out again."""
+    changed = work.claims.update(
+        claim.id,
+        claim.state,
+        deps.clock.now(),
+        state=ClaimState.REFUSED,
+        live_invoice_id=None,
+        waiting_for=None,
+    )
+    if changed:
+        recalculate_year(deps, work, claim)
+    return changed

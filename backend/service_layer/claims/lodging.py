@@ -12,11 +12,8 @@ from backend.domain.ledger import IntentKind, IntentState, LedgerIntent, SlotSta
 from backend.domain.policy import PolicyError
 from backend.service_layer.claims import screening
 from backend.service_layer.claims.approval_limit import beyond_approval
-from backend.service_layer.claims.benefits import (
-    adjudicate_claim,
-    recalculate_year,
-    store_calculation,
-)
+from backend.service_layer.claims.benefits import (adjudicate_claim, store_calculation)
+from backend.service_layer.handling.year_totals import (recalculate_year)
 from backend.service_layer.claims.claimable import DISPUTED
 from backend.service_layer.claims.closing import enqueue_release, release_reason
 from backend.service_layer.claims.decide import REFUSED_MARK, last_return, store_decision
@@ -38,17 +35,9 @@ from backend.service_layer.claims.outside_gate import OUTSIDE_REASON, lacks_conf
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import MISMATCH, Claim, PendReason, Reason, StageResult
 from backend.service_layer.claims.red_bills import raise_red
-from backend.service_layer.claims.screen_step import (
-    close_refused,
-    compare,
-    holder_text,
-    keep_waiting,
-    raise_mismatch,
-    raise_pends,
-    store_stage,
-    take_readings,
-    wait_for,
-)
+from backend.service_layer.claims.screen_step import (compare, holder_text, take_readings)
+from backend.service_layer.claims.closing import (close_refused, raise_mismatch)
+from backend.service_layer.claims.stages import (keep_waiting, raise_pends, store_stage, wait_for)
 from backend.service_layer.failpoints import reach
 
 LOCK: Final = dt.timedelta(days=175)

@@ -26,7 +26,7 @@ from backend.service_layer.claims.records import (
 )
 from backend.service_layer.claims.revision_records import Revision, RevisionRequest
 from backend.service_layer.claims.steps import Step, steps_of
-from backend.service_layer.claims.versions import MACHINE
+from backend.service_layer.claims.records import (MACHINE)
 from backend.service_layer.claims.withdraw import can_withdraw
 
 

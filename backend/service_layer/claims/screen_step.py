@@ -27,16 +27,8 @@ from backend.service_layer.claims.accident import (
     settle_kind,
     wait_for_declaration,
 )
-from backend.service_layer.claims.benefits import (
-    StoredBillUnreadableError,
-    adjudicate_claim,
-    pick_pack,
-    read_invoice,
-    read_record,
-    recalculate_year,
-    snapshot_of,
-    store_calculation,
-)
+from backend.service_layer.claims.benefits import (StoredBillUnreadableError, adjudicate_claim, pick_pack, read_invoice, read_record, snapshot_of, store_calculation)
+from backend.service_layer.handling.year_totals import (recalculate_year)
 from backend.service_layer.claims.causes import write_cause
 from backend.service_layer.claims.outside_gate import OUTSIDE_REASON
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
@@ -54,6 +46,8 @@ from backend.service_layer.claims.records import (
 from backend.service_layer.failpoints import reach
 from backend.service_layer.ports import LedgerUnavailableError
 from verifier.errors import VerificationError
+from backend.service_layer.claims.stages import no_rule_reason, store_stage, keep_waiting, raise_pends
+from backend.service_layer.claims.closing import refuse_unlodged
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,22 +122,6 @@ def _end_lapsed(deps: ClaimServices, claim: Claim, readings: Readings) -> None:
 def _still(work: ClaimWork, claim: Claim) -> bool:
     """Whether the claim is where it was read, now that the transaction holds it."""
     return work.claims.get(claim.id, lock=True).state is claim.state
-
-
-def keep_waiting(
-    deps: ClaimServices,
-    work: ClaimWork,
-    claim: Claim,
-    result: StageResult,
-    started: dt.datetime,
-) -> bool:
-    """Store once that the stage waits and for what, and commit; the claim stays where it is."""
-    changed = store_stage(deps, work, claim, result, started)
-    if changed or claim.waiting_for != result.waiting_for:
-        work.claims.update(claim.id, claim.state, deps.clock.now(), waiting_for=result.waiting_for)
-        work.commit()
-        return True
-    return False
 
 
 def run_checks(
@@ -329,117 +307,6 @@ def question_of(
     return result, asked
 
 
-def no_rule_reason(error: PolicyError) -> Reason:
-    """Why a person has to look: the policy has no rule for this person, bill or hospital."""
-    return Reason(
-        "no-rule",
-        f"{error.zh.rstrip('。')}；由工作人员核定，不用您再操作",
-        f"the policy has no rule for this claim, a person works it out: {error.en}",
-    )
-
-
-def store_stage(
-    deps: ClaimServices,
-    work: ClaimWork,
-    claim: Claim,
-    result: StageResult,
-    started: dt.datetime,
-) -> bool:
-    """Insert a stage row, unless it only repeats that the stage still waits. True: inserted."""
-    rows = work.claims.stages_of(claim.id, result.stage)
-    if (
-        result.outcome is StageOutcome.WAITING
-        and rows
-        and rows[-1].outcome is StageOutcome.WAITING
-        and rows[-1].reasons == result.reasons
-    ):
-        return False
-    work.claims.add_stage(
-        StageRow(
-            id=deps.ids.new_id("stg"),
-            claim_id=claim.id,
-            stage=result.stage,
-            attempt=1 + max((row.attempt for row in rows), default=0),
-            outcome=result.outcome,
-            inputs=result.inputs,
-            reasons=result.reasons,
-            started_at=started,
-            finished_at=deps.clock.now(),
-        )
-    )
-    return True
-
-
-def raise_pends(
-    deps: ClaimServices,
-    work: ClaimWork,
-    claim: Claim,
-    reasons: tuple[Reason, ...],
-    *,
-    again: bool = False,
-) -> None:
-    """Raise reasons; ``again``: also those that were resolved before."""
-    for reason in reasons:
-        work.claims.add_pend(
-            PendReason(
-                id=deps.ids.new_id("pnd"),
-                claim_id=claim.id,
-                code=reason.code,
-                line_index=reason.line_index,
-                zh=reason.zh,
-                en=reason.en,
-                raised_at=deps.clock.now(),
-                priority=reason.priority,
-                queue=reason.queue,
-                role=reason.role,
-                rule_code=reason.rule_code,
-                severity=reason.severity,
-                reattach=reason.reattach,
-            ),
-            again=again,
-        )
-
-
-def refuse_unlodged(
-    deps: ClaimServices, work: ClaimWork, claim: Claim, result: StageResult
-) -> None:
-    """An exact fact refuses a claim that holds nothing on the ledger: it leaves its submission.
-
-    A claim whose lock was adopted from the chain before it was screened gives that back first.
-    """
-    from backend.service_layer.claims.closing import enqueue_release, release_reason
-
-    if any(reason.code == MISMATCH for reason in result.reasons):
-        raise_mismatch(work, claim, result)
-    lodges = work.outbox.of_subject(claim.id, IntentKind.LODGE)
-    if any(intent.is_final and intent.took_effect for intent in lodges):
-        enqueue_release(deps, work, claim, release_reason(result), None)
-        return
-    close_refused(deps, work, claim)
-
-
-def raise_mismatch(work: ClaimWork, claim: Claim, result: StageResult) -> None:
-    faults: Any = result.inputs.get("faults", [])
-    work.alarms.raise_alarm(
-        MISMATCH, claim.version_id, f"claim {claim.number}: {', '.join(faults)}"
-    )
-
-
-def close_refused(deps: ClaimServices, work: ClaimWork, claim: Claim) -> bool:
-    """The claim is refused and frees its bill; later claims of the year are worked out again."""
-    changed = work.claims.update(
-        claim.id,
-        claim.state,
-        deps.clock.now(),
-        state=ClaimState.REFUSED,
-        live_invoice_id=None,
-        waiting_for=None,
-    )
-    if changed:
-        recalculate_year(deps, work, claim)
-    return changed
-
-
 def calculate(deps: ClaimServices, claim: Claim) -> bool:
     """screened -> calculated: the amount on the year's present totals, shown at once."""
     with deps.work() as work:
@@ -460,11 +327,3 @@ def calculate(deps: ClaimServices, claim: Claim) -> bool:
     return True
 
 
-def wait_for(deps: ClaimServices, claim: Claim, what: str | None) -> bool:
-    """Say on the claim what it waits for (None: no longer); writes only when that changes."""
-    if claim.waiting_for == what:
-        return False
-    with deps.work() as work:
-        changed = work.claims.update(claim.id, claim.state, deps.clock.now(), waiting_for=what)
-        work.commit()
-    return changed

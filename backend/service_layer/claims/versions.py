@@ -17,12 +17,8 @@ from backend.domain.person import History, parse_history
 from backend.domain.review import CaseKind, Risk, classify
 from backend.domain.revision import Cause, RequestKind, RequestOutcome
 from backend.service_layer.claims.approval_limit import needs_second_approver
-from backend.service_layer.claims.benefits import (
-    adjudicate_claim,
-    read_record,
-    recalculate_year,
-    store_calculation,
-)
+from backend.service_layer.claims.benefits import (adjudicate_claim, read_record, store_calculation)
+from backend.service_layer.handling.year_totals import (recalculate_year)
 from backend.service_layer.claims.decide import Adjudicated, insert_decision
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import MISMATCH, Claim, Decision
@@ -39,8 +35,9 @@ from backend.service_layer.review.records import Case
 from verifier.commitment.canonical import canonical_bytes, parse_canonical
 from verifier.commitment.fingerprint import compute_fingerprint
 from verifier.errors import VerificationError
-
-MACHINE: Final = "machine"
+from backend.service_layer.claims.records import MACHINE
+from backend.service_layer.claims.benefits import adjudicate_again, history_in_effect, history_of_cause
+from backend.service_layer.handling.year_totals import revise
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,40 +51,6 @@ class Grounds:
 
 _HELD_IN: Final = "（票据在申请 "
 _BY_PEOPLE: Final = frozenset({Cause.APPEAL, Cause.REOPENED})
-
-
-def revise(
-    deps: ClaimServices,
-    work: ClaimWork,
-    claim: Claim,
-    adjudicated: Adjudicated,
-    *,
-    cause: Cause,
-    decided_by: str,
-    reason: str,
-) -> Decision | None:
-    """What ``adjudicated`` means for the claim; the new decision version when it made one.
-
-    The caller holds the person's lock and commits. By the claim's state:
-
-    - undecided: only the shown amount is worked out again;
-    - decided, nothing on the ledger yet: the next version replaces what would have been sent;
-    - settling to paid: more is a new version, which becomes a supplement on the ledger and a
-      payment of the difference; less, or a refusal, is kept as a revision for a person;
-    - decided or later, more by the machine than one person may approve: kept as a revision, which
-      becomes a version when its people uphold it;
-    - refused: the claim comes back under its number, if its bill is free. What a person refused
-      comes back only by an appeal or a reopening;
-    - withdrawn, or a lock on its way back: nothing.
-
-    ``adjudicated`` comes from :func:`adjudicate_again`, or from ``adjudicate_claim`` where the
-    year's totals are the cause.
-    """
-    grounds = Grounds(cause, decided_by, reason)
-    decision = revise_alone(deps, work, claim, adjudicated, grounds)
-    if decision is not None:
-        recalculate_year(deps, work, claim, after="since claim")
-    return decision
 
 
 def revise_alone(
@@ -200,26 +163,6 @@ def _add_version(
         state=ClaimState.SUPPLEMENTING if is_paid else claim.state,
     )
     return decision
-
-
-def adjudicate_again(deps: ClaimServices, work: ClaimWork, claim: Claim) -> Adjudicated:
-    """A claim that is in effect, worked out on the year's totals of its last decision.
-
-    With the person as known now and the rulings that are stored now. On the present totals a
-    later claim may have taken a deductible already that this one would then take again: what an
-    appeal corrects is the decision, not the year (docs/adr/0005). A claim whose decision is not
-    in effect takes the present totals.
-    """
-    bill = work.claims.bill_of_version(claim.version_id)
-    return adjudicate_claim(deps, work, claim, bill, history_in_effect(work, claim))
-
-
-def history_in_effect(work: ClaimWork, claim: Claim) -> History | None:
-    """The year's totals of the decision that is in effect; None: the present ones hold."""
-    decision = work.decisions.latest(claim.id)
-    if decision is None or claim.state not in IN_EFFECT_STATES:
-        return None
-    return parse_history(parse_canonical(decision.history_snapshot.encode()))
 
 
 def _keep_for_people(
@@ -343,115 +286,3 @@ def _return_one(deps: ClaimServices, claim_id: str) -> bool:
     return True
 
 
-# --- when people have decided ------------------------------------------------------------------
-
-
-def conclude_revision(
-    deps: ClaimServices,
-    work: ClaimWork,
-    claim_id: str,
-    kind: RequestKind,
-    ending: Ending,
-) -> Revision:
-    """People have decided an appeal, a reopening or a difference. Their rulings are stored.
-
-    Upheld: a refused claim comes back; one in effect is worked out again and gets a version when
-    that gives more. An upheld difference that lowers the amount stays on record, and is proposed to
-    two people as a recovery. Rejected: recorded, with the reason. The caller commits. Raises
-    ConflictError when nothing of that kind is open on the claim.
-    """
-    work.people.lock(work.claims.get(claim_id).person_id)
-    claim = work.claims.get(claim_id, lock=True)
-    found = [
-        one for one in work.revisions.of_claim(claim_id) if one.request.kind is kind and one.is_open
-    ]
-    if not found:
-        raise ConflictError(
-            f"{claim.number} 没有未办结的复核", f"{claim.number} has no open {kind} to conclude"
-        )
-    effect, version = "none", None
-    if ending.outcome is RequestOutcome.UPHELD:
-        asked = found[-1].request
-        if kind is RequestKind.REVISION:
-            effect, version = _carry_out_revision(deps, work, claim, asked, ending)
-        else:
-            effect, version = _carry_out(deps, work, claim, kind, ending)
-    for one in found:
-        conclude_request(deps, work, one.request, ending, effect, version=version)
-    concluded = work.revisions.get(found[-1].request.id)
-    assert concluded is not None, "the request was read in this transaction"
-    return concluded
-
-
-def _carry_out(
-    deps: ClaimServices, work: ClaimWork, claim: Claim, kind: RequestKind, ending: Ending
-) -> tuple[str, int | None]:
-    """(effect, new version) of an appeal or a reopening that people have upheld."""
-    cause = Cause.APPEAL if kind is RequestKind.APPEAL else Cause.REOPENED
-    if claim.state is ClaimState.REFUSED:
-        came_back = return_claim(deps, work, claim, Grounds(cause, ending.by, ending.reason))
-        return ("returned" if came_back else "bill-held"), None
-    adjudicated = adjudicate_again(deps, work, claim)
-    before = work.decisions.latest(claim.id)
-    decision = revise(
-        deps,
-        work,
-        claim,
-        adjudicated,
-        cause=cause,
-        decided_by=ending.by,
-        reason=ending.reason,
-    )
-    if decision is not None:
-        return "version", decision.version
-    is_lower = before is not None and adjudicated[0].paid_fen < before.paid_fen
-    return ("lower" if is_lower else "unchanged"), None
-
-
-def _carry_out_revision(
-    deps: ClaimServices, work: ClaimWork, claim: Claim, asked: RevisionRequest, ending: Ending
-) -> tuple[str, int | None]:
-    """(effect, new version) of a difference that people have upheld: more, up to what they were
-    asked about, is a version in their name. What it has risen to since is asked about anew."""
-    if asked.amount_after_fen is None or asked.amount_after_fen <= asked.amount_before_fen:
-        return "lower", None
-    cause = Cause(asked.code)
-    if claim.state is ClaimState.REFUSED:
-        came_back = return_claim(deps, work, claim, Grounds(cause, ending.by, ending.reason))
-        return ("returned" if came_back else "bill-held"), None
-    bill = work.claims.bill_of_version(claim.version_id)
-    history = history_of_cause(work, claim, cause)
-    adjudicated = adjudicate_claim(deps, work, claim, bill, history)
-    is_as_asked = adjudicated[0].paid_fen <= asked.amount_after_fen
-    decision = revise(
-        deps,
-        work,
-        claim,
-        adjudicated,
-        cause=cause,
-        decided_by=ending.by if is_as_asked else MACHINE,
-        reason=ending.reason,
-    )
-    return ("unchanged", None) if decision is None else ("version", decision.version)
-
-
-def history_of_cause(work: ClaimWork, claim: Claim, cause: str) -> History | None:
-    """The year's totals on which a difference of this cause is worked out: where they are the
-    cause themselves the present ones (None), of a clearing those that it counted, else those of
-    the decision."""
-    if cause == Cause.YEAR_TOTALS:
-        return None
-    if cause == Cause.CLEARING:
-        counted = work.clearings.history_of(claim.id)
-        if counted is not None:
-            return parse_history(parse_canonical(counted.encode()))
-    return history_in_effect(work, claim)
-
-
-def history_of_case(work: Any, claim: Claim, case: Case) -> History | None:
-    """The year's totals on which the people of a case decide."""
-    if case.kind is CaseKind.REVISION and case.subject_id is not None:
-        found = work.revisions.get(case.subject_id)
-        if found is not None:
-            return history_of_cause(work, claim, found.request.code)
-    return history_in_effect(work, claim)

@@ -13,13 +13,13 @@ from backend.domain.errors import ConflictError, DomainError, NotFoundError
 from backend.domain.explanation import Outcome
 from backend.domain.ledger import IntentKind, IntentState, LedgerIntent
 from backend.domain.revision import TEXT_MAX
-from backend.service_layer.claims.benefits import recalculate_year
+from backend.service_layer.handling.year_totals import (recalculate_year)
 from backend.service_layer.claims.closing import enqueue_release
 from backend.service_layer.claims.holds import are_payouts_held
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim
 from backend.service_layer.claims.revision_records import WITHDRAWN, ClaimEvent
-from backend.service_layer.claims.screen_step import wait_for
+from backend.service_layer.claims.stages import (wait_for)
 from backend.service_layer.failpoints import reach
 from backend.service_layer.review.cases import close_cases_of
 from backend.service_layer.review.decide import display_name, require_signed

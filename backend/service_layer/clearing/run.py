@@ -25,9 +25,10 @@ from backend.domain.clearing import (
 )
 from backend.domain.local_time import local_day
 from backend.domain.revision import Cause
-from backend.service_layer.claims.benefits import CLEARING_AGAIN
+from backend.service_layer.handling.year_totals import (CLEARING_AGAIN)
 from backend.service_layer.claims.records import Claim
-from backend.service_layer.claims.versions import MACHINE, Grounds, revise_alone
+from backend.service_layer.claims.versions import (Grounds, revise_alone)
+from backend.service_layer.claims.records import (MACHINE)
 from backend.service_layer.clearing.ports import ClearingServices, ClearingWork
 from backend.service_layer.clearing.records import (
     CLEARED,

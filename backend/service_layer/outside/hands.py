@@ -20,6 +20,14 @@ from backend.service_layer.outside.records import (
     StepKind,
 )
 from backend.service_layer.outside.services import OutsideServices
+from typing import Any
+from backend.domain.claim import ClaimState
+from backend.domain.pend_reasons import REVIEWER
+from backend.service_layer.claims.records import FROM_OUTSIDE, Claim
+from backend.service_layer.claims.review import approve_pended, refuse_pended
+from backend.service_layer.outside.errors import StepRefusedError
+from backend.service_layer.outside.records import OutsideBill, StepKind
+from backend.service_layer.outside.services import OutsideServices
 
 NAME_MAX: Final = 60
 REASON_MAX: Final = 500
@@ -160,3 +168,28 @@ STATE_TITLES: Final = {
     OutsideState.REFUSED: ("没有收下", "refused"),
     OutsideState.WITHDRAWN: ("已撤回", "withdrawn"),
 }
+
+
+def sign_for_insured_place(
+    deps: Any, work: Any, claim: Claim, by: str, reason: str, *, approves: bool
+) -> None:
+    """Record the decision of the insured place on a claim from outside; nothing for another.
+
+    Raises StepRefusedError for the hand that did another step of the bill.
+    """
+    if claim.origin != FROM_OUTSIDE:
+        return
+    bill = work.outside.of_invoice(claim.invoice_id)
+    if bill is None:
+        raise StepRefusedError(
+            "no-outside-bill",
+            "找不到这笔申请的外来票据，不能确认",
+            "the bill from outside of this claim is not here; it cannot be confirmed",
+        )
+    require_signed(by, reason)
+    require_new_hand(work, bill, StepKind.INSURED_PLACE, by)
+    outcome = "approved" if approves else "refused"
+    add_step(
+        deps, work, bill, StepKind.INSURED_PLACE, outcome, by=by, reason=reason,
+        content={"claim": claim.number},
+    )  # fmt: skip

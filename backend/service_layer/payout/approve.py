@@ -6,7 +6,7 @@ from backend.domain.claim import ClaimState
 from backend.service_layer.claims.holds import NEXT_RUN, WAITING, are_payouts_held
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Payout
-from backend.service_layer.claims.screen_step import wait_for
+from backend.service_layer.claims.stages import (wait_for)
 from backend.service_layer.claims.supplement import (
     PAYING_KINDS,
     payout_id,

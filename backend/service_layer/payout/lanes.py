@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import FROM_LEDGER, ORDINARY, Claim, Payout
-from backend.service_layer.claims.versions import MACHINE
+from backend.service_layer.claims.records import (MACHINE)
 
 
 def is_machine_clean(deps: ClaimServices, work: ClaimWork, claim: Claim, payout: Payout) -> bool:

@@ -23,8 +23,10 @@ from backend.service_layer.claims.benefits import DAMAGE, read_invoice
 from backend.service_layer.claims.causes import write_cause
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim
-from backend.service_layer.claims.screen_step import no_rule_reason, raise_pends
-from backend.service_layer.claims.versions import MACHINE, adjudicate_again, revise
+from backend.service_layer.claims.stages import (no_rule_reason, raise_pends)
+from backend.service_layer.handling.year_totals import (revise)
+from backend.service_layer.claims.benefits import (adjudicate_again)
+from backend.service_layer.claims.records import (MACHINE)
 
 WITHOUT_RULE: Final = "rework-without-rule"
 """The alarm of a decided claim for which the policy has no rule since a fact changed."""

@@ -230,7 +230,7 @@ def _conclude_claim(
     deps: ReviewServices, work: ReviewWork, case: Case, conclusion: Conclusion
 ) -> None:
     """The reasons are resolved, the rulings are in force, and the claim goes on to be decided."""
-    from backend.service_layer.outside.confirm import sign_for_insured_place
+    from backend.service_layer.outside.hands import (sign_for_insured_place)
 
     now = deps.clock.now()
     claim = work.claims.get(case.claim_id)

@@ -14,8 +14,6 @@ from backend.service_layer.claims.ports import Calendar
 from backend.service_layer.review.ports import ReviewServices
 from backend.service_layer.review.records import Case
 
-_WAIT_MAX: Final = 400
-
 
 def today(deps: ReviewServices) -> dt.date:
     return local_day(deps.clock.now())
@@ -24,14 +22,6 @@ def today(deps: ReviewServices) -> dt.date:
 def due_after(deps: ReviewServices, days: int) -> dt.date:
     """The day by which so many working days from today have passed."""
     return deps.calendar.due_date(today(deps), days)
-
-
-def working_days_between(calendar: Calendar, start: dt.date, end: dt.date) -> int:
-    """How many working days after ``start`` have passed when ``end`` is over; 0 up to there."""
-    days = 0
-    while days < _WAIT_MAX and calendar.due_date(start, days + 1) <= end:
-        days += 1
-    return days
 
 
 def is_late(case: Case, day: dt.date) -> bool:

@@ -22,7 +22,6 @@ from backend.service_layer.claims.benefits import adjudicate_claim
 from backend.service_layer.claims.no_rule import adjudicated_without_rules
 from backend.service_layer.claims.records import Claim, PendReason
 from backend.service_layer.claims.red_bills import PARTLY_REVERSED
-from backend.service_layer.claims.versions import history_of_case
 from backend.service_layer.review.assignment import require_holder, take_named
 from backend.service_layer.review.cases import (
     Conclusion,
@@ -33,6 +32,35 @@ from backend.service_layer.review.cases import (
 )
 from backend.service_layer.review.ports import ReviewServices, ReviewWork
 from backend.service_layer.review.records import Case, Resolution, StepFinding
+from dataclasses import dataclass
+from typing import Any, Final
+from backend.domain.claim import IN_EFFECT_STATES, ClaimState
+from backend.domain.errors import ConflictError, DomainError
+from backend.domain.explanation import ExplanationOfBenefits, Outcome
+from backend.domain.person import History, parse_history
+from backend.domain.review import CaseKind, Risk, classify
+from backend.domain.revision import Cause, RequestKind, RequestOutcome
+from backend.service_layer.claims.approval_limit import needs_second_approver
+from backend.service_layer.claims.benefits import (adjudicate_claim, read_record, store_calculation)
+from backend.service_layer.handling.year_totals import (recalculate_year)
+from backend.service_layer.claims.decide import Adjudicated, insert_decision
+from backend.service_layer.claims.ports import ClaimServices, ClaimWork
+from backend.service_layer.claims.records import MISMATCH, Claim, Decision
+from backend.service_layer.claims.requests import Asked, Ending, add_request, conclude_request
+from backend.service_layer.claims.revision_records import (
+    BILL_HELD,
+    RETURNED,
+    ClaimEvent,
+    Revision,
+    RevisionRequest,
+)
+from backend.service_layer.review.cases import Opening, open_case
+from backend.service_layer.review.records import Case
+from verifier.commitment.canonical import canonical_bytes, parse_canonical
+from verifier.commitment.fingerprint import compute_fingerprint
+from verifier.errors import VerificationError
+from backend.service_layer.claims.records import MACHINE
+from backend.service_layer.claims.benefits import adjudicate_again, history_in_effect, history_of_cause
 
 NAME_MAX: Final = 60
 REASON_MAX: Final = 500
@@ -378,3 +406,12 @@ def ruling_of(entry: dict[str, Any]) -> LineRuling:
         catalogue_code=code.strip(),
         limit_fen=limit,
     )
+
+
+def history_of_case(work: Any, claim: Claim, case: Case) -> History | None:
+    """The year's totals on which the people of a case decide."""
+    if case.kind is CaseKind.REVISION and case.subject_id is not None:
+        found = work.revisions.get(case.subject_id)
+        if found is not None:
+            return history_of_cause(work, claim, found.request.code)
+    return history_in_effect(work, claim)

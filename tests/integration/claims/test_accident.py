@@ -18,7 +18,7 @@ from backend.domain.accident import Accident, Excuse
 from backend.domain.claim import ClaimState
 from backend.domain.errors import NotFoundError
 from backend.domain.policy import ClaimDeadline
-from backend.service_layer.claims.accident_answers import (
+from backend.service_layer.handling.accident_answers import (
     DeclarationClosedError,
     UnknownCodeError,
     correct_kind,

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from backend import bootstrap
 from backend.domain.accident import DeclarationError
 from backend.entrypoints.cli.accident import command
-from backend.service_layer.claims.accident_answers import UnknownCodeError
+from backend.service_layer.handling.accident_answers import UnknownCodeError
 from tests.integration.claims.test_accident import claim_of
 from tests.integration.claims.world import World
 

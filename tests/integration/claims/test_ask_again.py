@@ -23,7 +23,7 @@ from backend.domain.ruling import LineRuling, RulingKind
 from backend.service_layer.audit_rules.records import ANSWERED, RESTATED
 from backend.service_layer.claims import ask_again
 from backend.service_layer.claims.accident import accident_of
-from backend.service_layer.claims.accident_answers import (
+from backend.service_layer.handling.accident_answers import (
     DeclarationClosedError,
     correct_kind,
     declare,

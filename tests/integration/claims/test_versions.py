@@ -22,7 +22,8 @@ from backend.service_layer.claims.appeals import (
 from backend.service_layer.claims.benefits import history_before
 from backend.service_layer.claims.records import Claim, Person
 from backend.service_layer.claims.review import refuse_pended
-from backend.service_layer.claims.versions import adjudicate_again, revise
+from backend.service_layer.handling.year_totals import (revise)
+from backend.service_layer.claims.benefits import (adjudicate_again)
 from backend.service_layer.claims.withdraw import withdraw
 from tests.integration.claims.revising import (
     DAY,
@@ -476,7 +477,7 @@ def test_a_case_is_concluded_once(world: World) -> None:
     conclude(world, claim, "appeal", Outcome.REFUSE)
     from backend.domain.revision import RequestKind, RequestOutcome
     from backend.service_layer.claims.requests import Ending
-    from backend.service_layer.claims.versions import conclude_revision
+    from backend.service_layer.handling.revisions import (conclude_revision)
 
     ending = Ending(RequestOutcome.UPHELD, "复核员丙", "再来一次")
     with (

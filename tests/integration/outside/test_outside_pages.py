@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from backend.entrypoints.mobile import session
 from backend.entrypoints.public.rate_limit import RateLimit
 from backend.entrypoints.web import create_app
-from backend.service_layer.outside.confirm import confirm_claim
+from backend.service_layer.handling.confirm_outside import confirm_claim
 from tests.integration.claims.world import World
 from tests.integration.outside.desk import (
     accept,

@@ -9,7 +9,7 @@ from backend.domain.errors import ConflictError
 from backend.domain.review import Outcome
 from backend.domain.ruling import LineRuling, RulingKind
 from backend.service_layer.claims.accident import DECLARATION, accident_of, may_declare
-from backend.service_layer.claims.accident_answers import (
+from backend.service_layer.handling.accident_answers import (
     DeclarationClosedError,
     correct_locked,
     exclusion_words,

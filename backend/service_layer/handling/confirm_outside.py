@@ -23,31 +23,6 @@ from backend.service_layer.outside.records import OutsideBill, StepKind
 from backend.service_layer.outside.services import OutsideServices
 
 
-def sign_for_insured_place(
-    deps: Any, work: Any, claim: Claim, by: str, reason: str, *, approves: bool
-) -> None:
-    """Record the decision of the insured place on a claim from outside; nothing for another.
-
-    Raises StepRefusedError for the hand that did another step of the bill.
-    """
-    if claim.origin != FROM_OUTSIDE:
-        return
-    bill = work.outside.of_invoice(claim.invoice_id)
-    if bill is None:
-        raise StepRefusedError(
-            "no-outside-bill",
-            "找不到这笔申请的外来票据，不能确认",
-            "the bill from outside of this claim is not here; it cannot be confirmed",
-        )
-    require_signed(by, reason)
-    require_new_hand(work, bill, StepKind.INSURED_PLACE, by)
-    outcome = "approved" if approves else "refused"
-    add_step(
-        deps, work, bill, StepKind.INSURED_PLACE, outcome, by=by, reason=reason,
-        content={"claim": claim.number},
-    )  # fmt: skip
-
-
 def confirm_claim(
     deps: OutsideServices, bill_id: str, by: str, reason: str, *, approves: bool
 ) -> Claim:
