@@ -5,10 +5,18 @@ from __future__ import annotations
 from typing import Any, Final
 
 from backend.domain.money import format_yuan
-from backend.domain.recovery import CAUSE_ZH, Order, Recovery, State
+from backend.domain.recovery import CAUSE_ZH, Cause, Order, Recovery, State
 from backend.service_layer.payees.notices import announce
 
 KIND: Final = "recovery"
+_CAUSE_EN: Final = {
+    Cause.VOID: "the bill became void",
+    Cause.REVERSED: "the bill was reversed",
+    Cause.FINDING: "found by an inspection",
+    Cause.LOWER: "a review found that less was due",
+    Cause.CLEARING: "the yearly clearing found that less was due",
+    Cause.LEDGER: "restored from the ledger",
+}
 
 
 def announce_opening(deps: Any, work: Any, order: Order) -> None:
@@ -22,8 +30,10 @@ def announce_opening(deps: Any, work: Any, order: Order) -> None:
         zh=f"有一笔报销款需要退回：{yuan} 元（{CAUSE_ZH[order.cause]}）。请在 {day.month} 月 "
         f"{day.day} 日前转账退回，附言写 {order.id}；也可以申请分期或提出异议。"
         "请从官方入口登录查看，工作人员不会向您要密码或验证码。",
-        en=f"{yuan} yuan are to be paid back ({order.cause}) by {day.isoformat()}, with the "
-        f"reference {order.id}. You can ask for instalments or object on the page.",
+        en=f"¥{yuan} of your benefit are to be paid back by {day.isoformat()} "
+        f"({_CAUSE_EN[order.cause]}), by transfer with the reference {order.id}. You can ask for "
+        "instalments or object. Log in by the official entry only: staff never ask for a password "
+        "or a code.",
     )
 
 
@@ -37,5 +47,5 @@ def announce_end(deps: Any, work: Any, recovery: Recovery) -> None:
         order.person_id,
         KIND,
         zh=f"退款 {order.id} {zh}，您不用再做什么。",
-        en=f"the recovery {order.id} is {en}: there is nothing more to do.",
+        en=f"What you owed under {order.id} is {en}: there is nothing more to do.",
     )

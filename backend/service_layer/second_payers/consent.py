@@ -98,7 +98,9 @@ def give_consent(deps: PayerServices, person_id: str, invoice_id: str, asked: As
     if not asked.is_agreed:
         raise ConsentRefusedError("请先勾选“我同意”", "tick the consent first")
     if not _TOKEN.fullmatch(asked.form_token):
-        raise ConsentRefusedError("页面已过期，请返回重试", "the form has no valid token")
+        raise ConsentRefusedError(
+            "页面已过期，请返回重试", "the page has expired: go back and try again"
+        )
     now = deps.clock.now()
     with deps.work() as work:
         work.people.lock(person_id)
@@ -122,10 +124,13 @@ def give_consent(deps: PayerServices, person_id: str, invoice_id: str, asked: As
             return same[0]
         if len(before) >= CONSENTS_A_BILL_MAX:
             raise ConsentRefusedError(
-                "这张票据的同意次数太多，请打电话", "too many consents were given for this bill"
+                "这张票据的同意次数太多，请打电话 12393",
+                "too many consents were given for this bill: call 12393",
             )
         if not work.second_payers.add_consent(entry):
-            raise ConsentRefusedError("页面已用过，请返回重试", "the form was used before")
+            raise ConsentRefusedError(
+                "页面已用过，请返回重试", "the page was used before: go back and try again"
+            )
         for one in before:  # what holds is the newest alone: fewer parts than before close the rest
             if one.is_live(now):
                 work.second_payers.revoke(one.id, now)
@@ -135,7 +140,8 @@ def give_consent(deps: PayerServices, person_id: str, invoice_id: str, asked: As
             person_id,
             "payer-consent",
             zh=f"您同意把一张票据给“{payer.name}”看，{days} 天内有效，可以随时撤回。",
-            en="you opened a bill to an insurer; you can take it back at any time",
+            en=f"You opened a bill to “{payer.name}” for {days} days. You can take it back at any "
+            "time.",
         )
         work.commit()
     return entry

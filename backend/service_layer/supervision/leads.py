@@ -58,8 +58,8 @@ def person_of(work: SupervisionWork, by: str, institution_code: str = "") -> str
     active = [one for one in known if one.is_active]
     if len(active) != 1:
         raise NotFoundError(
-            f"没有唯一的在岗工作人员“{name}”；请看 yichu review staff list",
-            f"there is no one active member of staff called {name}: see `yichu review staff list`",
+            f"没有唯一的在岗工作人员“{name}”；请看 yichu review staff",
+            f"there is no one active member of staff called {name}: see `yichu review staff`",
         )
     if institution_code and active[0].hospital_code == institution_code:
         raise ForbiddenError(

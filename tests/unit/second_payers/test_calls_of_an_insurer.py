@@ -123,7 +123,7 @@ def test_the_person_is_told_that_a_bill_is_being_settled() -> None:
     (notice,) = desk.notices
     assert (notice.person_id, notice.kind) == ("per_1", "payer-call")
     assert notice.zh == "“示例人寿”正在核销您的一张票据。"
-    assert notice.en == "an insurer acts on a bill that you opened to it"
+    assert notice.en == "“示例人寿” is settling one of your bills."
 
 
 # --- what is refused ------------------------------------------------------------------------------
