@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from backend.adapters.database.engine import make_engine
 from backend.adapters.database.unit_of_work import SqlUnitOfWork
 from backend.adapters.identifiers import RandomIds
 from backend.adapters.secret_box import AESGCMSecretBox
+from backend.domain.review import CaseKind
 from backend.service_layer.anchoring.model import Deployment
 from backend.service_layer.ports import Clock, IdSource, LedgerUnavailableError
 from backend.settings import Settings
@@ -22,6 +23,7 @@ from backend.settings import Settings
 if TYPE_CHECKING:
     from backend.adapters.ledger.client import LedgerClient
     from backend.adapters.ledger.keystores import Keystores
+    from backend.service_layer.review.ports import Concluder
 
 
 @dataclass
@@ -152,6 +154,19 @@ class Services:
         from backend.adapters.material_files import MaterialFiles
 
         return MaterialFiles()
+
+    @cached_property
+    def conclusions(self) -> Mapping[CaseKind, Concluder]:
+        """What a decided case does, by the package that opens its kind."""
+        from backend.service_layer.handling.appeals import conclude_request_case
+        from backend.service_layer.supervision.sampling_audit import conclude_post_audit
+
+        return {
+            CaseKind.APPEAL: conclude_request_case,
+            CaseKind.REOPEN: conclude_request_case,
+            CaseKind.REVISION: conclude_request_case,
+            CaseKind.POST_AUDIT: conclude_post_audit,
+        }
 
     @cached_property
     def outside_files(self) -> Any:

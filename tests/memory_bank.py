@@ -15,6 +15,7 @@ from typing import Any
 
 from backend.adapters.bank.simulated_bank import SimulatedBank
 from backend.adapters.iso20022.payment_format import Iso20022Format
+from backend.service_layer.payees.effective import mark_closed
 from backend.service_layer.payout.ports import (
     BadPaymentFileError,
     BadStatusFileError,
@@ -252,6 +253,11 @@ class SetAccounts:
                 f"TEST-{person_id[-12:]}-{person.payee_account_tail}",
             )
         )
+
+    def mark_closed(
+        self, work: Any, person_id: str, version: int, *, by: str, reason: str, at: dt.datetime
+    ) -> bool:
+        return mark_closed(work, person_id, version, by=by, reason=reason, at=at)
 
     def correct(self, person_id: str, holder: str, number: str, version: int = 2) -> None:
         self.answers[person_id] = AccountAnswer(

@@ -87,8 +87,8 @@ def build_steps(
     """The steps in their order; claims read the outcomes that the follower has just written.
     Long steps call ``between`` after each part of their work."""
     from backend.service_layer.audit_rules.figures import refresh_figures
-    from backend.service_layer.claims.renewal import renew_locks
     from backend.service_layer.clearing.carry_on import ClearingInWorker
+    from backend.service_layer.handling.renewal import renew_locks
     from backend.service_layer.intake.form_batches import BATCHES_A_PASS, form_batches
     from backend.service_layer.money_reconciliation.daily import reconcile_pass
     from backend.service_layer.outside.check import carry_on

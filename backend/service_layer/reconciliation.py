@@ -11,15 +11,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, Protocol
 
+from backend.service_layer.adoption.claims import adopt_claim_event, retry_cases
 from backend.service_layer.anchoring.adopt import Adopters, Line, adopt_chain, adopt_nonces
 from backend.service_layer.anchoring.behind import BEHIND, SUBJECT, Comparison, compare
 from backend.service_layer.anchoring.dependencies import Anchoring
 from backend.service_layer.anchoring.follow import follow
 from backend.service_layer.anchoring.reconcile import advance_finality
-from backend.service_layer.claims.adopt import adopt_claim_event, retry_cases
 from backend.service_layer.claims.case_closing import ALARM
 from backend.service_layer.claims.holds import ADOPTED, HOLDING_ALARMS, show_held_payouts
-from backend.service_layer.claims.ports import ClaimServices
+from backend.service_layer.handling.ports import HandlingServices
 from backend.service_layer.intake.adopt import adopt_bill_event, find_lost_leaves
 from backend.service_layer.intake.ports import IntakeServices
 from backend.service_layer.money_reconciliation import cases as money_cases
@@ -28,7 +28,7 @@ from backend.service_layer.money_reconciliation.ahead import compare_bank, hold_
 from backend.service_layer.money_reconciliation.daily import reconcile_money
 from backend.service_layer.money_reconciliation.records import BY_CODE, Mismatch
 from backend.service_layer.money_reconciliation.rules import find_mismatches
-from backend.service_layer.money_reconciliation.unmatched import KIND as UNMATCHED
+from backend.service_layer.payout.unmatched import KIND as UNMATCHED
 from backend.service_layer.recovery.adopt import retry_recoveries
 
 FINAL_SECONDS: Final = 60.0
@@ -36,8 +36,8 @@ _PAUSE_SECONDS: Final = 0.2
 _TRIED_AGAIN: Final = frozenset({"leaves-lost", "claim-lost", "settlement-differs", UNMATCHED})
 
 
-class Services(ClaimServices, IntakeServices, Protocol):
-    """What claims and intake need; one object gives both."""
+class Services(HandlingServices, IntakeServices, Protocol):
+    """What handling and intake need; one object gives both."""
 
     def work(self, *, write: bool = True) -> Any: ...
 

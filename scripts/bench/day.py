@@ -35,7 +35,7 @@ from backend.adapters.clock import SetClock
 from backend.adapters.database import tables
 from backend.adapters.database.engine import make_engine
 from backend.domain.ledger import SlotState
-from backend.service_layer.claims.advance import advance_claims, advance_one
+from backend.service_layer.handling.advance import advance_claims, advance_one
 from backend.service_layer.journal.checking import check_journal
 from backend.service_layer.journal.money_tables import read_tables
 from backend.service_layer.payout.answers import take_in_answers

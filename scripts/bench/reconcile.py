@@ -25,7 +25,7 @@ import sqlalchemy as sa
 from backend.adapters.database import tables
 from backend.adapters.iso20022.pain001 import read_pain001, write_pain001
 from backend.adapters.iso20022.pain002 import read_pain002, write_pain002
-from backend.service_layer.claims.advance import advance_claims
+from backend.service_layer.handling.advance import advance_claims
 from backend.service_layer.money_reconciliation.rules import find_mismatches
 from verifier.commitment.canonical import canonical_bytes, parse_canonical
 from verifier.commitment.fingerprint import compute_fingerprint

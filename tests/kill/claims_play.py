@@ -12,11 +12,12 @@ from backend.adapters.database.batch_repository import BatchRepository
 from backend.domain.ledger import SlotState
 from backend.domain.review import CaseKind, Outcome
 from backend.domain.ruling import LineRuling
-from backend.service_layer.claims.appeals import file_appeal
-from backend.service_layer.claims.review import approve_pended, refuse_pended
 from backend.service_layer.claims.submit import submit
-from backend.service_layer.claims.withdraw import withdraw
-from backend.service_layer.review.cases import Conclusion, conclude_case
+from backend.service_layer.handling.appeals import file_appeal
+from backend.service_layer.handling.review import approve_pended, refuse_pended
+from backend.service_layer.handling.withdraw import withdraw
+from backend.service_layer.review.cases import conclude_case
+from backend.service_layer.review.records import Conclusion
 from tests.integration.claims.revising import WORDS, matched, mixed_bill
 from tests.integration.claims.world import OUTSIDE
 from tests.kill.money_stage import MoneyStage

@@ -24,10 +24,10 @@ from backend.adapters.ledger.report_signing import LedgerKeySigner
 from backend.adapters.simulated_messenger import SimulatedMessenger
 from backend.domain.ledger import LedgerIntent, SlotState
 from backend.entrypoints.anchor_worker import load_rules
-from backend.service_layer.claims.advance import advance_claims, advance_one
 from backend.service_layer.claims.holds import show_held_payouts
-from backend.service_layer.claims.renewal import renew_locks
 from backend.service_layer.claims.submit import submit
+from backend.service_layer.handling.advance import advance_claims, advance_one
+from backend.service_layer.handling.renewal import renew_locks
 from backend.service_layer.journal.checking import check_journal
 from backend.service_layer.money_reconciliation.ahead import hold_if_ahead
 from backend.service_layer.money_reconciliation.daily import reconcile_pass
@@ -120,7 +120,9 @@ class MoneyStage(Stage):
         for one in filter(None, (ending, *others.split())):
             self.bank.enrol([KnownAccount(self.number(name, one), person.name, BANK)])
         with self.services.work() as work:
-            record_contact(self.services, work, person.id, "13800000000", by="t", source="simulated")
+            record_contact(
+                self.services, work, person.id, "13800000000", by="t", source="simulated"
+            )
             work.commit()
         if ending:
             self.name_account(name, ending)

@@ -13,8 +13,8 @@ from backend.domain.ledger import SlotState
 from backend.domain.review import Outcome
 from backend.domain.revision import Cause as VersionCause
 from backend.domain.supervision import SubjectKind
-from backend.service_layer.handling.year_totals import (revise)
-from backend.service_layer.claims.benefits import (adjudicate_again)
+from backend.service_layer.claims.benefits import adjudicate_again
+from backend.service_layer.handling.year_totals import revise
 from backend.service_layer.recovery import people
 from backend.service_layer.recovery.causes import assign
 from backend.service_layer.recovery.files import take_in_receipts
@@ -92,9 +92,7 @@ def comes_in(stage: MoneyStage, name: str, fen: int, reference: str) -> None:
 
 def file_comes_in(stage: MoneyStage) -> None:
     line = f"F-1,{order_of(stage, 'void')},120.00,2026-11-20\n"
-    take_in_receipts(
-        stage.services, f"reference,order,yuan,received_on\n{line}".encode(), by=ONE
-    )
+    take_in_receipts(stage.services, f"reference,order,yuan,received_on\n{line}".encode(), by=ONE)
 
 
 def step_fails(stage: MoneyStage) -> None:
@@ -107,9 +105,7 @@ def step_fails(stage: MoneyStage) -> None:
 
 def ledger_says(stage: MoneyStage) -> None:
     """The institution has voided a bill on the ledger by itself."""
-    follow_withdrawals(
-        stage.services, Node(event_of(stage.world, stage.claim("chain"), "void", 7))
-    )
+    follow_withdrawals(stage.services, Node(event_of(stage.world, stage.claim("chain"), "void", 7)))
 
 
 def plans(stage: MoneyStage) -> None:
@@ -118,9 +114,7 @@ def plans(stage: MoneyStage) -> None:
 
 
 def approves(name: str, by: str) -> Scene:
-    return Scene(
-        f"{by} approves", lambda s: people.approve(s.services, order_of(s, name), by, WHY)
-    )
+    return Scene(f"{by} approves", lambda s: people.approve(s.services, order_of(s, name), by, WHY))
 
 
 SCENES = [

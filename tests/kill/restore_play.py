@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from backend.domain.ledger import IntentKind, SlotState
+from backend.service_layer.adoption.claims import adopt_claim_event, retry_cases
 from backend.service_layer.anchoring.model import LedgerEvent
-from backend.service_layer.claims.adopt import adopt_claim_event, retry_cases
 from backend.service_layer.claims.case_closing import confirm_closing, propose_closing
 from backend.service_layer.claims.holds import show_held_payouts
 from backend.service_layer.money_reconciliation.adopt import adopt_bank

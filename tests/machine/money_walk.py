@@ -33,10 +33,10 @@ from backend.domain.ledger import SlotState
 from backend.domain.payout import BANK_SIDE, InstantLimits
 from backend.domain.review import CaseKind, Outcome
 from backend.service_layer import failpoints
-from backend.service_layer.claims.advance import advance_claims
-from backend.service_layer.claims.appeals import file_appeal
-from backend.service_layer.claims.review import approve_pended
 from backend.service_layer.claims.submit import submit
+from backend.service_layer.handling.advance import advance_claims
+from backend.service_layer.handling.appeals import file_appeal
+from backend.service_layer.handling.review import approve_pended
 from backend.service_layer.money_reconciliation.daily import reconcile_money
 from backend.service_layer.payees.effective import VerifiedAccounts
 from backend.service_layer.payout import manual

@@ -19,10 +19,10 @@ from backend.domain.register import FactKind, RegisterFact
 from backend.domain.review import CaseKind, Outcome
 from backend.domain.revision import Cause
 from backend.domain.supervision import Source, StepKind, SubjectKind
-from backend.service_layer.handling.year_totals import (revise)
-from backend.service_layer.claims.benefits import (adjudicate_again)
+from backend.service_layer.claims.benefits import adjudicate_again
 from backend.service_layer.clearing.confirm import confirm, decline
 from backend.service_layer.clearing.run import run_year, try_year
+from backend.service_layer.handling.year_totals import revise
 from backend.service_layer.supervision.cases import Act, take_step
 from backend.service_layer.supervision.lead_records import Subject
 from backend.service_layer.supervision.leads import open_lead
@@ -42,6 +42,10 @@ _BOOKED: Final = (
 class YearWalk(InsurersWalk):
     """Two clerks of the clearing, and a supervisor."""
 
+    def _begin_parts(self) -> None:
+        super()._begin_parts()
+        self.has_learnt = False
+
     # --- facts and the clearing -----------------------------------------------------------------
 
     def learn(self, who: int, what: str) -> None:
@@ -55,6 +59,7 @@ class YearWalk(InsurersWalk):
             for fact in facts:
                 work.register.add(fact)
             work.commit()
+        self.has_learnt |= bool(facts)
         self.note(f"learnt: {what}", bool(facts))
 
     def _facts(self, standing: list[Any], person_id: str, what: str) -> list[RegisterFact]:
@@ -242,6 +247,8 @@ class YearWalk(InsurersWalk):
         """The year is cleared and every lower amount confirmed: then nothing differs any more but
         what people have to look at."""
         super()._check_end(books)
+        if not self.has_learnt:
+            return
         for _ in range(2):
             self.clear(0, "")
             for number in range(len(self.rows(tables.clearing_item))):

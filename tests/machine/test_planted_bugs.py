@@ -14,14 +14,8 @@ from backend.domain.claim import ClaimState
 from backend.domain.errors import DomainError
 from backend.domain.ledger import IntentState, LedgerIntent
 from backend.domain.person import History
-from backend.service_layer.claims import (
-    appeals,
-    benefits,
-    screening,
-    supplement,
-    versions,
-    withdraw,
-)
+from backend.service_layer.claims import benefits, screening, supplement
+from backend.service_layer.handling import appeals, versions, withdraw
 from backend.service_layer.payout import approve
 from scripts.hospital_agent import AgentError
 from tests.machine import promises

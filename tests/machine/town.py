@@ -15,11 +15,11 @@ from backend.adapters.identifiers import RandomIds
 from backend.bootstrap import Services
 from backend.domain.register import FactKind
 from backend.domain.review import CaseKind, Outcome
-from backend.service_layer.claims.advance import advance_claims, advance_one
-from backend.service_layer.claims.appeals import file_appeal
-from backend.service_layer.claims.review import approve_pended, refuse_pended
 from backend.service_layer.claims.submit import submit
-from backend.service_layer.claims.withdraw import withdraw
+from backend.service_layer.handling.advance import advance_claims, advance_one
+from backend.service_layer.handling.appeals import file_appeal
+from backend.service_layer.handling.review import approve_pended, refuse_pended
+from backend.service_layer.handling.withdraw import withdraw
 from backend.service_layer.intake.form_batches import form_batches
 from backend.service_layer.register.entries import Entry
 from backend.service_layer.register.record_fact import record_fact

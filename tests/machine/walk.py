@@ -22,8 +22,8 @@ from backend.bootstrap import Services
 from backend.domain.claim import CLOSED_STATES, ClaimState
 from backend.domain.errors import DomainError
 from backend.domain.ledger import IntentKind
-from backend.service_layer.claims.advance import advance_claims
 from backend.service_layer.claims.submit import submit
+from backend.service_layer.handling.advance import advance_claims
 from backend.service_layer.intake.form_batches import form_batches
 from scripts.hospital_agent import AgentError
 from tests.integration.claims.revising import alarms

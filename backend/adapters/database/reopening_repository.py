@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from backend.adapters.database.tables import reopen_answer, reopen_proposal
 from backend.domain.errors import ConflictError
-from backend.service_layer.claims.reopening_records import ReopenAnswer, ReopenProposal
+from backend.service_layer.handling.reopening_records import ReopenAnswer, ReopenProposal
 
 
 class ReopeningRepository:

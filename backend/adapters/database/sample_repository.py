@@ -26,7 +26,7 @@ from backend.adapters.database.tables import (
     sample_population,
 )
 from backend.domain.sampling import Basis, read_announcement
-from backend.service_layer.claims.records import (MACHINE)
+from backend.service_layer.claims.records import MACHINE
 from backend.service_layer.ports import Clock
 from backend.service_layer.supervision.sampling_records import (
     Approval,

@@ -31,7 +31,7 @@ def withdraw_command(number: str, by: str, reason: str) -> None:
     """Withdraw a claim for a citizen who asked at the window or by telephone."""
     from backend.bootstrap import build_services
     from backend.domain.claim import ClaimState
-    from backend.service_layer.claims.withdraw import withdraw_on_request
+    from backend.service_layer.handling.withdraw import withdraw_on_request
 
     claim = withdraw_on_request(build_services(), number.replace(" ", ""), by, reason)
     if claim.state is ClaimState.WITHDRAWN:

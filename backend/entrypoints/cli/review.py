@@ -70,7 +70,7 @@ def _case(work: Any, number: str) -> Case:
 def list_command() -> None:
     """List the claims that wait for a person, with every reason."""
     from backend.bootstrap import build_services
-    from backend.service_layer.claims.review import list_pended
+    from backend.service_layer.handling.review import list_pended
 
     rows = list_pended(build_services())
     if not rows:
@@ -165,7 +165,7 @@ def _say(case: Case, number: str) -> None:
 def approve_command(number: str, reviewer: str, reason: str, rulings: Path | None) -> None:
     """Approve in the open step: the claim goes on by the policy, or the next person is asked."""
     from backend.bootstrap import build_services
-    from backend.service_layer.claims.review import approve_pended
+    from backend.service_layer.handling.review import approve_pended
 
     ruled = None if rulings is None else read_rulings_file(rulings)
     _say(approve_pended(build_services(), number, reviewer, reason, ruled), number)
@@ -178,7 +178,7 @@ def approve_command(number: str, reviewer: str, reason: str, rulings: Path | Non
 def refuse_command(number: str, reviewer: str, reason: str) -> None:
     """Refuse in the open step. Decided so, nothing is paid and the ledger has the refusal."""
     from backend.bootstrap import build_services
-    from backend.service_layer.claims.review import refuse_pended
+    from backend.service_layer.handling.review import refuse_pended
 
     _say(refuse_pended(build_services(), number, reviewer, reason), number)
 

@@ -9,7 +9,7 @@ import click
 from backend.domain.revision import REOPEN_REASONS
 
 if TYPE_CHECKING:
-    from backend.service_layer.claims.reopening_records import ReopenProposal
+    from backend.service_layer.handling.reopening_records import ReopenProposal
 
 _BY = click.option("--by", required=True, help="经办人用户名或姓名 / who does it")
 _REASON = click.option("--reason", required=True, help="理由 / why")
@@ -61,8 +61,8 @@ def reopen_command() -> None:
 def propose_command(number: str, code: str, reason: str, source: str, by: str) -> None:
     """Propose to reopen a claim; nothing happens before another person confirms."""
     from backend.bootstrap import build_services
-    from backend.service_layer.claims.appeals import Reopening
-    from backend.service_layer.claims.reopening import propose_reopening
+    from backend.service_layer.handling.appeals import Reopening
+    from backend.service_layer.handling.reopening import propose_reopening
 
     why = Reopening(code, reason, source)
     proposal = propose_reopening(build_services(), number.replace(" ", ""), why, by)
@@ -80,7 +80,7 @@ def propose_command(number: str, code: str, reason: str, source: str, by: str) -
 def confirm_command(proposal: str, by: str, reason: str) -> None:
     """Confirm what somebody else proposed: a case is opened for people who are neither."""
     from backend.bootstrap import build_services
-    from backend.service_layer.claims.reopening import confirm_reopening
+    from backend.service_layer.handling.reopening import confirm_reopening
 
     services = build_services()
     answer = confirm_reopening(services, proposal, by, reason)
@@ -98,7 +98,7 @@ def confirm_command(proposal: str, by: str, reason: str) -> None:
 def withdraw_command(proposal: str, by: str, reason: str) -> None:
     """Close a proposal without effect."""
     from backend.bootstrap import build_services
-    from backend.service_layer.claims.reopening import withdraw_reopening
+    from backend.service_layer.handling.reopening import withdraw_reopening
 
     withdraw_reopening(build_services(), proposal, by, reason)
     click.echo(f"已撤回 {proposal}，申请没有变化 / withdrawn, the claim is as it was")
@@ -120,7 +120,7 @@ def list_command() -> None:
 
 
 def _line(work: Any, one: ReopenProposal) -> str:
-    from backend.service_layer.claims.reopening import shown_name
+    from backend.service_layer.handling.reopening import shown_name
 
     number = work.claims.get(one.claim_id).number
     return (

@@ -16,7 +16,7 @@ from backend.entrypoints.mobile.session import services
 from backend.entrypoints.mobile.views import blueprint
 from backend.service_layer.claims.accident import Needs, accident_of, may_declare
 from backend.service_layer.handling.accident_answers import DeclarationClosedError, declare
-from backend.service_layer.claims.read import view_claim
+from backend.service_layer.handling.read import view_claim
 
 problems.register("declaration-incomplete", 422, "还没有填完", "the declaration is not complete")
 problems.register("declaration-closed", 409, "现在不用填", "no declaration is taken now")

@@ -6,7 +6,7 @@ from typing import Final
 
 from backend.domain.claim import ClaimState
 from backend.entrypoints.mobile.status_texts import Status
-from backend.service_layer.claims.steps import Step
+from backend.service_layer.handling.steps import Step
 from backend.service_layer.outside.records import OutsideState, StepKind
 from backend.service_layer.outside.view import OutsideView
 

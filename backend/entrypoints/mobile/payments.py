@@ -13,8 +13,8 @@ from backend.entrypoints.mobile.language import say, translated
 from backend.entrypoints.mobile.status_texts import RETURNED, SILENT, Status, status_of
 from backend.entrypoints.mobile.texts import moment
 from backend.service_layer.claims.holds import NEXT_RUN
-from backend.service_layer.claims.read import ClaimView
 from backend.service_layer.claims.records import Claim, Payout
+from backend.service_layer.handling.read import ClaimView
 from backend.service_layer.payout.holding import BANK_RETRY, PAYEE
 from backend.service_layer.payout.records import ACCOUNT_CLOSED, HELD_BY_ACCOUNT
 from backend.service_layer.payout.stored import Tried

@@ -10,7 +10,7 @@ from backend.entrypoints.access import AccessRule, access
 from backend.entrypoints.mobile.language import say, translated
 from backend.entrypoints.mobile.session import services
 from backend.entrypoints.mobile.views import blueprint
-from backend.service_layer.claims.read import view_claim
+from backend.service_layer.handling.read import view_claim
 from backend.service_layer.payout.booking import fund_region
 from backend.service_layer.recovery.read import owed_by_citizen
 

@@ -12,10 +12,10 @@ from backend.entrypoints.access import AccessRule, access
 from backend.entrypoints.mobile.language import said
 from backend.entrypoints.mobile.session import services
 from backend.entrypoints.mobile.views import blueprint
-from backend.service_layer.claims.appeals import file_appeal
-from backend.service_layer.claims.read import ClaimView, view_claim
 from backend.service_layer.claims.submit import working_days_after
-from backend.service_layer.claims.withdraw import withdraw
+from backend.service_layer.handling.appeals import file_appeal
+from backend.service_layer.handling.read import ClaimView, view_claim
+from backend.service_layer.handling.withdraw import withdraw
 
 problems.register("withdraw-refused", 409, "不能撤回", "the claim cannot be withdrawn")
 problems.register("appeal-refused", 409, "不能申请复核", "the appeal cannot be taken")

@@ -8,8 +8,8 @@ from backend.domain.local_time import SHANGHAI
 from backend.domain.money import format_yuan
 from backend.domain.revision import APPEAL_REASONS, REOPEN_REASONS, RequestOutcome
 from backend.entrypoints.mobile.language import say, translated
-from backend.service_layer.claims.read import ClaimView
 from backend.service_layer.claims.revision_records import RevisionOutcome, RevisionRequest
+from backend.service_layer.handling.read import ClaimView
 
 MINUS = "\u2212"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

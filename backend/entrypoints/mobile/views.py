@@ -54,9 +54,9 @@ from backend.service_layer.claims.claimable import (
 )
 from backend.service_layer.claims.declaration_records import Subject
 from backend.service_layer.claims.ports import BillHeldError
-from backend.service_layer.claims.read import ClaimView, view_all, view_claim, view_submission
 from backend.service_layer.claims.records import StoredBill
 from backend.service_layer.claims.submit import MAX_BILLS, submit, working_days_after
+from backend.service_layer.handling.read import ClaimView, view_all, view_claim, view_submission
 from backend.service_layer.payees.read import with_payee
 from backend.service_layer.payout.holding import PAYEE
 from backend.service_layer.payout.records import HELD_BY_ACCOUNT

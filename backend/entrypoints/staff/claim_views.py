@@ -10,7 +10,7 @@ from backend.entrypoints.access import AccessRule, access
 from backend.entrypoints.staff.requests import read_object, text_of
 from backend.entrypoints.staff.session import caller, services
 from backend.entrypoints.staff.views import Answer, blueprint
-from backend.service_layer.claims.withdraw import withdraw_on_request
+from backend.service_layer.handling.withdraw import withdraw_on_request
 
 
 @blueprint.get("/claims/<number>/history")

@@ -13,14 +13,14 @@ from backend.entrypoints.access import AccessRule, access
 from backend.entrypoints.staff.requests import read_object, text_of
 from backend.entrypoints.staff.session import caller, services
 from backend.entrypoints.staff.views import Answer, blueprint
-from backend.service_layer.claims.appeals import Reopening
-from backend.service_layer.claims.reopening import (
+from backend.service_layer.handling.appeals import Reopening
+from backend.service_layer.handling.reopening import (
     confirm_reopening,
     propose_reopening,
     shown_name,
     withdraw_reopening,
 )
-from backend.service_layer.claims.reopening_records import ReopenAnswer, ReopenProposal
+from backend.service_layer.handling.reopening_records import ReopenAnswer, ReopenProposal
 from backend.service_layer.review.read import names_hidden_now, strike_out
 
 

@@ -14,6 +14,7 @@ from backend.domain.claim import StageOutcome
 from backend.domain.local_time import local_day
 from backend.domain.pend_reasons import Routing
 from backend.service_layer.audit_rules.facts import BillInQuestion, GatheredFacts, gather_facts
+from backend.service_layer.audit_rules.ports import AuditServices, AuditWork
 from backend.service_layer.audit_rules.records import (
     CLEARED,
     KNOWN,
@@ -27,7 +28,6 @@ from backend.service_layer.audit_rules.records import (
 )
 from backend.service_layer.audit_rules.rule_book import RulesInForce
 from backend.service_layer.claims.accident import accident_of, excuse_of
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Reason, StageResult
 from verifier.commitment.canonical import canonical_bytes
 
@@ -48,7 +48,7 @@ class AuditFindings:
     inputs: dict[str, Any]
 
 
-def rules_in_force(deps: ClaimServices, work: ClaimWork, service_on: dt.date) -> RulesInForce:
+def rules_in_force(deps: AuditServices, work: AuditWork, service_on: dt.date) -> RulesInForce:
     """The rules for services of that day, as switched so far; stores the first version of rules
     that this installation has not seen. The caller commits."""
     versions = work.audit_rules.versions()
@@ -59,7 +59,7 @@ def rules_in_force(deps: ClaimServices, work: ClaimWork, service_on: dt.date) ->
 
 
 def audit_claim(
-    deps: ClaimServices, work: ClaimWork, claim: Claim, asked: BillInQuestion
+    deps: AuditServices, work: AuditWork, claim: Claim, asked: BillInQuestion
 ) -> AuditFindings:
     """Ask every rule about the claim and keep what it said; the caller commits.
 
@@ -99,7 +99,7 @@ def audit_claim(
     )
 
 
-def cleared_places(work: ClaimWork, claim_id: str) -> set[HitPlace]:
+def cleared_places(work: AuditWork, claim_id: str) -> set[HitPlace]:
     """What people have looked at on this claim and found to be in order."""
     outcomes = work.audit_rules.outcomes_of(claim_id)
     if CLEARED not in outcomes.values():
@@ -122,7 +122,7 @@ def joined(stage: StageResult, found: AuditFindings) -> StageResult:
     return replace(stage, outcome=outcome, inputs=inputs, reasons=reasons)
 
 
-def claim_facts(work: ClaimWork, claim: Claim) -> ClaimFacts:
+def claim_facts(work: AuditWork, claim: Claim) -> ClaimFacts:
     """How the claim was filed, as its row and its person's declarations say."""
     declared = accident_of(work, claim.id)
     excuse = excuse_of(work, claim.id)
@@ -179,7 +179,7 @@ def pend_of(rule: Rule, hit: Hit) -> Reason:
     )
 
 
-def _refusal(work: ClaimWork, claim: Claim, rule: Rule, hit: Hit) -> Reason:
+def _refusal(work: AuditWork, claim: Claim, rule: Rule, hit: Hit) -> Reason:
     """The fact, what it rests on, who holds the bill where somebody does, and what can be done."""
     holder = _holder(work, claim, hit)
     return Reason(
@@ -193,7 +193,7 @@ def _refusal(work: ClaimWork, claim: Claim, rule: Rule, hit: Hit) -> Reason:
     )
 
 
-def _holder(work: ClaimWork, claim: Claim, hit: Hit) -> str:
+def _holder(work: AuditWork, claim: Claim, hit: Hit) -> str:
     """The person's own claims that hold the other bills of a hit; nobody else's is named."""
     numbers = []
     for reference in hit.evidence.get("bills", []):

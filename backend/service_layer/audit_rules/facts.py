@@ -27,8 +27,7 @@ from backend.domain.invoice import Invoice, VisitKind
 from backend.domain.person import PersonSnapshot
 from backend.domain.policy import PolicyPack
 from backend.domain.remote_care import derive_remote_status, is_emergency
-from backend.service_layer.audit_rules.ports import ComparedBill
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
+from backend.service_layer.audit_rules.ports import AuditServices, AuditWork, ComparedBill
 from backend.service_layer.claims.records import Person, StoredBill
 
 OTHERS_DAYS: Final = dt.timedelta(days=190)
@@ -68,7 +67,7 @@ class GatheredFacts:
 
 
 def gather_facts(
-    deps: ClaimServices, work: ClaimWork, asked: BillInQuestion, rules: RuleSet
+    deps: AuditServices, work: AuditWork, asked: BillInQuestion, rules: RuleSet
 ) -> GatheredFacts:
     """Everything that is stored and that one of the rules may want to know of the bill."""
     bill, invoice = asked.bill, asked.invoice
@@ -128,7 +127,7 @@ def purchase_days(rules: RuleSet) -> int:
 
 
 def _others(
-    work: ClaimWork, bill: StoredBill, days: int, unreadable: list[str]
+    work: AuditWork, bill: StoredBill, days: int, unreadable: list[str]
 ) -> tuple[OtherBill, ...]:
     """Other bills of the person over all hospitals, the latest ones when they are too many, with
     what they charge where it is within ``days`` before the bill."""
@@ -144,7 +143,7 @@ def _others(
 
 
 def _twins(
-    work: ClaimWork, bill: StoredBill, digest: bytes, unreadable: list[str]
+    work: AuditWork, bill: StoredBill, digest: bytes, unreadable: list[str]
 ) -> tuple[OtherBill, ...]:
     """Bills of anybody, at any hospital, that charge the same things about the same day or print
     the same number."""
@@ -224,7 +223,7 @@ def _purchases(lines: Sequence[str]) -> tuple[Purchase, ...]:
 
 
 def _group(
-    work: ClaimWork, bill: StoredBill, invoice: Invoice
+    work: AuditWork, bill: StoredBill, invoice: Invoice
 ) -> tuple[GroupStatistics | None, dt.datetime | None]:
     """The figures of the bill's group as last counted; None where the bill is in no group.
 

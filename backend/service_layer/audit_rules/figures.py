@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Final
 
 from backend.service_layer.audit_rules.audit_claim import filed_on
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
+from backend.service_layer.audit_rules.ports import AuditServices, AuditWork
 
 FIGURES_DAYS: Final = dt.timedelta(days=365)
 """Bills of how many days of service a group is made of."""
@@ -16,7 +16,7 @@ GROWTH_PERCENT: Final = 150
 _TRAITS_AT_ONCE: Final = 500
 
 
-def refresh_figures(deps: ClaimServices) -> int:
+def refresh_figures(deps: AuditServices) -> int:
     """Count the groups when they are a day old, or have grown; returns how many were counted.
 
     Bills that were stored without their traits (in a restored or copied database) get them first.
@@ -38,11 +38,11 @@ def refresh_figures(deps: ClaimServices) -> int:
     return groups
 
 
-def _since(deps: ClaimServices) -> dt.date:
+def _since(deps: AuditServices) -> dt.date:
     return filed_on(deps.clock.now()) - FIGURES_DAYS
 
 
-def _is_due(deps: ClaimServices, work: ClaimWork) -> bool:
+def _is_due(deps: AuditServices, work: AuditWork) -> bool:
     counted_at = work.bill_comparison.figures_counted_at()
     if counted_at is None or deps.clock.now() - counted_at >= COUNTED_EVERY:
         return True

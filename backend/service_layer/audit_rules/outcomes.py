@@ -8,6 +8,7 @@ from typing import Final
 
 from backend.domain.audit.rule import Rule, RuleSet
 from backend.domain.errors import DomainError
+from backend.service_layer.audit_rules.ports import AuditServices, AuditWork
 from backend.service_layer.audit_rules.records import (
     CLEARED,
     ON_TRIAL,
@@ -18,7 +19,6 @@ from backend.service_layer.audit_rules.records import (
     StoredHit,
     place_of,
 )
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import PendReason
 
 JUDGED_MIN: Final = 10
@@ -53,8 +53,8 @@ class RuleStatistics:
 
 
 def record_outcome(
-    deps: ClaimServices,
-    work: ClaimWork,
+    deps: AuditServices,
+    work: AuditWork,
     claim_id: str,
     outcomes: Mapping[HitPlace, str],
     by: str,
@@ -79,7 +79,7 @@ def record_outcome(
 
 
 def record_refusal_review(
-    deps: ClaimServices, work: ClaimWork, claim_id: str, by: str, *, is_overruled: bool
+    deps: AuditServices, work: AuditWork, claim_id: str, by: str, *, is_overruled: bool
 ) -> int:
     """People looked at a claim again that an exact rule had refused: overruled, the rule's hits
     are cleared and refuse this claim no more; else they are upheld. The caller commits."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from backend.domain.audit.rule import Rule
 from backend.service_layer.audit_rules.audit_claim import filed_on
 from backend.service_layer.audit_rules.outcomes import RuleStatistics, rule_statistics
+from backend.service_layer.audit_rules.ports import AuditServices, AuditWork
 from backend.service_layer.audit_rules.records import (
     Answer,
     Proposal,
@@ -15,7 +16,6 @@ from backend.service_layer.audit_rules.records import (
     StoredHit,
     TrialRun,
 )
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,13 @@ class RuleDetail:
     hits: tuple[StoredHit, ...]
 
 
-def rule_overviews(deps: ClaimServices) -> list[RuleOverview]:
+def rule_overviews(deps: AuditServices) -> list[RuleOverview]:
     """Every rule of the program, by code. Reads only: what an audit would store first is shown."""
     with deps.work(write=False) as work:
         return _overviews(deps, work)
 
 
-def _overviews(deps: ClaimServices, work: ClaimWork) -> list[RuleOverview]:
+def _overviews(deps: AuditServices, work: AuditWork) -> list[RuleOverview]:
     versions = known_versions(deps, work)
     rules = deps.rule_book.in_force(versions, filed_on(deps.clock.now())).rules
     newest = {version.rule_code: version for version in versions}
@@ -54,7 +54,7 @@ def _overviews(deps: ClaimServices, work: ClaimWork) -> list[RuleOverview]:
     ]
 
 
-def rule_detail(deps: ClaimServices, code: str) -> RuleDetail:
+def rule_detail(deps: AuditServices, code: str) -> RuleDetail:
     """One rule with its history. Raises :class:`RuleError` for an unknown code."""
     deps.rule_book.shipped.rule(code)
     with deps.work(write=False) as work:
@@ -69,7 +69,7 @@ def rule_detail(deps: ClaimServices, code: str) -> RuleDetail:
         )
 
 
-def known_versions(deps: ClaimServices, work: ClaimWork) -> Sequence[RuleVersion]:
+def known_versions(deps: AuditServices, work: AuditWork) -> Sequence[RuleVersion]:
     """The stored versions, with the first ones of rules that no audit has used yet."""
     versions = work.audit_rules.versions()
     known = {version.rule_code for version in versions}

@@ -19,6 +19,8 @@ from backend.service_layer.audit_rules.records import (
     StoredHit,
     TrialRun,
 )
+from backend.service_layer.audit_rules.rule_book import RuleBook
+from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 
 
 class SwitchRaceError(ConflictError):
@@ -135,3 +137,32 @@ class BillComparison(Protocol):
         """(date of service, version id) of claimable current bills, in this order, after
         ``after``."""
         ...
+
+
+class NamedStaff(Protocol):
+    @property
+    def username(self) -> str: ...
+
+
+class StaffNames(Protocol):
+    def find(self, name: str) -> Sequence[NamedStaff]:
+        """Staff of that username, else of that name."""
+        ...
+
+
+class AuditWork(ClaimWork, Protocol):
+    """One database transaction with what the rules compare and leave."""
+
+    @property
+    def audit_rules(self) -> AuditRules: ...
+    @property
+    def bill_comparison(self) -> BillComparison: ...
+    @property
+    def staff(self) -> StaffNames: ...
+
+
+class AuditServices(ClaimServices, Protocol):
+    @property
+    def rule_book(self) -> RuleBook: ...
+
+    def work(self, *, write: bool = True) -> AuditWork: ...

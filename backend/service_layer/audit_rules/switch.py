@@ -10,11 +10,11 @@ import datetime as dt
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final
 
 from backend.domain.audit.rule import NEXT_STATES, RuleState
 from backend.domain.errors import ConflictError, DomainError, NotFoundError
-from backend.service_layer.audit_rules.ports import SwitchRaceError
+from backend.service_layer.audit_rules.ports import AuditServices, AuditWork, SwitchRaceError
 from backend.service_layer.audit_rules.records import (
     CONFIRMED,
     DECIDED,
@@ -24,11 +24,7 @@ from backend.service_layer.audit_rules.records import (
     RuleVersion,
     TrialRun,
 )
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from verifier.commitment.canonical import canonical_bytes, parse_canonical
-
-if TYPE_CHECKING:
-    from backend.service_layer.review.ports import ReviewWork
 
 NAME_MAX: Final = 60
 REASON_MAX: Final = 500
@@ -53,7 +49,7 @@ class Change:
     valid_from: dt.date | None = None
 
 
-def propose(deps: ClaimServices, change: Change, by: str, reason: str) -> Proposal:
+def propose(deps: AuditServices, change: Change, by: str, reason: str) -> Proposal:
     """Write down a proposal; it has no effect until another person confirms it. The same one again
     by the same person is the open one that is there.
 
@@ -87,7 +83,7 @@ def propose(deps: ClaimServices, change: Change, by: str, reason: str) -> Propos
     return proposal
 
 
-def confirm(deps: ClaimServices, proposal_id: str, by: str, reason: str) -> RuleVersion:
+def confirm(deps: AuditServices, proposal_id: str, by: str, reason: str) -> RuleVersion:
     """Put a proposal into effect: from the commit on, every audit uses the new version.
 
     Raises :class:`SwitchRefusedError` when the same person would confirm what they proposed or
@@ -136,7 +132,7 @@ def confirm(deps: ClaimServices, proposal_id: str, by: str, reason: str) -> Rule
     return version
 
 
-def withdraw(deps: ClaimServices, proposal_id: str, by: str, reason: str) -> Answer:
+def withdraw(deps: AuditServices, proposal_id: str, by: str, reason: str) -> Answer:
     """Close a proposal without effect; anybody may, with a name and a reason."""
     name, why = require_signed(by, reason)
     with deps.work() as work:
@@ -158,7 +154,7 @@ def withdraw(deps: ClaimServices, proposal_id: str, by: str, reason: str) -> Ans
     return answer
 
 
-def versions_of(deps: ClaimServices, work: ClaimWork, rule_code: str) -> list[RuleVersion]:
+def versions_of(deps: AuditServices, work: AuditWork, rule_code: str) -> list[RuleVersion]:
     """The versions of a rule, oldest first; stores the first one where the rule is new here.
 
     Raises :class:`RuleError` for a rule that the program does not have.
@@ -195,11 +191,10 @@ def normal_name(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", name).split())
 
 
-def _username(work: ClaimWork, name: str) -> str:
+def _username(work: AuditWork, name: str) -> str:
     """The username of the one member of staff who is meant, so that nobody is two people by name
     and username; another name stays as it was given."""
-    # The unit of work has every repository; the port of claims does not know staff.
-    known = cast("ReviewWork", work).staff.find(name)
+    known = work.staff.find(name)
     return known[0].username if len(known) == 1 else name
 
 
@@ -219,7 +214,7 @@ def _said(answer: Answer) -> tuple[str, str, str]:
     return answer.answer, answer.answered_by, answer.reason
 
 
-def _open_proposal(work: ClaimWork, proposal_id: str) -> Proposal:
+def _open_proposal(work: AuditWork, proposal_id: str) -> Proposal:
     proposal = work.audit_rules.proposal(proposal_id)
     if proposal is None:
         raise NotFoundError(f"没有提案 {proposal_id}", f"there is no proposal {proposal_id}")
@@ -259,7 +254,7 @@ def _require_possible(change: Change, versions: Sequence[RuleVersion]) -> None:
 
 
 def _require_trial(
-    deps: ClaimServices, work: ClaimWork, proposal: Proposal, versions: Sequence[RuleVersion]
+    deps: AuditServices, work: AuditWork, proposal: Proposal, versions: Sequence[RuleVersion]
 ) -> TrialRun | None:
     """The newest trial run of the rule as it would be; needed where it would have an effect."""
     if proposal.state != RuleState.LIVE:

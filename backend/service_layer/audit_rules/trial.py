@@ -15,6 +15,7 @@ from backend.domain.errors import DomainError, NotFoundError
 from backend.domain.policy import PolicyError
 from backend.service_layer.audit_rules.audit_claim import claim_facts, filed_on
 from backend.service_layer.audit_rules.facts import BillInQuestion, gather_facts
+from backend.service_layer.audit_rules.ports import AuditServices, AuditWork
 from backend.service_layer.audit_rules.records import Proposal, TrialRun
 from backend.service_layer.audit_rules.switch import (
     SwitchRefusedError,
@@ -29,7 +30,6 @@ from backend.service_layer.claims.benefits import (
     read_invoice,
     snapshot_of,
 )
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Person, StoredBill
 from verifier.errors import VerificationError
 
@@ -85,7 +85,7 @@ class _Tally:
                 )
 
 
-def run_trial(deps: ClaimServices, order: TrialOrder, by: str) -> TrialRun:
+def run_trial(deps: AuditServices, order: TrialOrder, by: str) -> TrialRun:
     """Evaluate the rule over stored bills and keep what came of it; no claim is touched.
 
     The bills are read page by page, each page in a transaction of its own. Raises
@@ -135,7 +135,7 @@ def run_trial(deps: ClaimServices, order: TrialOrder, by: str) -> TrialRun:
     return run
 
 
-def _rule_as_ordered(deps: ClaimServices, order: TrialOrder) -> tuple[RuleSet, bytes]:
+def _rule_as_ordered(deps: AuditServices, order: TrialOrder) -> tuple[RuleSet, bytes]:
     """The rule alone, on trial whatever its state, with the digest that a confirmation asks for."""
     with deps.work() as work:
         versions = versions_of(deps, work, order.rule_code)
@@ -153,7 +153,7 @@ def _rule_as_ordered(deps: ClaimServices, order: TrialOrder) -> tuple[RuleSet, b
     return rules, deps.rule_book.rule_digest(order.rule_code, parameters)
 
 
-def _pages(deps: ClaimServices, from_on: dt.date, to_on: dt.date) -> Iterator[list[str]]:
+def _pages(deps: AuditServices, from_on: dt.date, to_on: dt.date) -> Iterator[list[str]]:
     after = (dt.date.min, "")
     while True:
         with deps.work(write=False) as work:
@@ -165,7 +165,7 @@ def _pages(deps: ClaimServices, from_on: dt.date, to_on: dt.date) -> Iterator[li
 
 
 def _try_one(
-    deps: ClaimServices, work: ClaimWork, rules: RuleSet, version_id: str, tally: _Tally
+    deps: AuditServices, work: AuditWork, rules: RuleSet, version_id: str, tally: _Tally
 ) -> None:
     try:
         bill = work.claims.bill_of_version(version_id)
@@ -180,7 +180,7 @@ def _try_one(
 
 
 def _question(
-    deps: ClaimServices, work: ClaimWork, bill: StoredBill, claim: Claim | None
+    deps: AuditServices, work: AuditWork, bill: StoredBill, claim: Claim | None
 ) -> BillInQuestion:
     """A past bill as it would be audited: on the day it was claimed, or on its day of upload."""
     invoice = read_invoice(work, bill)
@@ -204,7 +204,7 @@ def _question(
     )
 
 
-def _person_of(work: ClaimWork, identity_number: str, claim: Claim | None) -> Person:
+def _person_of(work: AuditWork, identity_number: str, claim: Claim | None) -> Person:
     if claim is not None:
         return work.people.get(claim.person_id)
     person = work.people.find_by_identity(identity_number)

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from backend.domain.adjudication import adjudicate, estimate_submission
 from backend.domain.bill import BillForBenefit, bill_from_invoice
-from backend.domain.claim import ClaimState
+from backend.domain.claim import IN_EFFECT_STATES, ClaimState
 from backend.domain.errors import DomainError
 from backend.domain.explanation import ExplanationOfBenefits
 from backend.domain.invoice import Invoice, VisitKind
@@ -27,11 +27,13 @@ from backend.domain.person import (
     History,
     HistoryEntry,
     PersonSnapshot,
+    parse_history,
 )
 from backend.domain.policy import PolicyError, PolicyPack
 from backend.domain.remote_care import derive_remote_status, is_emergency
 from backend.domain.revision import Cause
 from backend.domain.ruling import LineRuling
+from backend.service_layer.claims.decide import Adjudicated
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import (
     Calculation,
@@ -42,32 +44,6 @@ from backend.service_layer.claims.records import (
 )
 from verifier.commitment.canonical import canonical_bytes, parse_canonical
 from verifier.errors import VerificationError
-from dataclasses import dataclass
-from typing import Any, Final
-from backend.domain.claim import IN_EFFECT_STATES, ClaimState
-from backend.domain.errors import ConflictError, DomainError
-from backend.domain.explanation import ExplanationOfBenefits, Outcome
-from backend.domain.person import History, parse_history
-from backend.domain.review import CaseKind, Risk, classify
-from backend.domain.revision import Cause, RequestKind, RequestOutcome
-from backend.service_layer.claims.approval_limit import needs_second_approver
-from backend.service_layer.claims.decide import Adjudicated, insert_decision
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
-from backend.service_layer.claims.records import MISMATCH, Claim, Decision
-from backend.service_layer.claims.requests import Asked, Ending, add_request, conclude_request
-from backend.service_layer.claims.revision_records import (
-    BILL_HELD,
-    RETURNED,
-    ClaimEvent,
-    Revision,
-    RevisionRequest,
-)
-from backend.service_layer.review.cases import Opening, open_case
-from backend.service_layer.review.records import Case
-from verifier.commitment.canonical import canonical_bytes, parse_canonical
-from verifier.commitment.fingerprint import compute_fingerprint
-from verifier.errors import VerificationError
-from backend.service_layer.claims.records import MACHINE
 
 _SETTLED = (
     ClaimState.SETTLED,
@@ -75,7 +51,8 @@ _SETTLED = (
     ClaimState.PAID,
     ClaimState.SUPPLEMENTING,
 )
-_DROPPED = (ClaimState.RELEASING, ClaimState.WITHDRAWING)
+DROPPED: Final = (ClaimState.RELEASING, ClaimState.WITHDRAWING)
+"""States of a claim that counts no longer: its lock is on its way back."""
 
 
 DAMAGE: Final = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
@@ -240,7 +217,7 @@ def _entry_of(
     before: Sequence[HistoryEntry],
 ) -> HistoryEntry | None:
     """What the claim counts for; None for one that was refused, final on the ledger or not."""
-    if claim.state in _DROPPED:
+    if claim.state in DROPPED:
         return None
     # One that came back after a refusal counts with what it comes to now, not with the refusal.
     if decision is None or claim.is_undecided:

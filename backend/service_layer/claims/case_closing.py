@@ -14,8 +14,12 @@ from backend.domain.ledger import IntentKind, IntentState, LedgerIntent
 from backend.domain.two_people import require_another
 from backend.service_layer.anchoring.adopt import open_case
 from backend.service_layer.anchoring.model import Case, CaseEvent
-from backend.service_layer.claims.adopt import LOST_CLAIM
-from backend.service_layer.claims.holds import ADOPTED, HOLDING_ALARMS, show_held_payouts
+from backend.service_layer.claims.holds import (
+    ADOPTED,
+    HOLDING_ALARMS,
+    LOST_CLAIM,
+    show_held_payouts,
+)
 from backend.service_layer.claims.ports import ClaimServices
 
 ALARM: Final = "alarm"

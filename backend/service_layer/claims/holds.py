@@ -47,3 +47,6 @@ def show_held_payouts(deps: ClaimServices) -> int:
                 changed += work.claims.update(claim.id, claim.state, now, waiting_for=wanted)
         work.commit()
     return changed
+
+
+LOST_CLAIM: Final = "claim-lost"

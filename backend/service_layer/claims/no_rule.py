@@ -17,7 +17,7 @@ from backend.service_layer.claims.benefits import (
 from backend.service_layer.claims.decide import Adjudicated
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Reason, StoredBill
-from backend.service_layer.claims.stages import (no_rule_reason, raise_pends)
+from backend.service_layer.claims.stages import no_rule_reason, raise_pends
 
 UNKNOWN_STATUS: Final = "unknown"
 """The remote status of a decision made without a rule: the policy has no such status."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from backend.domain.audit.facts import InstitutionFacts
 from backend.domain.claim import ClaimState, Stage
 from backend.domain.errors import ConflictError
 from backend.domain.payout import PayoutRules
@@ -39,19 +40,6 @@ from backend.service_layer.ports import (
     SecretBox,
     Transaction,
 )
-
-if TYPE_CHECKING:
-    from backend.service_layer.audit_rules.ports import AuditRules, BillComparison
-    from backend.service_layer.audit_rules.rule_book import RuleBook
-    from backend.service_layer.journal.ports import Journal
-    from backend.service_layer.outside.ports import OutsideBills
-    from backend.service_layer.payout.ports import (
-        BankExchange,
-        OpenCases,
-        PayeeAccounts,
-        PaymentFormat,
-        Payments,
-    )
 
 IDENTITY_PURPOSE = "payer-id"
 """The purpose of the keyed hash under which bills of one identity number are found."""
@@ -213,6 +201,26 @@ class CountedYears(Protocol):
         ...
 
 
+class PaymentsOwed(Protocol):
+    """What payouts know of a claim's payables."""
+
+    def is_owed(self, claim_id: str) -> bool:
+        """Whether a payable of the claim is not paid, or no longer; not one that fell away."""
+        ...
+
+
+class OutsideConfirmations(Protocol):
+    def is_confirmed(self, invoice_id: str) -> bool:
+        """Whether the insured place has decided on a bill from outside, by a person."""
+        ...
+
+
+class InstitutionFactsOf(Protocol):
+    def institution_facts(self, code: str) -> tuple[InstitutionFacts, str]:
+        """What the register says of the institution, and its area code."""
+        ...
+
+
 class ClaimWork(Transaction, Protocol):
     """One database transaction with the repositories that claims use."""
 
@@ -225,11 +233,7 @@ class ClaimWork(Transaction, Protocol):
     @property
     def payouts(self) -> Payouts: ...
     @property
-    def payments(self) -> Payments: ...
-    @property
-    def journal(self) -> Journal: ...
-    @property
-    def reconciliation(self) -> OpenCases: ...
+    def payments(self) -> PaymentsOwed: ...
     @property
     def people(self) -> People: ...
     @property
@@ -243,11 +247,9 @@ class ClaimWork(Transaction, Protocol):
     @property
     def alarms(self) -> ClaimAlarms: ...
     @property
-    def audit_rules(self) -> AuditRules: ...
+    def bill_comparison(self) -> InstitutionFactsOf: ...
     @property
-    def bill_comparison(self) -> BillComparison: ...
-    @property
-    def outside(self) -> OutsideBills: ...
+    def outside(self) -> OutsideConfirmations: ...
     @property
     def revisions(self) -> Revisions: ...
     @property
@@ -327,16 +329,8 @@ class ClaimServices(Protocol):
     @property
     def rule_documents(self) -> RuleDocuments: ...
     @property
-    def rule_book(self) -> RuleBook: ...
-    @property
     def calendar(self) -> Calendar: ...
     @property
     def network_key(self) -> bytes: ...
-    @property
-    def bank(self) -> BankExchange: ...
-    @property
-    def payment_format(self) -> PaymentFormat: ...
-    @property
-    def payees(self) -> PayeeAccounts: ...
 
     def work(self, *, write: bool = True) -> ClaimWork: ...

@@ -14,32 +14,6 @@ from backend.domain.claim import (
     StageOutcome,
 )
 from backend.domain.pend_reasons import GENERAL, PRIORITY_USUAL, REVIEWER, Routing, routing_of
-from dataclasses import dataclass
-from typing import Any, Final
-from backend.domain.claim import IN_EFFECT_STATES, ClaimState
-from backend.domain.errors import ConflictError, DomainError
-from backend.domain.explanation import ExplanationOfBenefits, Outcome
-from backend.domain.person import History, parse_history
-from backend.domain.review import CaseKind, Risk, classify
-from backend.domain.revision import Cause, RequestKind, RequestOutcome
-from backend.service_layer.claims.approval_limit import needs_second_approver
-from backend.service_layer.claims.benefits import (adjudicate_claim, read_record, store_calculation)
-from backend.service_layer.handling.year_totals import (recalculate_year)
-from backend.service_layer.claims.decide import Adjudicated, insert_decision
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
-from backend.service_layer.claims.requests import Asked, Ending, add_request, conclude_request
-from backend.service_layer.claims.revision_records import (
-    BILL_HELD,
-    RETURNED,
-    ClaimEvent,
-    Revision,
-    RevisionRequest,
-)
-from backend.service_layer.review.cases import Opening, open_case
-from backend.service_layer.review.records import Case
-from verifier.commitment.canonical import canonical_bytes, parse_canonical
-from verifier.commitment.fingerprint import compute_fingerprint
-from verifier.errors import VerificationError
 
 MISMATCH: Final = "fingerprint-mismatch"
 """The reason code of a stored bill that is not what the ledger holds of it."""

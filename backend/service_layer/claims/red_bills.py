@@ -15,7 +15,7 @@ from backend.service_layer.claims.benefits import read_invoice
 from backend.service_layer.claims.declaration_records import BY_RED_BILL
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Reason, StoredBill
-from backend.service_layer.claims.stages import (raise_pends)
+from backend.service_layer.claims.stages import raise_pends
 
 PARTLY_REVERSED: Final = "partly-reversed"
 RED_DIFFERS: Final = "red-bill-differs"

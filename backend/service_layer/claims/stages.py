@@ -3,48 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
-from typing import Any
-from backend.domain.claim import ClaimState, Stage, StageOutcome
-from backend.domain.claim_deadline import past_limit
-from backend.domain.errors import DomainError
-from backend.domain.ledger import IntentKind
-from backend.domain.local_time import local_day
-from backend.domain.policy import PolicyError, PolicyPack
-from backend.service_layer.audit_rules.audit_claim import (
-    audit_claim,
-    claim_facts,
-    filed_on,
-    joined,
-)
-from backend.service_layer.audit_rules.facts import BillInQuestion
-from backend.service_layer.claims import other_payers, screening
-from backend.service_layer.claims.accident import (
-    check_reason,
-    excuse_of,
-    late_reason,
-    settle_kind,
-    wait_for_declaration,
-)
-from backend.service_layer.claims.benefits import (StoredBillUnreadableError, adjudicate_claim, pick_pack, read_invoice, read_record, snapshot_of, store_calculation)
-from backend.service_layer.handling.year_totals import (recalculate_year)
-from backend.service_layer.claims.causes import write_cause
-from backend.service_layer.claims.outside_gate import OUTSIDE_REASON
+
+from backend.domain.claim import StageOutcome
+from backend.domain.policy import PolicyError
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import (
-    ACCIDENT,
-    MISMATCH,
     Claim,
     PendReason,
     Reason,
     StageResult,
     StageRow,
-    StoredBill,
-    StoredLeaf,
 )
-from backend.service_layer.failpoints import reach
-from backend.service_layer.ports import LedgerUnavailableError
-from verifier.errors import VerificationError
 
 
 def keep_waiting(

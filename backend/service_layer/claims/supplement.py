@@ -17,7 +17,7 @@ from backend.service_layer.claims.final_slots import is_behind, read_final_slots
 from backend.service_layer.claims.other_payers import BEYOND, beyond_remainder, end_lapsed_lock
 from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Decision, StoredBill
-from backend.service_layer.claims.stages import (wait_for)
+from backend.service_layer.claims.stages import wait_for
 from backend.service_layer.failpoints import reach
 from backend.service_layer.ports import FinalSlot
 

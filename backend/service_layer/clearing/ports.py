@@ -14,9 +14,9 @@ from backend.service_layer.clearing.records import (
     SettledBill,
     StatedClaim,
 )
+from backend.service_layer.handling.ports import HandlingServices, HandlingWork
 from backend.service_layer.policies.ports import DecidedClaims
 from backend.service_layer.recovery.ports import Recoveries
-from backend.service_layer.review.ports import ReviewServices, ReviewWork
 
 
 class Clearings(CountedYears, Protocol):
@@ -91,7 +91,7 @@ class Clearings(CountedYears, Protocol):
         ...
 
 
-class ClearingWork(ReviewWork, Protocol):
+class ClearingWork(HandlingWork, Protocol):
     @property
     def clearings(self) -> Clearings: ...
     @property
@@ -104,5 +104,5 @@ class ClearingWork(ReviewWork, Protocol):
     def leads(self) -> Any: ...
 
 
-class ClearingServices(ReviewServices, Protocol):
+class ClearingServices(HandlingServices, Protocol):
     def work(self, *, write: bool = True) -> ClearingWork: ...

@@ -25,10 +25,7 @@ from backend.domain.clearing import (
 )
 from backend.domain.local_time import local_day
 from backend.domain.revision import Cause
-from backend.service_layer.handling.year_totals import (CLEARING_AGAIN)
-from backend.service_layer.claims.records import Claim
-from backend.service_layer.claims.versions import (Grounds, revise_alone)
-from backend.service_layer.claims.records import (MACHINE)
+from backend.service_layer.claims.records import MACHINE, Claim
 from backend.service_layer.clearing.ports import ClearingServices, ClearingWork
 from backend.service_layer.clearing.records import (
     CLEARED,
@@ -43,6 +40,8 @@ from backend.service_layer.clearing.records import (
 )
 from backend.service_layer.clearing.year import PersonYear, work_out
 from backend.service_layer.failpoints import reach
+from backend.service_layer.handling.versions import Grounds, revise_alone
+from backend.service_layer.handling.year_totals import CLEARING_AGAIN
 from backend.service_layer.recovery.opening import PROPOSED as RECOVERY_PROPOSED
 from backend.service_layer.recovery.opening import Ground, order_recovery
 from backend.service_layer.recovery.ports import Dismissal

@@ -18,17 +18,16 @@ from backend.service_layer.claims.accident import (
     may_declare,
     store_accident,
 )
-from backend.service_layer.claims.ask_again import ask_again
 from backend.service_layer.claims.benefits import pick_pack
 from backend.service_layer.claims.clocks import move_case_clock
 from backend.service_layer.claims.declaration_records import BY_CITIZEN, Declaration, Subject
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import ACCIDENT, ORDINARY, Claim
-from backend.service_layer.claims.screen_step import too_late_reason
+from backend.service_layer.handling.ask_again import ask_again
+from backend.service_layer.handling.ports import HandlingServices, HandlingWork
+from backend.service_layer.handling.screen_step import too_late_reason
 from backend.service_layer.review.decide import require_signed
 
 if TYPE_CHECKING:
-    from backend.service_layer.review.ports import ReviewServices
     from backend.service_layer.review.records import Case
 
 REVIEWER_WAITS: Final = "reviewer"
@@ -48,7 +47,7 @@ class UnknownCodeError(DomainError):
 
 
 def declare(
-    deps: ClaimServices,
+    deps: HandlingServices,
     person_id: str,
     claim_id: str,
     accident: Accident,
@@ -81,7 +80,7 @@ def declare(
 
 
 def excuse_later(
-    deps: ClaimServices, person_id: str, claim_id: str, excuse: Excuse, *, by: str = BY_CITIZEN
+    deps: HandlingServices, person_id: str, claim_id: str, excuse: Excuse, *, by: str = BY_CITIZEN
 ) -> Declaration:
     """Store why a claim was filed late, after it was sent, and ask the rules again.
 
@@ -110,7 +109,7 @@ def excuse_later(
     return stored
 
 
-def _is_late(deps: ClaimServices, work: ClaimWork, claim: Claim) -> bool:
+def _is_late(deps: HandlingServices, work: HandlingWork, claim: Claim) -> bool:
     """Past the limit of its pack, or found late by a rule."""
     if any(hit.rule_code.startswith("late-") for hit in work.audit_rules.hits_of(claim.id)):
         return True
@@ -135,7 +134,7 @@ def _closed(claim: Claim, what_zh: str, what_en: str) -> DeclarationClosedError:
     )
 
 
-def correct_kind(deps: ClaimServices, number: str, kind: str, by: str, reason: str) -> Claim:
+def correct_kind(deps: HandlingServices, number: str, kind: str, by: str, reason: str) -> Claim:
     """A person says that the claim is, or is not, an accident claim; who, when and why are kept.
 
     A claim that becomes one asks its person for the declaration and goes to a person for the check
@@ -152,7 +151,12 @@ def correct_kind(deps: ClaimServices, number: str, kind: str, by: str, reason: s
 
 
 def correct_locked(
-    deps: ClaimServices, work: ClaimWork, claim: Claim, kind_and_reason: tuple[str, str], *, by: str
+    deps: HandlingServices,
+    work: HandlingWork,
+    claim: Claim,
+    kind_and_reason: tuple[str, str],
+    *,
+    by: str,
 ) -> Claim:
     """:func:`correct_kind` of a locked claim; the caller commits."""
     kind, reason = kind_and_reason
@@ -179,12 +183,12 @@ def correct_locked(
     return replace(corrected, waiting_for=waits)
 
 
-def exclude(deps: ReviewServices, number: str, code: str, by: str, reason: str) -> Case:
+def exclude(deps: HandlingServices, number: str, code: str, by: str, reason: str) -> Case:
     """Finish the open step of review with a refusal for a coded reason, the way to appeal said.
 
     To pay a part, approve with rulings that limit or exclude lines instead.
     """
-    from backend.service_layer.claims.review import refuse_pended
+    from backend.service_layer.handling.review import refuse_pended
 
     words = exclusion_words(code, by, reason)
     return refuse_pended(deps, number, by, words)

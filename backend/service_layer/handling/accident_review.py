@@ -9,13 +9,14 @@ from backend.domain.errors import ConflictError
 from backend.domain.review import Outcome
 from backend.domain.ruling import LineRuling, RulingKind
 from backend.service_layer.claims.accident import DECLARATION, accident_of, may_declare
+from backend.service_layer.claims.records import Claim
+from backend.service_layer.claims.revision_records import ASKED_TO_DECLARE, ClaimEvent
 from backend.service_layer.handling.accident_answers import (
     DeclarationClosedError,
     correct_locked,
     exclusion_words,
 )
-from backend.service_layer.claims.records import Claim
-from backend.service_layer.claims.revision_records import ASKED_TO_DECLARE, ClaimEvent
+from backend.service_layer.handling.ports import HandlingServices
 from backend.service_layer.review.assignment import require_holder
 from backend.service_layer.review.decide import (
     ReviewRefusedError,
@@ -26,11 +27,10 @@ from backend.service_layer.review.decide import (
     proposed_rulings,
     require_signed,
 )
-from backend.service_layer.review.ports import ReviewServices
 from backend.service_layer.review.records import Case
 
 
-def set_kind(deps: ReviewServices, case_id: str, staff_id: str, kind: str, reason: str) -> Claim:
+def set_kind(deps: HandlingServices, case_id: str, staff_id: str, kind: str, reason: str) -> Claim:
     """Correct whether the claim of a case is an accident claim; only for who holds the step.
 
     Raises NotYoursError, TwoStepsError and what ``accident_answers.correct_kind`` raises.
@@ -45,7 +45,7 @@ def set_kind(deps: ReviewServices, case_id: str, staff_id: str, kind: str, reaso
     return corrected
 
 
-def ask_to_declare(deps: ReviewServices, case_id: str, staff_id: str, reason: str) -> Claim:
+def ask_to_declare(deps: HandlingServices, case_id: str, staff_id: str, reason: str) -> Claim:
     """Ask the citizen for the declaration with the undertaking that is in force; the claim's page
     shows the form, and the case stays with its reviewer. Asked for already, nothing changes.
 
@@ -91,7 +91,7 @@ def ask_to_declare(deps: ReviewServices, case_id: str, staff_id: str, reason: st
 
 
 def exclude_in_case(
-    deps: ReviewServices,
+    deps: HandlingServices,
     case_id: str,
     staff_id: str,
     coded: tuple[str, str],

@@ -10,13 +10,11 @@ from typing import Any
 
 from backend.domain.claim import ClaimState
 from backend.domain.pend_reasons import REVIEWER
-from backend.service_layer.claims.records import FROM_OUTSIDE, Claim
-from backend.service_layer.claims.review import approve_pended, refuse_pended
+from backend.service_layer.claims.records import Claim
+from backend.service_layer.handling.review import approve_pended, refuse_pended
 from backend.service_layer.outside.errors import StepRefusedError
 from backend.service_layer.outside.hands import (
-    add_step,
     require_new_hand,
-    require_signed,
     sign_as,
 )
 from backend.service_layer.outside.records import OutsideBill, StepKind

@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final
-from backend.domain.claim import IN_EFFECT_STATES, ClaimState
-from backend.domain.errors import ConflictError, DomainError
-from backend.domain.explanation import ExplanationOfBenefits, Outcome
-from backend.domain.person import History, parse_history
-from backend.domain.review import CaseKind, Risk, classify
+from backend.domain.claim import ClaimState
+from backend.domain.errors import ConflictError
 from backend.domain.revision import Cause, RequestKind, RequestOutcome
-from backend.service_layer.claims.approval_limit import needs_second_approver
-from backend.service_layer.claims.benefits import (adjudicate_claim, read_record, store_calculation)
-from backend.service_layer.handling.year_totals import (recalculate_year)
-from backend.service_layer.claims.decide import Adjudicated, insert_decision
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
-from backend.service_layer.claims.records import MISMATCH, Claim, Decision
-from backend.service_layer.claims.requests import Asked, Ending, add_request, conclude_request
+from backend.service_layer.claims.benefits import (
+    adjudicate_again,
+    adjudicate_claim,
+    history_of_cause,
+)
+from backend.service_layer.claims.records import MACHINE, Claim
+from backend.service_layer.claims.requests import Ending, conclude_request
 from backend.service_layer.claims.revision_records import (
-    BILL_HELD,
-    RETURNED,
-    ClaimEvent,
     Revision,
     RevisionRequest,
 )
-from backend.service_layer.review.cases import Opening, open_case
-from backend.service_layer.review.records import Case
-from verifier.commitment.canonical import canonical_bytes, parse_canonical
-from verifier.commitment.fingerprint import compute_fingerprint
-from verifier.errors import VerificationError
-from backend.service_layer.claims.records import MACHINE
-from backend.service_layer.claims.benefits import adjudicate_again, history_in_effect, history_of_cause
+from backend.service_layer.handling.ports import HandlingServices, HandlingWork
+from backend.service_layer.handling.versions import Grounds, return_claim
 from backend.service_layer.handling.year_totals import revise
 
 
 def conclude_revision(
-    deps: ClaimServices,
-    work: ClaimWork,
+    deps: HandlingServices,
+    work: HandlingWork,
     claim_id: str,
     kind: RequestKind,
     ending: Ending,
@@ -72,7 +59,7 @@ def conclude_revision(
 
 
 def _carry_out(
-    deps: ClaimServices, work: ClaimWork, claim: Claim, kind: RequestKind, ending: Ending
+    deps: HandlingServices, work: HandlingWork, claim: Claim, kind: RequestKind, ending: Ending
 ) -> tuple[str, int | None]:
     """(effect, new version) of an appeal or a reopening that people have upheld."""
     cause = Cause.APPEAL if kind is RequestKind.APPEAL else Cause.REOPENED
@@ -97,7 +84,7 @@ def _carry_out(
 
 
 def _carry_out_revision(
-    deps: ClaimServices, work: ClaimWork, claim: Claim, asked: RevisionRequest, ending: Ending
+    deps: HandlingServices, work: HandlingWork, claim: Claim, asked: RevisionRequest, ending: Ending
 ) -> tuple[str, int | None]:
     """(effect, new version) of a difference that people have upheld: more, up to what they were
     asked about, is a version in their name. What it has risen to since is asked about anew."""

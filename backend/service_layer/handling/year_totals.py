@@ -6,94 +6,30 @@ that follow it.
 
 from __future__ import annotations
 
-import datetime as dt
-import functools
-import itertools
-import json
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import Any, Final
-from backend.domain.adjudication import adjudicate, estimate_submission
-from backend.domain.bill import BillForBenefit, bill_from_invoice
-from backend.domain.claim import ClaimState
+from typing import Final
+
 from backend.domain.errors import DomainError
 from backend.domain.explanation import ExplanationOfBenefits
-from backend.domain.invoice import Invoice, VisitKind
 from backend.domain.person import (
     History,
-    HistoryEntry,
     PersonSnapshot,
 )
 from backend.domain.policy import PolicyError, PolicyPack
-from backend.domain.remote_care import derive_remote_status, is_emergency
 from backend.domain.revision import Cause
-from backend.domain.ruling import LineRuling
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
+from backend.service_layer.claims.benefits import (
+    DAMAGE,
+    DROPPED,
+    adjudicate_claim,
+    store_calculation,
+)
+from backend.service_layer.claims.decide import Adjudicated
 from backend.service_layer.claims.records import (
-    Calculation,
+    MACHINE,
     Claim,
     Decision,
-    Person,
-    StoredBill,
 )
-from verifier.commitment.canonical import canonical_bytes, parse_canonical
-from verifier.errors import VerificationError
-from dataclasses import dataclass
-from typing import Any, Final
-from backend.domain.claim import IN_EFFECT_STATES, ClaimState
-from backend.domain.errors import ConflictError, DomainError
-from backend.domain.explanation import ExplanationOfBenefits, Outcome
-from backend.domain.person import History, parse_history
-from backend.domain.review import CaseKind, Risk, classify
-from backend.domain.revision import Cause, RequestKind, RequestOutcome
-from backend.service_layer.claims.approval_limit import needs_second_approver
-from backend.service_layer.claims.decide import Adjudicated, insert_decision
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
-from backend.service_layer.claims.records import MISMATCH, Claim, Decision
-from backend.service_layer.claims.requests import Asked, Ending, add_request, conclude_request
-from backend.service_layer.claims.revision_records import (
-    BILL_HELD,
-    RETURNED,
-    ClaimEvent,
-    Revision,
-    RevisionRequest,
-)
-from backend.service_layer.review.cases import Opening, open_case
-from backend.service_layer.review.records import Case
-from verifier.commitment.canonical import canonical_bytes, parse_canonical
-from verifier.commitment.fingerprint import compute_fingerprint
-from verifier.errors import VerificationError
-from backend.service_layer.claims.records import MACHINE
-from dataclasses import dataclass
-from typing import Any, Final
-from backend.domain.claim import IN_EFFECT_STATES, ClaimState
-from backend.domain.errors import ConflictError, DomainError
-from backend.domain.explanation import ExplanationOfBenefits, Outcome
-from backend.domain.person import History, parse_history
-from backend.domain.review import CaseKind, Risk, classify
-from backend.domain.revision import Cause, RequestKind, RequestOutcome
-from backend.service_layer.claims.approval_limit import needs_second_approver
-from backend.service_layer.claims.benefits import (adjudicate_claim, read_record, store_calculation)
-from backend.service_layer.claims.decide import Adjudicated, insert_decision
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
-from backend.service_layer.claims.records import MISMATCH, Claim, Decision
-from backend.service_layer.claims.requests import Asked, Ending, add_request, conclude_request
-from backend.service_layer.claims.revision_records import (
-    BILL_HELD,
-    RETURNED,
-    ClaimEvent,
-    Revision,
-    RevisionRequest,
-)
-from backend.service_layer.review.cases import Opening, open_case
-from backend.service_layer.review.records import Case
-from verifier.commitment.canonical import canonical_bytes, parse_canonical
-from verifier.commitment.fingerprint import compute_fingerprint
-from verifier.errors import VerificationError
-from backend.service_layer.claims.records import MACHINE
-from backend.service_layer.claims.benefits import adjudicate_again, history_in_effect, history_of_cause
-
+from backend.service_layer.handling.ports import HandlingServices, HandlingWork
+from backend.service_layer.handling.versions import Grounds, revise_alone
 
 YEAR_CHANGED: Final = "year-totals-changed"
 
@@ -103,7 +39,7 @@ CLEARING_AGAIN: Final = "clearing-again"
 
 
 def recalculate_year(
-    deps: ClaimServices, work: ClaimWork, changed: Claim, *, after: str = "without claim"
+    deps: HandlingServices, work: HandlingWork, changed: Claim, *, after: str = "without claim"
 ) -> None:
     """Work out the later claims of the year again, now that ``changed`` counts no longer, or
     counts for another amount.
@@ -124,7 +60,7 @@ def recalculate_year(
         )
     withdrawn = work.claims.withdrawn_of_year(changed.person_id, changed.benefit_year)
     for other in work.claims.live_of_year(changed.person_id, changed.benefit_year):
-        if other.id in withdrawn | {changed.id} or other.state in _DROPPED:
+        if other.id in withdrawn | {changed.id} or other.state in DROPPED:
             continue
         decision = work.decisions.latest(other.id)
         is_refused = decision is not None and decision.outcome == "refused"
@@ -158,28 +94,25 @@ def recalculate_year(
             )
 
 
-def _is_of_clearing(work: ClaimWork, claim: Claim) -> bool:
+def _is_of_clearing(work: HandlingWork, claim: Claim) -> bool:
     causes = work.revisions.causes_of(claim.id)
     return bool(causes) and causes[max(causes)] is Cause.CLEARING
 
 
 def _revise_for_year(
-    deps: ClaimServices,
-    work: ClaimWork,
+    deps: HandlingServices,
+    work: HandlingWork,
     other: Claim,
     adjudicated: tuple[ExplanationOfBenefits, PersonSnapshot, History, PolicyPack],
 ) -> Decision | None:
-    from backend.service_layer.claims.versions import (Grounds, revise_alone)
-    from backend.service_layer.claims.records import (MACHINE)
-
     reason = "同一年里另一笔申请有变化，累计金额重新计算"
     grounds = Grounds(Cause.YEAR_TOTALS, MACHINE, reason)
     return revise_alone(deps, work, other, adjudicated, grounds)
 
 
 def revise(
-    deps: ClaimServices,
-    work: ClaimWork,
+    deps: HandlingServices,
+    work: HandlingWork,
     claim: Claim,
     adjudicated: Adjudicated,
     *,
@@ -201,7 +134,7 @@ def revise(
       comes back only by an appeal or a reopening;
     - withdrawn, or a lock on its way back: nothing.
 
-    ``adjudicated`` comes from :func:`adjudicate_again`, or from ``adjudicate_claim`` where the
+    ``adjudicated`` comes from ``benefits.adjudicate_again``, or from ``adjudicate_claim`` where the
     year's totals are the cause.
     """
     grounds = Grounds(cause, decided_by, reason)

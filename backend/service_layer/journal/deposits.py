@@ -6,9 +6,9 @@ from typing import Protocol
 
 from backend.domain.journal import Fund, JournalError, Layer, LayerAmounts, Occasion, funded
 from backend.service_layer.claims.ports import ClaimSettings
+from backend.service_layer.journal.arrival import simulate_arrival
 from backend.service_layer.journal.booking import book
 from backend.service_layer.journal.ports import JournalWork
-from backend.service_layer.payout.arrival import simulate_arrival
 from backend.service_layer.ports import Clock, Transaction
 
 SOURCE_TYPE = "deposit"

@@ -23,7 +23,6 @@ from backend.service_layer.anchoring.adopt import Line, open_case, resolve_case
 from backend.service_layer.claims.records import Claim, Payout
 from backend.service_layer.claims.supplement import payments_in_effect, payout_id
 from backend.service_layer.failpoints import reach
-from backend.service_layer.money_reconciliation.unmatched import KIND, case_id
 from backend.service_layer.payout.answers import NAME_MAX, book_late, take_in
 from backend.service_layer.payout.approve import add_payable
 from backend.service_layer.payout.booking import book_instructed, fund_region
@@ -31,6 +30,7 @@ from backend.service_layer.payout.holding import CASE_KEY
 from backend.service_layer.payout.ports import BadPaymentFileError, BadStatusFileError
 from backend.service_layer.payout.records import IncomingFile, Lane, PaymentFile, PaymentItem
 from backend.service_layer.payout.stored import Attempt, StoredFile
+from backend.service_layer.payout.unmatched import KIND, case_id
 
 FILE_KIND: Final = "bank-copy"
 _PAYABLE_FROM: Final = (

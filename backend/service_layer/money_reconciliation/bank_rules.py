@@ -14,9 +14,9 @@ from backend.service_layer.money_reconciliation.ports import (
     MoneyServices,
 )
 from backend.service_layer.money_reconciliation.records import Mismatch
-from backend.service_layer.money_reconciliation.unmatched import LostItem
 from backend.service_layer.payout.ports import BadStatusFileError
 from backend.service_layer.payout.records import AnswerStatus, StatusReport, Verdict
+from backend.service_layer.payout.unmatched import LostItem
 
 NAME_MAX: Final = 200  # of a bank's file, as it is stored
 _ENDINGS: Final = frozenset({AnswerStatus.PAID, AnswerStatus.REJECTED, AnswerStatus.RETURNED})

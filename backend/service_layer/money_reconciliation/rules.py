@@ -18,7 +18,7 @@ from backend.service_layer.money_reconciliation.bank_rules import bank_answers, 
 from backend.service_layer.money_reconciliation.ports import MoneyServices, Settled
 from backend.service_layer.money_reconciliation.records import BY_CODE, Mismatch
 from backend.service_layer.money_reconciliation.statement_rules import statements
-from backend.service_layer.money_reconciliation.unmatched import lost_items
+from backend.service_layer.payout.unmatched import lost_items
 from backend.service_layer.ports import BlockStamp, FinalSlot, LedgerUnavailableError
 from verifier.commitment.canonical import parse_canonical
 from verifier.commitment.fingerprint import compute_fingerprint

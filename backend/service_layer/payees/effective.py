@@ -50,6 +50,13 @@ class VerifiedAccounts:
             PayeeAccount(person_id, row.version, row.holder, row.bank_name, row.bank_code, number)
         )
 
+    def mark_closed(
+        self, work: Any, person_id: str, version: int, *, by: str, reason: str, at: dt.datetime
+    ) -> bool:
+        """The bank said that an account is closed or wrong: no more money goes there. False when
+        that was known. Nothing is paid to an older account in its place."""
+        return mark_closed(work, person_id, version, by=by, reason=reason, at=at)
+
 
 def chosen(work: PayeeWork, person_id: str, at: dt.datetime) -> tuple[Account | None, Standing]:
     """The version in effect, or None with the reason."""

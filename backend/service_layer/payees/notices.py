@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from backend.domain.errors import DomainError
-from backend.service_layer.payees.ports import PayeeServices, PayeeWork
+from backend.service_layer.payees.ports import NoticeServices, PayeeServices, PayeeWork
 from backend.service_layer.payees.records import Notice, NoticeDelivery
 
 UNREADABLE: Final = "contact-unreadable"
@@ -16,7 +16,7 @@ def phone_context(contact_id: str) -> str:
 
 
 def announce(
-    deps: PayeeServices, work: PayeeWork, person_id: str, kind: str, *, zh: str, en: str
+    deps: NoticeServices, work: PayeeWork, person_id: str, kind: str, *, zh: str, en: str
 ) -> Notice:
     """Write a notice to the contact that is known now: a later change of it does not redirect the
     notice. Where no contact is known it is shown on the person's pages alone."""

@@ -93,11 +93,14 @@ class Bank(Protocol):
     def code(self) -> str: ...
 
 
-class PayeeServices(Protocol):
+class NoticeServices(Protocol):
     @property
     def clock(self) -> Clock: ...
     @property
     def ids(self) -> IdSource: ...
+
+
+class PayeeServices(NoticeServices, Protocol):
     @property
     def secret_box(self) -> SecretBox: ...
     @property

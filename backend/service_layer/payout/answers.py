@@ -11,24 +11,25 @@ import datetime as dt
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from backend.domain.claim import ClaimState
 from backend.domain.errors import DomainError
 from backend.domain.payout import ACCOUNT_GONE, without_numbers
 from backend.service_layer.claims.benefits import DAMAGE
 from backend.service_layer.claims.holds import BANK_AHEAD
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.supplement import state_after_payment
 from backend.service_layer.failpoints import reach
 from backend.service_layer.journal.booking import book_all
-from backend.service_layer.money_reconciliation.unmatched import lost_items
-from backend.service_layer.payees.effective import mark_closed
 from backend.service_layer.payout.booking import answer_entry
 from backend.service_layer.payout.examine import News, examine, is_early
 from backend.service_layer.payout.hand_over import UNREACHABLE
 from backend.service_layer.payout.holding import waiting_after_failure
-from backend.service_layer.payout.ports import BadStatusFileError, BankUnavailableError
+from backend.service_layer.payout.ports import (
+    BadStatusFileError,
+    BankUnavailableError,
+    PayoutServices,
+    PayoutWork,
+)
 from backend.service_layer.payout.records import (
     INCOMING_BYTES_MAX,
     AnswerStatus,
@@ -39,6 +40,7 @@ from backend.service_layer.payout.records import (
 )
 from backend.service_layer.payout.statements import take_in_statement
 from backend.service_layer.payout.stored import Attempt, BankMessage, PaymentAnswer
+from backend.service_layer.payout.unmatched import lost_items
 
 REFUSED = "bank-file-refused"
 REPEATED = "bank-file-repeated"
@@ -49,7 +51,7 @@ NAME_MAX = 200
 NO_TIME = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
-def take_in_answers(deps: ClaimServices) -> int:
+def take_in_answers(deps: PayoutServices) -> int:
     """Book what the bank has left; returns how many files were dealt with.
 
     While files are missing here that the bank knows, nothing is: it could not be matched.
@@ -92,7 +94,7 @@ def take_in_answers(deps: ClaimServices) -> int:
     return dealt
 
 
-def _in_order(deps: ClaimServices, files: Sequence[IncomingFile]) -> list[IncomingFile]:
+def _in_order(deps: PayoutServices, files: Sequence[IncomingFile]) -> list[IncomingFile]:
     """As the bank made them, what came back after what was paid: a folder's times may be those of
     a copy, in whole seconds. What cannot be read comes last."""
     if len(files) < 2:
@@ -114,7 +116,7 @@ def _in_order(deps: ClaimServices, files: Sequence[IncomingFile]) -> list[Incomi
     return sorted(files, key=made)
 
 
-def take_in(deps: ClaimServices, file: IncomingFile) -> bool:
+def take_in(deps: PayoutServices, file: IncomingFile) -> bool:
     """Book one file of the bank, or keep it with what does not agree.
 
     False for a file that tells of a return before its payment was reported: it stays where it is,
@@ -161,14 +163,14 @@ def take_in(deps: ClaimServices, file: IncomingFile) -> bool:
     return True
 
 
-def _may_wait(deps: ClaimServices, report: StatusReport) -> bool:
+def _may_wait(deps: PayoutServices, report: StatusReport) -> bool:
     """As long as a bank may take to answer, counted from when it made the report."""
     hours = dt.timedelta(hours=deps.settings.payout.answer_hours)
     return deps.clock.now() < report.created_at + hours
 
 
 def book_late(
-    deps: ClaimServices, work: ClaimWork, original_id: str, names: frozenset[str]
+    deps: PayoutServices, work: PayoutWork, original_id: str, names: frozenset[str]
 ) -> None:
     """Book what stored reports on a file have said of instructions that were unknown until now."""
     for message in work.payments.messages_on(original_id):
@@ -183,7 +185,7 @@ def book_late(
             _book(deps, work, message, report, news)
 
 
-def _without_lost(work: ClaimWork, report: StatusReport) -> StatusReport:
+def _without_lost(work: PayoutWork, report: StatusReport) -> StatusReport:
     """What a restored backup has lost is a case of its own, and keeps nothing else from being
     booked."""
     if not report.items:
@@ -193,7 +195,7 @@ def _without_lost(work: ClaimWork, report: StatusReport) -> StatusReport:
     return replace(report, items=items)
 
 
-def _read(deps: ClaimServices, file: IncomingFile) -> tuple[StatusReport | None, str]:
+def _read(deps: PayoutServices, file: IncomingFile) -> tuple[StatusReport | None, str]:
     if len(file.content) > INCOMING_BYTES_MAX:
         return None, f"it is larger than {INCOMING_BYTES_MAX} bytes"
     try:
@@ -212,7 +214,7 @@ def _verdict(
 
 
 def _message(
-    deps: ClaimServices,
+    deps: PayoutServices,
     file: IncomingFile,
     report: StatusReport | None,
     verdict: Verdict,
@@ -236,8 +238,8 @@ def _message(
 
 
 def _book(
-    deps: ClaimServices,
-    work: ClaimWork,
+    deps: PayoutServices,
+    work: PayoutWork,
     message: BankMessage,
     report: StatusReport,
     news: Sequence[News],
@@ -248,7 +250,7 @@ def _book(
         claim = work.claims.get(one.attempt.claim_id, lock=True)
         answer = _answer(one, report, message, now)
         work.payments.add_answer(answer)
-        _close_account(work, answer, one.attempt)
+        _close_account(deps, work, answer, one.attempt)
         entries.append(answer_entry(deps, work, claim, one.attempt, answer))
     book_all(work, entries)
     for one in news:
@@ -261,10 +263,12 @@ def _book(
         work.alarms.clear("payment-unanswered", file.message_id)
 
 
-def _close_account(work: Any, answer: PaymentAnswer, attempt: Attempt) -> None:
+def _close_account(
+    deps: PayoutServices, work: PayoutWork, answer: PaymentAnswer, attempt: Attempt
+) -> None:
     """What the bank says of the account holds for everything else that would go to it."""
     if answer.status is not AnswerStatus.PAID and answer.reason_code in ACCOUNT_GONE:
-        mark_closed(
+        deps.payees.mark_closed(
             work,
             attempt.person_id,
             attempt.account_version,
@@ -290,7 +294,7 @@ def _answer(
     )
 
 
-def _move_claim(work: ClaimWork, one: News, now: dt.datetime) -> None:
+def _move_claim(work: PayoutWork, one: News, now: dt.datetime) -> None:
     """The claim's state after an answer. Where a further version is under way already, that goes
     on first, and what is owed is found again when it is done."""
     claim = work.claims.get(one.attempt.claim_id)

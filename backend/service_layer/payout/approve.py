@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from backend.domain.claim import ClaimState
 from backend.service_layer.claims.holds import NEXT_RUN, WAITING, are_payouts_held
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Payout
-from backend.service_layer.claims.stages import (wait_for)
+from backend.service_layer.claims.stages import wait_for
 from backend.service_layer.claims.supplement import (
     PAYING_KINDS,
     payout_id,
@@ -17,10 +16,11 @@ from backend.service_layer.failpoints import reach
 from backend.service_layer.payout.booking import book_approved
 from backend.service_layer.payout.holding import SLOT, UNREAD, slot_bars
 from backend.service_layer.payout.lanes import is_machine_clean
+from backend.service_layer.payout.ports import PayoutServices, PayoutWork
 from backend.service_layer.ports import LedgerUnavailableError
 
 
-def approve(deps: ClaimServices, claim: Claim) -> bool:
+def approve(deps: PayoutServices, claim: Claim) -> bool:
     """Read the slot again and write the payable, its journal entry and the claim's state in one
     transaction. Version by version: a supplement's payable is its difference."""
     with deps.work(write=False) as work:
@@ -61,7 +61,7 @@ def approve(deps: ClaimServices, claim: Claim) -> bool:
 
 
 def add_payable(
-    deps: ClaimServices, work: ClaimWork, claim: Claim, payload: dict[str, int]
+    deps: PayoutServices, work: PayoutWork, claim: Claim, payload: dict[str, int]
 ) -> None:
     """Write the payable of a settlement or supplement in effect (``payload`` of its intent), with
     its journal entry; the claim is being paid from now on."""

@@ -10,11 +10,11 @@ from backend.domain.journal import instructed as instructed_entry
 from backend.domain.journal import paid as paid_entry
 from backend.domain.journal import rejected as rejected_entry
 from backend.domain.journal import returned as returned_entry
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Payout
 from backend.service_layer.claims.supplement import payments_in_effect
 from backend.service_layer.journal.booking import book, book_all
 from backend.service_layer.journal.funds import fund_of_claim, layer_amounts
+from backend.service_layer.payout.ports import PayoutServices, PayoutWork
 from backend.service_layer.payout.records import AnswerStatus
 from backend.service_layer.payout.stored import Attempt, PaymentAnswer
 
@@ -27,12 +27,12 @@ _ANSWERS = {
 }
 
 
-def fund_region(deps: ClaimServices, work: ClaimWork, claim: Claim) -> str:
+def fund_region(deps: PayoutServices, work: PayoutWork, claim: Claim) -> str:
     """The region whose account is debited for a claim."""
     return fund_of_claim(deps, work, claim).region
 
 
-def book_approved(deps: ClaimServices, work: ClaimWork, claim: Claim, payout: Payout) -> None:
+def book_approved(deps: PayoutServices, work: PayoutWork, claim: Claim, payout: Payout) -> None:
     """Owed from now on: by layer, what this version pays more than the one in effect before."""
     by_version = {decision.version: decision for decision in work.decisions.all_of(claim.id)}
     earlier = [
@@ -46,14 +46,14 @@ def book_approved(deps: ClaimServices, work: ClaimWork, claim: Claim, payout: Pa
     book(work, approved_entry(occasion, before, after))
 
 
-def require_approved(deps: ClaimServices, work: ClaimWork, claim: Claim, payout: Payout) -> None:
+def require_approved(deps: PayoutServices, work: PayoutWork, claim: Claim, payout: Payout) -> None:
     """Book what is owed where a release that kept no journal has written the payable."""
     booked = {entry.occasion.source_id for entry in work.journal.entries_of(claim.id)}
     if payout.id not in booked:
         book_approved(deps, work, claim, payout)
 
 
-def book_instructed(deps: ClaimServices, work: ClaimWork, attempts: Sequence[Attempt]) -> None:
+def book_instructed(deps: PayoutServices, work: PayoutWork, attempts: Sequence[Attempt]) -> None:
     """Handed to the bank's file."""
     entries = []
     for attempt in attempts:
@@ -64,7 +64,7 @@ def book_instructed(deps: ClaimServices, work: ClaimWork, attempts: Sequence[Att
 
 
 def answer_entry(
-    deps: ClaimServices, work: ClaimWork, claim: Claim, attempt: Attempt, answer: PaymentAnswer
+    deps: PayoutServices, work: PayoutWork, claim: Claim, attempt: Attempt, answer: PaymentAnswer
 ) -> Entry:
     """What an answer of the bank moves."""
     occasion = _occasion(deps, work, claim, ATTEMPT, attempt.id)
@@ -72,7 +72,7 @@ def answer_entry(
 
 
 def _occasion(
-    deps: ClaimServices, work: ClaimWork, claim: Claim, source_type: str, source_id: str
+    deps: PayoutServices, work: PayoutWork, claim: Claim, source_type: str, source_id: str
 ) -> Occasion:
     return Occasion(
         source_type=source_type,
@@ -90,7 +90,7 @@ class Purse:
     Asked under the lock of the lanes, so that two workers do not spend the same money.
     """
 
-    def __init__(self, deps: ClaimServices, work: ClaimWork) -> None:
+    def __init__(self, deps: PayoutServices, work: PayoutWork) -> None:
         self._deps, self._work = deps, work
         self._left: dict[tuple[str, str], int] = {}
         self._short: set[tuple[str, str]] = set()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from backend.domain.payout import KNOWN_AT_THE_BANK
-from backend.service_layer.claims.ports import ClaimWork
+from backend.service_layer.payout.ports import PayoutWork
 from backend.service_layer.payout.records import AnswerStatus, StatusItem, StatusReport
 from backend.service_layer.payout.stored import Attempt, StoredFile, Tried
 
@@ -59,7 +59,7 @@ def is_early(differences: Sequence[str]) -> bool:
 
 
 def examine(
-    work: ClaimWork, report: StatusReport, *, is_simulated: bool, now: dt.datetime | None = None
+    work: PayoutWork, report: StatusReport, *, is_simulated: bool, now: dt.datetime | None = None
 ) -> tuple[list[News], list[str]]:
     """(news, differences) of a report. With any difference nothing of it may be booked.
 
@@ -102,7 +102,7 @@ def examine(
 
 
 def _of_the_whole(
-    work: ClaimWork, report: StatusReport, file: StoredFile, is_simulated: bool
+    work: PayoutWork, report: StatusReport, file: StoredFile, is_simulated: bool
 ) -> list[str]:
     found = []
     if report.simulated != is_simulated:
@@ -137,7 +137,7 @@ def _against_the_group(report: StatusReport) -> list[str]:
     ]
 
 
-def _is_same(work: ClaimWork, report: StatusReport) -> bool:
+def _is_same(work: PayoutWork, report: StatusReport) -> bool:
     """A report of a known name is a repetition only if it was made at the same instant about the
     same file; its items are then compared as any."""
     known = work.payments.message_of_report(report.message_id)
@@ -190,7 +190,7 @@ def _fault(one: Tried, item: StatusItem) -> str:
     return "reported again with another bank reference" if is_other else ""
 
 
-def _older(work: ClaimWork, report: StatusReport, attempts: Sequence[Attempt]) -> list[str]:
+def _older(work: PayoutWork, report: StatusReport, attempts: Sequence[Attempt]) -> list[str]:
     newest = work.payments.reported_at([attempt.id for attempt in attempts])
     if newest is None or report.created_at >= newest:
         return []

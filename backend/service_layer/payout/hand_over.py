@@ -6,9 +6,12 @@ import hashlib
 
 from backend.domain.errors import DomainError
 from backend.service_layer.claims.holds import are_payouts_held
-from backend.service_layer.claims.ports import ClaimServices
 from backend.service_layer.failpoints import reach
-from backend.service_layer.payout.ports import BankConflictError, BankUnavailableError
+from backend.service_layer.payout.ports import (
+    BankConflictError,
+    BankUnavailableError,
+    PayoutServices,
+)
 from backend.service_layer.payout.stored import StoredFile
 
 UNREACHABLE = "bank-unreachable"
@@ -17,7 +20,7 @@ DAMAGED = "payout-file-damaged"
 SUBJECT = "bank"
 
 
-def hand_over_files(deps: ClaimServices) -> int:
+def hand_over_files(deps: PayoutServices) -> int:
     """Hand over what the bank does not have yet; returns how many files went.
 
     Nothing leaves while payouts are held. A file whose bytes were changed in the database, or of
@@ -54,7 +57,7 @@ def hand_over_files(deps: ClaimServices) -> int:
     return done
 
 
-def _content(deps: ClaimServices, file: StoredFile) -> bytes | None:
+def _content(deps: PayoutServices, file: StoredFile) -> bytes | None:
     """The bytes that were written; None when what is stored is no longer those."""
     try:
         content = deps.secret_box.unwrap(file.wrapped_content, file.id)
@@ -63,7 +66,7 @@ def _content(deps: ClaimServices, file: StoredFile) -> bytes | None:
     return content if hashlib.sha256(content).digest() == file.digest else None
 
 
-def _alarm(deps: ClaimServices, code: str, file: StoredFile, detail: str) -> None:
+def _alarm(deps: PayoutServices, code: str, file: StoredFile, detail: str) -> None:
     with deps.work() as work:
         work.alarms.raise_alarm(code, file.message_id, detail)
         work.commit()

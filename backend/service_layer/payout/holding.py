@@ -15,9 +15,9 @@ from backend.domain.payout import BANK_SIDE, PAYEE_SIDE, may_try_again
 from backend.service_layer.claims.final_slots import is_behind
 from backend.service_layer.claims.holds import NEXT_RUN, are_payouts_held
 from backend.service_layer.claims.holds import WAITING as LEDGER_DIFFERS
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Payout, StoredBill
 from backend.service_layer.claims.supplement import payments_in_effect
+from backend.service_layer.payout.ports import PayoutServices, PayoutWork
 from backend.service_layer.payout.records import HELD_BY_ACCOUNT, PayeeAccount
 from backend.service_layer.payout.stored import Tried
 from backend.service_layer.ports import FinalSlot
@@ -70,7 +70,7 @@ class Stops:
     with_case: frozenset[str]
 
 
-def read_stops(work: ClaimWork) -> Stops:
+def read_stops(work: PayoutWork) -> Stops:
     """The stops that stand in this transaction."""
     cases = work.reconciliation.holding_cases()
     with_case = frozenset(case.detail[CASE_KEY] for case in cases if CASE_KEY in case.detail)
@@ -78,7 +78,7 @@ def read_stops(work: ClaimWork) -> Stops:
 
 
 def judge(
-    deps: ClaimServices, work: ClaimWork, payout: Payout, now: dt.datetime, stops: Stops
+    deps: PayoutServices, work: PayoutWork, payout: Payout, now: dt.datetime, stops: Stops
 ) -> Ready | Held | None:
     """Whether a payable may be instructed now, as far as the database knows; None when it is
     under way or paid, or fell away."""
@@ -100,7 +100,7 @@ def judge(
     return Ready(payout, claim, found.account, len(tried) + 1)
 
 
-def _stop(work: ClaimWork, claim: Claim, stops: Stops) -> str | None:
+def _stop(work: PayoutWork, claim: Claim, stops: Stops) -> str | None:
     if stops.is_everything:
         return LEDGER_DIFFERS
     hold = work.payments.last_hold(claim.id)
@@ -109,7 +109,7 @@ def _stop(work: ClaimWork, claim: Claim, stops: Stops) -> str | None:
     return CASE if claim.id in stops.with_case else None
 
 
-def _may_follow(work: ClaimWork, last: Tried, account: PayeeAccount) -> bool:
+def _may_follow(work: PayoutWork, last: Tried, account: PayeeAccount) -> bool:
     answer = last.answer
     assert answer is not None, "an attempt that failed was answered"
     hold = work.payments.last_hold(last.attempt.claim_id)
@@ -136,7 +136,7 @@ class Bar:
     detail: str
 
 
-def slot_bars(work: ClaimWork, claim: Claim, bill: StoredBill, slot: FinalSlot) -> Bar | None:
+def slot_bars(work: PayoutWork, claim: Claim, bill: StoredBill, slot: FinalSlot) -> Bar | None:
     """What the bill and the ledger have against paying the claim now; None when final and newest
     block both show our settlement in effect with all that is to be paid."""
     if bill.state in _WITHDRAWN:

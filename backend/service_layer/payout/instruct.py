@@ -21,7 +21,6 @@ from backend.domain.payout import end_to_end_id, message_id
 from backend.service_layer.claims.benefits import DAMAGE
 from backend.service_layer.claims.final_slots import read_final_slots
 from backend.service_layer.claims.holds import NEXT_RUN
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Payout
 from backend.service_layer.claims.supplement import PAYING_KINDS
 from backend.service_layer.failpoints import reach
@@ -44,7 +43,7 @@ from backend.service_layer.payout.holding import (
     slot_bars,
 )
 from backend.service_layer.payout.lanes import is_machine_clean
-from backend.service_layer.payout.ports import BadPaymentFileError
+from backend.service_layer.payout.ports import BadPaymentFileError, PayoutServices, PayoutWork
 from backend.service_layer.payout.records import Lane, PaymentFile, PaymentItem
 from backend.service_layer.payout.stored import Attempt, Hold, StoredFile
 from backend.service_layer.ports import FinalSlot, LedgerUnavailableError
@@ -68,7 +67,7 @@ class Page:
     last: Cursor | None = None  # None: there was nothing left to look at
 
 
-def write_files(deps: ClaimServices, lane: Lane, after: Cursor | None) -> Page:
+def write_files(deps: PayoutServices, lane: Lane, after: Cursor | None) -> Page:
     """Instruct the next payables of a lane after a cursor; raises LedgerUnavailableError when
     their slots cannot be read: then nothing is written, and the claims say so.
 
@@ -101,8 +100,8 @@ def write_files(deps: ClaimServices, lane: Lane, after: Cursor | None) -> Page:
 
 
 def _first_look(
-    deps: ClaimServices,
-    work: ClaimWork,
+    deps: PayoutServices,
+    work: PayoutWork,
     lane: Lane,
     payable: Payout,
     *,
@@ -122,7 +121,7 @@ def _first_look(
         return None
 
 
-def _payables(work: ClaimWork, lane: Lane, after: Cursor | None) -> list[Payout]:
+def _payables(work: PayoutWork, lane: Lane, after: Cursor | None) -> list[Payout]:
     """In the instant lane what was approved just now: a claim that waits for anything is left to
     the daily run."""
     if lane is Lane.DAILY:
@@ -130,7 +129,7 @@ def _payables(work: ClaimWork, lane: Lane, after: Cursor | None) -> list[Payout]
     return work.payments.payables(after=after, limit=FILE_ITEMS, only_fresh=True)
 
 
-def _ask_ledger(deps: ClaimServices, keys: Mapping[str, bytes]) -> dict[str, FinalSlot]:
+def _ask_ledger(deps: PayoutServices, keys: Mapping[str, bytes]) -> dict[str, FinalSlot]:
     """Payout id to the slot of its bill, of many in one question; read before the transaction.
     One that cannot be asked for is left out, and must not keep the others from being paid."""
     try:
@@ -142,7 +141,7 @@ def _ask_ledger(deps: ClaimServices, keys: Mapping[str, bytes]) -> dict[str, Fin
         return _ask_one_by_one(deps, keys)
 
 
-def _ask_one_by_one(deps: ClaimServices, keys: Mapping[str, bytes]) -> dict[str, FinalSlot]:
+def _ask_one_by_one(deps: PayoutServices, keys: Mapping[str, bytes]) -> dict[str, FinalSlot]:
     found: dict[str, FinalSlot] = {}
     for payout_id, key in keys.items():
         try:
@@ -160,7 +159,7 @@ def _ask_one_by_one(deps: ClaimServices, keys: Mapping[str, bytes]) -> dict[str,
     return found
 
 
-def _say_unread(deps: ClaimServices, payables: Sequence[Payout], error: DomainError) -> None:
+def _say_unread(deps: PayoutServices, payables: Sequence[Payout], error: DomainError) -> None:
     """Their claims wait for a node that can tell, and an alarm says what is wrong with it."""
     now = deps.clock.now()
     with deps.work() as work:
@@ -171,7 +170,7 @@ def _say_unread(deps: ClaimServices, payables: Sequence[Payout], error: DomainEr
 
 
 def _store(
-    deps: ClaimServices,
+    deps: PayoutServices,
     lane: Lane,
     payables: Sequence[Payout],
     slots: Mapping[str, FinalSlot],
@@ -184,7 +183,7 @@ def _store(
 
 
 def _try_to_store(
-    deps: ClaimServices,
+    deps: PayoutServices,
     lane: Lane,
     payables: Sequence[Payout],
     slots: Mapping[str, FinalSlot],
@@ -224,7 +223,7 @@ def _try_to_store(
     return page
 
 
-def _look_ahead(work: ClaimWork, payables: Sequence[Payout]) -> None:
+def _look_ahead(work: PayoutWork, payables: Sequence[Payout]) -> None:
     """What is asked for each payable is read for all of them; their claims are locked."""
     claim_ids = list(dict.fromkeys(payable.claim_id for payable in payables))
     _quietly(lambda: work.payments.look_ahead(payables))
@@ -244,7 +243,9 @@ def _quietly(read: Callable[[], None]) -> None:
 class _Counter:
     """What the ledger, the purse and the lane's limits say, one payable after the other."""
 
-    def __init__(self, deps: ClaimServices, work: ClaimWork, lane: Lane, now: dt.datetime) -> None:
+    def __init__(
+        self, deps: PayoutServices, work: PayoutWork, lane: Lane, now: dt.datetime
+    ) -> None:
         self._deps, self._work, self._lane = deps, work, lane
         self._now = now
         self._day = local_day(now)
@@ -311,14 +312,14 @@ class _Counter:
         )
 
 
-def _show(work: ClaimWork, claim: Claim, reason: str, now: dt.datetime) -> bool:
+def _show(work: PayoutWork, claim: Claim, reason: str, now: dt.datetime) -> bool:
     """Say on the claim why its money waits; while it is under way otherwise, that is said."""
     if claim.state is not ClaimState.PAYING or claim.waiting_for == reason:
         return False
     return work.claims.update(claim.id, claim.state, now, waiting_for=reason)
 
 
-def _stop(work: ClaimWork, one: Ready, now: dt.datetime) -> Held:
+def _stop(work: PayoutWork, one: Ready, now: dt.datetime) -> Held:
     """An instruction that no file can hold: a person corrects it and releases it."""
     last = work.payments.last_hold(one.claim.id)
     ordinal = 1 if last is None else last.ordinal + 1
@@ -328,7 +329,7 @@ def _stop(work: ClaimWork, one: Ready, now: dt.datetime) -> Held:
     return Held(one.payout, one.claim, "payout-stopped")
 
 
-def _can_write(deps: ClaimServices, region: str, one: Ready, now: dt.datetime) -> bool:
+def _can_write(deps: PayoutServices, region: str, one: Ready, now: dt.datetime) -> bool:
     try:
         deps.payment_format.write(_file(deps, Lane.DAILY, region, [one], now))
     except BadPaymentFileError:
@@ -349,7 +350,7 @@ def _item(one: Ready) -> PaymentItem:
 
 
 def _file(
-    deps: ClaimServices, lane: Lane, region: str, ready: Sequence[Ready], now: dt.datetime
+    deps: PayoutServices, lane: Lane, region: str, ready: Sequence[Ready], now: dt.datetime
 ) -> PaymentFile:
     """One file debits one account: that of the region whose fund pays."""
     day = local_day(now)
@@ -369,7 +370,7 @@ def _file(
 
 
 def _add_file(
-    deps: ClaimServices, work: ClaimWork, region: str, ready: Sequence[Ready], file: PaymentFile
+    deps: PayoutServices, work: PayoutWork, region: str, ready: Sequence[Ready], file: PaymentFile
 ) -> StoredFile:
     now = file.created_at
     content = deps.payment_format.write(file)
@@ -397,7 +398,7 @@ def _add_file(
     return stored
 
 
-def _attempt(deps: ClaimServices, one: Ready, item: PaymentItem, stored: StoredFile) -> Attempt:
+def _attempt(deps: PayoutServices, one: Ready, item: PaymentItem, stored: StoredFile) -> Attempt:
     attempt_id = f"{one.payout.id}_a{one.attempt}"
     return Attempt(
         id=attempt_id,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
-from backend.service_layer.claims.records import FROM_LEDGER, ORDINARY, Claim, Payout
-from backend.service_layer.claims.records import (MACHINE)
+from backend.service_layer.claims.records import FROM_LEDGER, MACHINE, ORDINARY, Claim, Payout
+from backend.service_layer.payout.ports import PayoutServices, PayoutWork
 
 
-def is_machine_clean(deps: ClaimServices, work: ClaimWork, claim: Claim, payout: Payout) -> bool:
+def is_machine_clean(deps: PayoutServices, work: PayoutWork, claim: Claim, payout: Payout) -> bool:
     """Whether the payable may go at once as far as the claim says: an ordinary claim on a bill
     that its hospital anchored, decided by the machine, on which no person ever had to look, within
     the limit of one bill, tried for the first time. The limits of the day are asked later."""

@@ -14,9 +14,9 @@ from backend.service_layer.claims.case_closing import (
     newest_proposal,
 )
 from backend.service_layer.claims.holds import NEXT_RUN
-from backend.service_layer.claims.ports import ClaimServices
 from backend.service_layer.payout.answers import REFUSED, REPEATED
 from backend.service_layer.payout.holding import STOPPED
+from backend.service_layer.payout.ports import PayoutServices
 from backend.service_layer.payout.records import Verdict
 from backend.service_layer.payout.stored import Hold, Reading
 
@@ -24,7 +24,7 @@ WORDS_MAX = 500
 CASE_KIND = "bank-file"
 
 
-def hold(deps: ClaimServices, claim_number: str, by: str, reason: str) -> None:
+def hold(deps: PayoutServices, claim_number: str, by: str, reason: str) -> None:
     """Stop every payment of a claim that is not in a file yet. What is in one has left.
 
     Raises DomainError for an unknown claim, without a name or a reason, or when it is stopped.
@@ -32,7 +32,7 @@ def hold(deps: ClaimServices, claim_number: str, by: str, reason: str) -> None:
     _act(deps, claim_number, "hold", by, reason)
 
 
-def release(deps: ClaimServices, claim_number: str, by: str, reason: str) -> None:
+def release(deps: PayoutServices, claim_number: str, by: str, reason: str) -> None:
     """Let a stopped claim's payments go on: another person than the one who stopped them. After a
     rejection or a return it also allows one more attempt to the same account: one person stops it
     and asks the bank, another one releases it.
@@ -42,7 +42,7 @@ def release(deps: ClaimServices, claim_number: str, by: str, reason: str) -> Non
     _act(deps, claim_number, "release", by, reason)
 
 
-def _act(deps: ClaimServices, claim_number: str, action: str, by: str, reason: str) -> None:
+def _act(deps: PayoutServices, claim_number: str, action: str, by: str, reason: str) -> None:
     _require_words(by, reason)
     with deps.work() as work:
         claim = work.claims.get(work.claims.by_number(claim_number).id, lock=True)
@@ -73,7 +73,7 @@ def _act(deps: ClaimServices, claim_number: str, action: str, by: str, reason: s
         work.commit()
 
 
-def read_content(deps: ClaimServices, message_id: str, by: str, reason: str) -> bytes:
+def read_content(deps: PayoutServices, message_id: str, by: str, reason: str) -> bytes:
     """The bytes of a bank file, which hold names and account numbers. Who reads them and why is
     kept before anything is shown. Raises NotFoundError, and DomainError without name or reason."""
     _require_words(by, reason)
@@ -90,7 +90,7 @@ def read_content(deps: ClaimServices, message_id: str, by: str, reason: str) -> 
     return deps.secret_box.unwrap(message.wrapped_content, message.id)
 
 
-def acknowledge(deps: ClaimServices, message_id: str, by: str, reason: str) -> None:
+def acknowledge(deps: PayoutServices, message_id: str, by: str, reason: str) -> None:
     """A person has dealt with a bank file of which nothing was booked and says so; its alarm stays
     until another person confirms. Raises DomainError when there is nothing to note."""
     _require_words(by, reason)
@@ -111,7 +111,7 @@ def acknowledge(deps: ClaimServices, message_id: str, by: str, reason: str) -> N
         work.commit()
 
 
-def confirm_acknowledged(deps: ClaimServices, message_id: str, by: str, reason: str) -> None:
+def confirm_acknowledged(deps: PayoutServices, message_id: str, by: str, reason: str) -> None:
     """Another person confirms that a bank file was dealt with: its alarm is closed. Raises
     ConflictError when nobody has said so yet, and SamePersonError."""
     _require_words(by, reason)

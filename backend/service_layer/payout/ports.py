@@ -8,7 +8,9 @@ from typing import Any, Protocol
 
 from backend.domain.errors import ConflictError, DomainError, UnavailableError
 from backend.service_layer.anchoring.model import Case, CaseEvent
+from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Payout
+from backend.service_layer.journal.ports import Journal
 from backend.service_layer.payout.records import (
     AccountAnswer,
     BankStatement,
@@ -117,6 +119,13 @@ class PayeeAccounts(Protocol):
         """The verified account in effect at an instant, or why there is none."""
         ...
 
+    def mark_closed(
+        self, work: Any, person_id: str, version: int, *, by: str, reason: str, at: dt.datetime
+    ) -> bool:
+        """The bank said that an account is closed or wrong: no more money goes there. False when
+        that was known."""
+        ...
+
 
 class OpenCases(Protocol):
     """The cases that wait for a person."""
@@ -205,3 +214,25 @@ class Payments(Protocol):
 
     def add_hold(self, entry: Hold) -> None: ...
     def last_hold(self, claim_id: str) -> Hold | None: ...
+
+
+class PayoutWork(ClaimWork, Protocol):
+    """One database transaction with what payouts write."""
+
+    @property
+    def payments(self) -> Payments: ...
+    @property
+    def journal(self) -> Journal: ...
+    @property
+    def reconciliation(self) -> OpenCases: ...
+
+
+class PayoutServices(ClaimServices, Protocol):
+    @property
+    def bank(self) -> BankExchange: ...
+    @property
+    def payment_format(self) -> PaymentFormat: ...
+    @property
+    def payees(self) -> PayeeAccounts: ...
+
+    def work(self, *, write: bool = True) -> PayoutWork: ...

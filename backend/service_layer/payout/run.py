@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from backend.domain.local_time import local_day
 from backend.domain.payout import is_run_due
 from backend.service_layer.claims.holds import are_payouts_held
-from backend.service_layer.claims.ports import ClaimServices
 from backend.service_layer.failpoints import reach
 from backend.service_layer.payout.answers import take_in_answers
 from backend.service_layer.payout.hand_over import hand_over_files
 from backend.service_layer.payout.holding import UNREAD
 from backend.service_layer.payout.instruct import write_files
+from backend.service_layer.payout.ports import PayoutServices
 from backend.service_layer.payout.records import Lane
 from backend.service_layer.ports import LedgerUnavailableError
 
@@ -32,7 +32,7 @@ class RunResult:
     is_whole: bool
 
 
-def payout_pass(deps: ClaimServices) -> int:
+def payout_pass(deps: PayoutServices) -> int:
     """Everything about payouts that is due now; returns how much moved. Each part is in
     transactions of its own, and may run twice."""
     moved = take_in_answers(deps)
@@ -46,7 +46,7 @@ def payout_pass(deps: ClaimServices) -> int:
     return moved
 
 
-def is_due(deps: ClaimServices) -> bool:
+def is_due(deps: PayoutServices) -> bool:
     """Whether the daily run is to begin."""
     with deps.work(write=False) as work:
         last = work.payments.last_run(Lane.DAILY)
@@ -55,7 +55,7 @@ def is_due(deps: ClaimServices) -> bool:
     return is_run_due(deps.settings.payout, now, last, is_working_day=is_working_day)
 
 
-def run_lane(deps: ClaimServices, lane: Lane) -> RunResult:
+def run_lane(deps: PayoutServices, lane: Lane) -> RunResult:
     """Go through the payables of a lane, oldest first, and write files for what may be paid.
 
     A daily run that ends early is due again; what it has instructed is not instructed twice.
@@ -80,7 +80,7 @@ def run_lane(deps: ClaimServices, lane: Lane) -> RunResult:
     return RunResult(files, instructed, held, moved, is_whole=True)
 
 
-def _finish(deps: ClaimServices) -> None:
+def _finish(deps: PayoutServices) -> None:
     with deps.work() as work:
         if are_payouts_held(work):
             return  # nothing was paid for that reason: still due
@@ -91,7 +91,7 @@ def _finish(deps: ClaimServices) -> None:
     reach("payout.run-finished")
 
 
-def watch_silence(deps: ClaimServices) -> None:
+def watch_silence(deps: PayoutServices) -> None:
     """An alarm for each file that the bank has not answered in time. It is never paid again for
     that: silence is no answer."""
     before = deps.clock.now() - dt.timedelta(hours=deps.settings.payout.answer_hours)

@@ -33,8 +33,8 @@ from backend.domain.recovery import (
 )
 from backend.service_layer.claims.records import Claim
 from backend.service_layer.failpoints import reach
+from backend.service_layer.journal.arrival import simulate_arrival
 from backend.service_layer.journal.booking import book
-from backend.service_layer.payout.arrival import simulate_arrival
 from backend.service_layer.recovery.causes import locked_claim
 from backend.service_layer.recovery.closing import WAIVER_ASKED, close_when_over
 from backend.service_layer.recovery.opening import (

@@ -13,10 +13,10 @@ from backend.domain.journal import LayerAmounts, approval_reversed, recovery_off
 from backend.domain.ledger import IntentKind
 from backend.domain.local_time import local_day
 from backend.domain.recovery import Cause, Debtor, Receipt, less, share
-from backend.service_layer.handling.year_totals import (recalculate_year)
 from backend.service_layer.claims.records import Claim, Payout, StoredBill
 from backend.service_layer.claims.supplement import DIFFERS, REFUSED_BY_LEDGER
 from backend.service_layer.failpoints import reach
+from backend.service_layer.handling.year_totals import recalculate_year
 from backend.service_layer.journal.booking import book
 from backend.service_layer.payout.records import AnswerStatus
 from backend.service_layer.recovery.closing import close_when_over

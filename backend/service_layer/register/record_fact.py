@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from backend.domain.register import RegisterFact, known_facts
-from backend.service_layer.claims.ports import ClaimServices
+from backend.service_layer.handling.ports import HandlingServices
 from backend.service_layer.register.entries import Entry, check_entry, check_signature
 from backend.service_layer.register.rework import Effect, rework_claims
 
@@ -24,7 +24,7 @@ class Recorded:
 
 
 def record_fact(
-    deps: ClaimServices, person_id: str, entry: Entry, *, by: str, reason: str
+    deps: HandlingServices, person_id: str, entry: Entry, *, by: str, reason: str
 ) -> Recorded:
     """Insert the fact, or the correction of an earlier one, and rework the person's claims.
 

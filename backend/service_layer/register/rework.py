@@ -19,14 +19,12 @@ from backend.domain.invoice import Invoice
 from backend.domain.policy import PolicyError
 from backend.domain.register import FactKind, RegisterFact
 from backend.domain.revision import Cause
-from backend.service_layer.claims.benefits import DAMAGE, read_invoice
+from backend.service_layer.claims.benefits import DAMAGE, adjudicate_again, read_invoice
 from backend.service_layer.claims.causes import write_cause
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
-from backend.service_layer.claims.records import Claim
-from backend.service_layer.claims.stages import (no_rule_reason, raise_pends)
-from backend.service_layer.handling.year_totals import (revise)
-from backend.service_layer.claims.benefits import (adjudicate_again)
-from backend.service_layer.claims.records import (MACHINE)
+from backend.service_layer.claims.records import MACHINE, Claim
+from backend.service_layer.claims.stages import no_rule_reason, raise_pends
+from backend.service_layer.handling.ports import HandlingServices, HandlingWork
+from backend.service_layer.handling.year_totals import revise
 
 WITHOUT_RULE: Final = "rework-without-rule"
 """The alarm of a decided claim for which the policy has no rule since a fact changed."""
@@ -55,8 +53,8 @@ UNCHANGED: Final = "unchanged"
 
 
 def rework_claims(
-    deps: ClaimServices,
-    work: ClaimWork,
+    deps: HandlingServices,
+    work: HandlingWork,
     person_id: str,
     changed: Sequence[RegisterFact],
     reason: str,
@@ -81,7 +79,7 @@ def rework_claims(
     return tuple(effects)
 
 
-def _claims_of(work: ClaimWork, person_id: str) -> list[str]:
+def _claims_of(work: HandlingWork, person_id: str) -> list[str]:
     """Live claims in the order of their year, then refused ones, oldest service first."""
     live = [
         claim.id
@@ -91,7 +89,7 @@ def _claims_of(work: ClaimWork, person_id: str) -> list[str]:
     return [*live, *work.register.refused_claims(person_id)]
 
 
-def _is_concerned(work: ClaimWork, claim: Claim, changed: Sequence[RegisterFact]) -> bool:
+def _is_concerned(work: HandlingWork, claim: Claim, changed: Sequence[RegisterFact]) -> bool:
     if claim.state in _DROPPED or (
         claim.state is ClaimState.REFUSED and not _is_refused_on_facts(work, claim)
     ):
@@ -107,7 +105,7 @@ def _days_of_care(invoice: Invoice) -> tuple[dt.date, dt.date]:
     return min([invoice.admitted_on or last, last, *known]), max([last, *known])
 
 
-def _is_refused_on_facts(work: ClaimWork, claim: Claim) -> bool:
+def _is_refused_on_facts(work: HandlingWork, claim: Claim) -> bool:
     """Refused by a decision, or in matching for want of cover: facts about the person. A void
     bill, or one that another payer holds, stays refused whatever the register learns."""
     if claim.decision_version > 0:
@@ -116,7 +114,7 @@ def _is_refused_on_facts(work: ClaimWork, claim: Claim) -> bool:
     return bool(rows) and any(reason.code == "not-covered" for reason in rows[-1].reasons)
 
 
-def _shown_fen(work: ClaimWork, claim: Claim) -> int:
+def _shown_fen(work: HandlingWork, claim: Claim) -> int:
     decision = work.decisions.latest(claim.id)
     if decision is not None and not claim.is_undecided:
         return decision.paid_fen
@@ -125,7 +123,7 @@ def _shown_fen(work: ClaimWork, claim: Claim) -> int:
 
 
 def _rework(
-    deps: ClaimServices, work: ClaimWork, claim: Claim, cause: Cause, reason: str
+    deps: HandlingServices, work: HandlingWork, claim: Claim, cause: Cause, reason: str
 ) -> Effect:
     before = _shown_fen(work, claim)
     try:

@@ -2,13 +2,12 @@
 
 A case of kind *claim* is opened for every pended claim. Others are opened by the use cases they
 belong to (an appeal, a reopening, a revision, a post-audit draw) with :func:`open_case`. What a
-decided case does is the business of its kind: :func:`register_conclusion` adds it.
+decided case does is the business of its kind (``ReviewServices.conclusions``).
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from backend.domain.claim import ClaimState
@@ -26,30 +25,19 @@ from backend.domain.review import (
     classify,
     next_step,
 )
-from backend.domain.ruling import LineRuling, RulingKind
+from backend.domain.ruling import RulingKind
 from backend.service_layer.audit_rules.outcomes import outcomes_of_review, record_outcome
+from backend.service_layer.claims.clocks import clocks_of
 from backend.service_layer.claims.decide import REFUSED_MARK
 from backend.service_layer.claims.records import Claim, PendReason
+from backend.service_layer.outside.hands import hands_of
 from backend.service_layer.review.clocks import due_after
 from backend.service_layer.review.ports import ReviewServices, ReviewWork
-from backend.service_layer.review.records import Case, Step
+from backend.service_layer.review.records import Case, Conclusion, Step
 
 CASE_LATE = "review-late"
 UNASSIGNED = "review-unassigned"
 WITHDRAWN = "withdrawn"
-
-
-@dataclass(frozen=True, slots=True)
-class Conclusion:
-    """How a case ended: the outcome, the rulings that are then in force, who, and why."""
-
-    outcome: Outcome
-    rulings: tuple[LineRuling, ...]
-    by: str
-    reason: str
-
-
-Concluder = Callable[[ReviewServices, ReviewWork, Case, Conclusion], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +135,6 @@ def open_claim_case(deps: ReviewServices, work: ReviewWork, claim: Claim) -> Cas
             f"{claim.number} 没有待核对的事项",
             f"{claim.number} has nothing that waits for a person",
         )
-    from backend.service_layer.claims.clocks import clocks_of
-    from backend.service_layer.outside.hands import hands_of
-
     submission = work.claims.submission(claim.submission_id)
     assert submission is not None, "a claim belongs to a submission"
     calculation = work.decisions.latest_calculation(claim.id)
@@ -203,34 +188,16 @@ def conclude_case(
 ) -> Case:
     """End a case with its outcome and let its kind do what follows."""
     closed = close_case(deps, work, case, str(conclusion.outcome))
-    _conclusion_of(case.kind)(deps, work, closed, conclusion)
+    conclude = _conclude_claim if case.kind is CaseKind.CLAIM else deps.conclusions[case.kind]
+    conclude(deps, work, closed, conclusion)
     return closed
-
-
-def _conclusion_of(kind: CaseKind) -> Concluder:
-    if kind in (CaseKind.APPEAL, CaseKind.REOPEN, CaseKind.REVISION):
-        # Imported here: that module opens its cases by this one.
-        from backend.service_layer.claims.appeals import conclude_request_case
-
-        return conclude_request_case
-    if kind is CaseKind.POST_AUDIT:
-        from backend.service_layer.supervision.sampling_audit import conclude_post_audit
-
-        return conclude_post_audit
-    return _CONCLUSIONS[kind]
-
-
-def register_conclusion(kind: CaseKind, conclusion: Concluder) -> None:
-    """Say what a decided case of this kind does; called once by the package it belongs to."""
-    if _CONCLUSIONS.setdefault(kind, conclusion) is not conclusion:
-        raise RuntimeError(f"cases of kind {kind} are concluded twice")
 
 
 def _conclude_claim(
     deps: ReviewServices, work: ReviewWork, case: Case, conclusion: Conclusion
 ) -> None:
     """The reasons are resolved, the rulings are in force, and the claim goes on to be decided."""
-    from backend.service_layer.outside.hands import (sign_for_insured_place)
+    from backend.service_layer.outside.hands import sign_for_insured_place
 
     now = deps.clock.now()
     claim = work.claims.get(case.claim_id)
@@ -257,6 +224,3 @@ def _tell_the_rules(
         changed_lines=[one.line_index for one in conclusion.rulings if one.kind in taken_off],
     )
     record_outcome(deps, work, claim.id, outcomes, conclusion.by)
-
-
-_CONCLUSIONS: dict[CaseKind, Concluder] = {CaseKind.CLAIM: _conclude_claim}

@@ -15,52 +15,27 @@ from backend.domain.errors import ConflictError, DomainError, ForbiddenError
 from backend.domain.explanation import ExplanationOfBenefits
 from backend.domain.explanation import Outcome as Benefit
 from backend.domain.pend_reasons import REVIEWER, SUPERVISOR
+from backend.domain.person import History
 from backend.domain.policy import PolicyError
-from backend.domain.review import CaseState, Outcome, covers, next_step
+from backend.domain.review import CaseKind, CaseState, Outcome, covers, next_step
 from backend.domain.ruling import LineRuling, RulingKind, in_order
-from backend.service_layer.claims.benefits import adjudicate_claim
+from backend.service_layer.claims.benefits import (
+    adjudicate_claim,
+    history_in_effect,
+    history_of_cause,
+)
 from backend.service_layer.claims.no_rule import adjudicated_without_rules
 from backend.service_layer.claims.records import Claim, PendReason
 from backend.service_layer.claims.red_bills import PARTLY_REVERSED
 from backend.service_layer.review.assignment import require_holder, take_named
 from backend.service_layer.review.cases import (
-    Conclusion,
     conclude_case,
     open_claim_case,
     open_pends,
     open_step,
 )
 from backend.service_layer.review.ports import ReviewServices, ReviewWork
-from backend.service_layer.review.records import Case, Resolution, StepFinding
-from dataclasses import dataclass
-from typing import Any, Final
-from backend.domain.claim import IN_EFFECT_STATES, ClaimState
-from backend.domain.errors import ConflictError, DomainError
-from backend.domain.explanation import ExplanationOfBenefits, Outcome
-from backend.domain.person import History, parse_history
-from backend.domain.review import CaseKind, Risk, classify
-from backend.domain.revision import Cause, RequestKind, RequestOutcome
-from backend.service_layer.claims.approval_limit import needs_second_approver
-from backend.service_layer.claims.benefits import (adjudicate_claim, read_record, store_calculation)
-from backend.service_layer.handling.year_totals import (recalculate_year)
-from backend.service_layer.claims.decide import Adjudicated, insert_decision
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
-from backend.service_layer.claims.records import MISMATCH, Claim, Decision
-from backend.service_layer.claims.requests import Asked, Ending, add_request, conclude_request
-from backend.service_layer.claims.revision_records import (
-    BILL_HELD,
-    RETURNED,
-    ClaimEvent,
-    Revision,
-    RevisionRequest,
-)
-from backend.service_layer.review.cases import Opening, open_case
-from backend.service_layer.review.records import Case
-from verifier.commitment.canonical import canonical_bytes, parse_canonical
-from verifier.commitment.fingerprint import compute_fingerprint
-from verifier.errors import VerificationError
-from backend.service_layer.claims.records import MACHINE
-from backend.service_layer.claims.benefits import adjudicate_again, history_in_effect, history_of_cause
+from backend.service_layer.review.records import Case, Conclusion, Resolution, StepFinding
 
 NAME_MAX: Final = 60
 REASON_MAX: Final = 500

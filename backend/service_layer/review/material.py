@@ -15,10 +15,10 @@ from backend.domain.claim import ClaimState
 from backend.domain.errors import ConflictError, DomainError, NotFoundError
 from backend.domain.local_time import local_day
 from backend.domain.review import MATERIAL_REQUESTS_MAX, CaseState
+from backend.service_layer.claims.clocks import working_days_between
 from backend.service_layer.review.assignment import require_holder
 from backend.service_layer.review.cases import CASE_LATE
-from backend.service_layer.review.clocks import (due_after, today)
-from backend.service_layer.claims.clocks import (working_days_between)
+from backend.service_layer.review.clocks import due_after, today
 from backend.service_layer.review.decide import lock_case
 from backend.service_layer.review.ports import ReviewServices, ReviewWork
 from backend.service_layer.review.records import (

@@ -9,10 +9,13 @@ from typing import Any, Protocol
 from backend.domain.errors import ConflictError, ForbiddenError
 from backend.domain.review import CaseKind, ReviewLimits, StepName
 from backend.domain.ruling import LineRuling
-from backend.service_layer.claims.ports import ClaimServices, ClaimSettings, ClaimWork
+from backend.service_layer.audit_rules.ports import AuditServices, AuditWork
+from backend.service_layer.claims.ports import ClaimSettings
+from backend.service_layer.outside.ports import OutsideBills
 from backend.service_layer.review.records import (
     OPEN_STEPS_MAX,
     Case,
+    Conclusion,
     Draw,
     MaterialAnswer,
     MaterialRequest,
@@ -121,7 +124,9 @@ class StaffRegister(Protocol):
     def end(self, login_id: str) -> None: ...
 
 
-class ReviewWork(ClaimWork, Protocol):
+class ReviewWork(AuditWork, Protocol):
+    @property
+    def outside(self) -> OutsideBills: ...
     @property
     def reviews(self) -> Reviews: ...
     @property
@@ -154,12 +159,25 @@ class MaterialCheck(Protocol):
         ...
 
 
-class ReviewServices(ClaimServices, Protocol):
+class Concluder(Protocol):
+    """What a decided case does, in the transaction that ends it."""
+
+    def __call__(self, deps: Any, work: Any, case: Case, conclusion: Conclusion, /) -> None:
+        """``deps`` and ``work`` are those of the review, which hold what every package needs."""
+        ...
+
+
+class ReviewServices(AuditServices, Protocol):
     @property
     def settings(self) -> ReviewSettings: ...
     @property
     def material_store(self) -> MaterialStore: ...
     @property
     def material_check(self) -> MaterialCheck: ...
+    @property
+    def conclusions(self) -> Mapping[CaseKind, Concluder]:
+        """What follows from a case of each kind that other packages open. Review itself knows only
+        what a claim's own case does."""
+        ...
 
     def work(self, *, write: bool = True) -> ReviewWork: ...

@@ -6,7 +6,14 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Final
 
-from backend.domain.review import CaseKind, CaseState, Finding, Outcome, Risk, StepName
+from backend.domain.review import (
+    CaseKind,
+    CaseState,
+    Finding,
+    Outcome,
+    Risk,
+    StepName,
+)
 from backend.domain.ruling import LineRuling
 
 OPEN_STEPS_MAX: Final = 10_000
@@ -178,3 +185,13 @@ class OpenStep:
     case: Case
     step: Step
     claim_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """How a case ended: the outcome, the rulings that are then in force, who, and why."""
+
+    outcome: Outcome
+    rulings: tuple[LineRuling, ...]
+    by: str
+    reason: str

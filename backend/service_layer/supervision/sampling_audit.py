@@ -12,9 +12,9 @@ from backend.domain.errors import ConflictError
 from backend.domain.review import CaseKind, Outcome
 from backend.domain.sampling import SamplingError
 from backend.domain.supervision import Source, SubjectKind
-from backend.service_layer.review.cases import Conclusion, Opening, open_case
+from backend.service_layer.review.cases import Opening, open_case
 from backend.service_layer.review.ports import ReviewServices, ReviewWork
-from backend.service_layer.review.records import Case
+from backend.service_layer.review.records import Case, Conclusion
 from backend.service_layer.supervision.announcement_anchor import anchor_announcements
 from backend.service_layer.supervision.lead_records import (
     Subject,

@@ -17,7 +17,7 @@ from backend.domain.ledger import SlotState
 from backend.entrypoints.devchain.engine import Engine
 from backend.entrypoints.devchain.options import ChainOptions, RunOptions
 from backend.entrypoints.devchain.server import LedgerServer
-from backend.service_layer.claims.renewal import renew_locks
+from backend.service_layer.handling.renewal import renew_locks
 from tests.kill.town import Town, build_town
 
 DAY = 86_400

@@ -29,9 +29,9 @@ from backend.service_layer.anchoring.adopt import Adopters, Line, adopt_chain
 from backend.service_layer.anchoring.behind import DatabaseBehindChainError, compare
 from backend.service_layer.anchoring.model import LedgerEvent, Parties
 from backend.service_layer.anchoring.signing_offers import accept_signed, offer_next
-from backend.service_layer.claims import advance
-from backend.service_layer.claims.read import view_claim
 from backend.service_layer.claims.records import Claim
+from backend.service_layer.handling import advance
+from backend.service_layer.handling.read import view_claim
 from backend.service_layer.intake.adopt import adopt_bill_event
 from tests.integration.anchoring.network import CUSTODIAL, PASSWORD, SELF, SELF_KEY
 from tests.kill.town import Town, back_up, build_town, restore

@@ -17,8 +17,8 @@ from backend.domain.review import Outcome
 from backend.entrypoints.web import create_app
 from backend.service_layer.audit_rules.figures import refresh_figures
 from backend.service_layer.audit_rules.outcomes import OutcomeError, record_outcome
-from backend.service_layer.claims.appeals import file_appeal
-from backend.service_layer.claims.review import approve_pended, refuse_pended
+from backend.service_layer.handling.appeals import file_appeal
+from backend.service_layer.handling.review import approve_pended, refuse_pended
 from tests.integration.audit_rules.office import DAY, RuleOffice, evidence, high_amount, rule
 from tests.integration.claims.revising import conclude
 from tests.integration.claims.test_pages import BASE, client_of, log_in

@@ -12,12 +12,13 @@ from backend.adapters.database import tables
 from backend.domain.invoice import ExpenseLine, Invoice
 from backend.domain.review import CaseKind, Outcome
 from backend.domain.ruling import LineRuling, RulingKind
-from backend.service_layer.claims.appeals import Reopening
 from backend.service_layer.claims.records import Claim, Decision, Person
-from backend.service_layer.claims.reopening import confirm_reopening, propose_reopening
-from backend.service_layer.claims.reopening_records import ReopenAnswer
 from backend.service_layer.claims.submit import submit
-from backend.service_layer.review.cases import Conclusion, conclude_case
+from backend.service_layer.handling.appeals import Reopening
+from backend.service_layer.handling.reopening import confirm_reopening, propose_reopening
+from backend.service_layer.handling.reopening_records import ReopenAnswer
+from backend.service_layer.review.cases import conclude_case
+from backend.service_layer.review.records import Conclusion
 from tests.integration.claims.world import CLASS_A, HOSPITAL, OUTSIDE, World
 
 DAY = dt.date(2026, 11, 3)

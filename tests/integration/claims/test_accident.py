@@ -18,6 +18,9 @@ from backend.domain.accident import Accident, Excuse
 from backend.domain.claim import ClaimState
 from backend.domain.errors import NotFoundError
 from backend.domain.policy import ClaimDeadline
+from backend.service_layer.claims.declaration_records import FiledWith, Subject
+from backend.service_layer.claims.records import Claim
+from backend.service_layer.claims.submit import submit
 from backend.service_layer.handling.accident_answers import (
     DeclarationClosedError,
     UnknownCodeError,
@@ -25,10 +28,7 @@ from backend.service_layer.handling.accident_answers import (
     declare,
     exclude,
 )
-from backend.service_layer.claims.declaration_records import FiledWith, Subject
-from backend.service_layer.claims.records import Claim
-from backend.service_layer.claims.review import approve_pended
-from backend.service_layer.claims.submit import submit
+from backend.service_layer.handling.review import approve_pended
 from backend.service_layer.review.decide import ReviewRefusedError
 from tests.integration.claims.world import NOW, World
 

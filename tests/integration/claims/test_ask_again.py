@@ -21,17 +21,17 @@ from backend.domain.policy import ClaimDeadline
 from backend.domain.review import CaseKind, Outcome, Risk
 from backend.domain.ruling import LineRuling, RulingKind
 from backend.service_layer.audit_rules.records import ANSWERED, RESTATED
-from backend.service_layer.claims import ask_again
 from backend.service_layer.claims.accident import accident_of
+from backend.service_layer.claims.declaration_records import BY_DECLARATION, FiledWith
+from backend.service_layer.claims.records import Claim, PendReason
+from backend.service_layer.handling import ask_again
 from backend.service_layer.handling.accident_answers import (
     DeclarationClosedError,
     correct_kind,
     declare,
     excuse_later,
 )
-from backend.service_layer.claims.declaration_records import BY_DECLARATION, FiledWith
-from backend.service_layer.claims.records import Claim, PendReason
-from backend.service_layer.claims.review import approve_pended
+from backend.service_layer.handling.review import approve_pended
 from backend.service_layer.review.assignment import take_named
 from backend.service_layer.review.decide import Partial, resolve
 from backend.service_layer.review.sweep import open_missing_cases

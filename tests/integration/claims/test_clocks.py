@@ -20,9 +20,9 @@ from backend.domain.pend_reasons import SUPERVISOR
 from backend.domain.review import CaseKind
 from backend.entrypoints.cli.review import command
 from backend.entrypoints.web import create_app
-from backend.service_layer.handling.accident_answers import correct_kind, declare
 from backend.service_layer.claims.clocks import ClaimClocks, clocks_of
 from backend.service_layer.claims.records import Claim
+from backend.service_layer.handling.accident_answers import correct_kind, declare
 from backend.service_layer.review.overdue import overdue
 from backend.service_layer.review.records import Staff
 from backend.service_layer.review.sweep import review_pass

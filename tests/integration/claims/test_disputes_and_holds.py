@@ -17,12 +17,12 @@ from backend.domain.claim import ClaimState, Stage, StageOutcome
 from backend.domain.invoice import ExpenseLine, Invoice
 from backend.domain.ledger import IntentKind, SlotState
 from backend.service_layer.anchoring.readiness import Readiness
-from backend.service_layer.claims.advance import advance_claims
 from backend.service_layer.claims.claimable import list_claimable
-from backend.service_layer.claims.read import view_claim
 from backend.service_layer.claims.records import Claim, Person
-from backend.service_layer.claims.review import approve_pended
 from backend.service_layer.claims.submit import SubmissionRefusedError, submit
+from backend.service_layer.handling.advance import advance_claims
+from backend.service_layer.handling.read import view_claim
+from backend.service_layer.handling.review import approve_pended
 from backend.service_layer.intake.disputes import finish_rulings, rule_dispute
 from backend.service_layer.intake.errors import DisputeError
 from tests.integration.claims.world import CLASS_A, NOW, OUTSIDE, World

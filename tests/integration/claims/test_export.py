@@ -13,11 +13,11 @@ import pytest
 from backend.adapters.database import tables
 from backend.domain.review import Outcome
 from backend.entrypoints.cli.export import policy_text
-from backend.service_layer.claims.appeals import file_appeal
-from backend.service_layer.claims.review import refuse_pended
 from backend.service_layer.claims.submit import submit
 from backend.service_layer.evidence.collect import export_claim
 from backend.service_layer.evidence.export_bundle import EvidenceLostError, NotClosedError
+from backend.service_layer.handling.appeals import file_appeal
+from backend.service_layer.handling.review import refuse_pended
 from tests.integration.claims.revising import WORDS, claim_on, conclude, matched, mixed_bill
 from tests.integration.claims.world import OUTSIDE, World
 from verifier.bundle import parse_bundle

@@ -16,10 +16,10 @@ from backend.adapters.database import tables
 from backend.domain.claim import ClaimState
 from backend.domain.review import Outcome
 from backend.service_layer import failpoints
-from backend.service_layer.claims.advance import advance_claims
-from backend.service_layer.claims.appeals import file_appeal
 from backend.service_layer.claims.submit import submit
-from backend.service_layer.claims.withdraw import withdraw
+from backend.service_layer.handling.advance import advance_claims
+from backend.service_layer.handling.appeals import file_appeal
+from backend.service_layer.handling.withdraw import withdraw
 from tests.integration.claims.revising import (
     WORDS,
     claim_on,

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from backend.adapters.database import tables
 from backend.adapters.database.unit_of_work import SqlUnitOfWork
 from backend.domain.claim import ClaimState
-from backend.service_layer.claims.advance import NewClaims, advance_claims
 from backend.service_layer.claims.records import Claim, Person
 from backend.service_layer.claims.submit import submit
+from backend.service_layer.handling.advance import NewClaims, advance_claims
 from tests.integration.claims.world import World
 
 DAY = dt.date(2026, 11, 3)

@@ -19,10 +19,10 @@ from backend.domain.ledger import SlotState
 from backend.entrypoints.cli import review
 from backend.entrypoints.mobile import texts
 from backend.entrypoints.web import create_app
-from backend.service_layer.claims.advance import advance_claims
 from backend.service_layer.claims.records import Claim, Person
-from backend.service_layer.claims.review import refuse_pended
 from backend.service_layer.claims.submit import SubmissionRefusedError, submit
+from backend.service_layer.handling.advance import advance_claims
+from backend.service_layer.handling.review import refuse_pended
 from tests.integration.claims.world import World
 
 DAY = dt.date(2026, 11, 3)
@@ -150,7 +150,7 @@ def test_an_error_of_stored_data_in_a_step_is_an_alarm(
     bills = [world.bill(person, 400, DAY), world.bill(person, 500, DAY)]
     world.anchor()
     bad, good = claims_of(world, *bills)
-    from backend.service_layer.claims import advance
+    from backend.service_layer.handling import advance
 
     real = advance._STEPS[ClaimState.SUBMITTED]
 

@@ -13,17 +13,17 @@ from backend.adapters.database import tables
 from backend.domain.claim import ClaimState, Stage, StageOutcome
 from backend.domain.errors import ConflictError, NotFoundError
 from backend.domain.ledger import IntentKind, SlotState
-from backend.service_layer.claims.advance import advance_claims
 from backend.service_layer.claims.claimable import estimate, list_claimable
 from backend.service_layer.claims.ports import BillHeldError
-from backend.service_layer.claims.read import view_claim
-from backend.service_layer.claims.review import (
+from backend.service_layer.claims.submit import SubmissionRefusedError, SubmitResult, submit
+from backend.service_layer.handling.advance import advance_claims
+from backend.service_layer.handling.read import view_claim
+from backend.service_layer.handling.review import (
     ReviewRefusedError,
     approve_pended,
     list_pended,
     refuse_pended,
 )
-from backend.service_layer.claims.submit import SubmissionRefusedError, SubmitResult, submit
 from tests.integration.claims.world import OUTSIDE, World
 
 DAY = dt.date(2026, 11, 3)

@@ -14,9 +14,9 @@ from backend.adapters.database import tables
 from backend.domain.claim import ClaimState
 from backend.domain.invoice import ExpenseLine, Invoice
 from backend.domain.ruling import LineRuling, RulingKind
-from backend.service_layer.claims.advance import advance_claims
 from backend.service_layer.claims.records import Claim, Person
-from backend.service_layer.claims.review import approve_pended
+from backend.service_layer.handling.advance import advance_claims
+from backend.service_layer.handling.review import approve_pended
 from backend.service_layer.review.decide import ReviewRefusedError
 from tests.integration.claims.revising import claim_on, decisions
 from tests.integration.claims.world import CLASS_A, HOSPITAL, World

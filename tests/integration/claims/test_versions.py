@@ -13,18 +13,17 @@ from backend.domain.errors import ConflictError, NotFoundError
 from backend.domain.ledger import IntentKind, SlotState
 from backend.domain.review import Outcome
 from backend.domain.revision import Cause
-from backend.service_layer.claims.advance import advance_claims
-from backend.service_layer.claims.appeals import (
+from backend.service_layer.claims.benefits import adjudicate_again, history_before
+from backend.service_layer.claims.records import Claim, Person
+from backend.service_layer.handling.advance import advance_claims
+from backend.service_layer.handling.appeals import (
     AppealRefusedError,
     Reopening,
     file_appeal,
 )
-from backend.service_layer.claims.benefits import history_before
-from backend.service_layer.claims.records import Claim, Person
-from backend.service_layer.claims.review import refuse_pended
-from backend.service_layer.handling.year_totals import (revise)
-from backend.service_layer.claims.benefits import (adjudicate_again)
-from backend.service_layer.claims.withdraw import withdraw
+from backend.service_layer.handling.review import refuse_pended
+from backend.service_layer.handling.withdraw import withdraw
+from backend.service_layer.handling.year_totals import revise
 from tests.integration.claims.revising import (
     DAY,
     WORDS,
@@ -477,7 +476,7 @@ def test_a_case_is_concluded_once(world: World) -> None:
     conclude(world, claim, "appeal", Outcome.REFUSE)
     from backend.domain.revision import RequestKind, RequestOutcome
     from backend.service_layer.claims.requests import Ending
-    from backend.service_layer.handling.revisions import (conclude_revision)
+    from backend.service_layer.handling.revisions import conclude_revision
 
     ending = Ending(RequestOutcome.UPHELD, "复核员丙", "再来一次")
     with (

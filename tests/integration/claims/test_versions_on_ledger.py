@@ -23,12 +23,13 @@ from backend.entrypoints.cli.export import policy_text
 from backend.entrypoints.devchain.engine import Engine
 from backend.entrypoints.devchain.options import ChainOptions, RunOptions
 from backend.entrypoints.devchain.server import LedgerServer
-from backend.service_layer.claims.appeals import file_appeal
 from backend.service_layer.claims.records import Claim, Person
-from backend.service_layer.claims.withdraw import WithdrawRefusedError, withdraw
 from backend.service_layer.evidence.collect import export_claim
 from backend.service_layer.evidence.replay_bundle import replay_bundle, replay_inputs
-from backend.service_layer.review.cases import Conclusion, conclude_case
+from backend.service_layer.handling.appeals import file_appeal
+from backend.service_layer.handling.withdraw import WithdrawRefusedError, withdraw
+from backend.service_layer.review.cases import conclude_case
+from backend.service_layer.review.records import Conclusion
 from tests.integration.anchoring.test_restored_backup import (
     finish,
     reconcile,

@@ -14,13 +14,13 @@ from backend.domain.errors import DomainError
 from backend.domain.review import CaseKind, Outcome
 from backend.domain.revision import Cause
 from backend.entrypoints.cli.export import policy_text
-from backend.service_layer.claims.advance import advance_claims
-from backend.service_layer.claims.appeals import AppealRefusedError, file_appeal
-from backend.service_layer.claims.read import view_claim
 from backend.service_layer.claims.replay import replay_decision
-from backend.service_layer.claims.review import approve_pended, refuse_pended
-from backend.service_layer.claims.withdraw import withdraw
 from backend.service_layer.evidence.collect import export_claim
+from backend.service_layer.handling.advance import advance_claims
+from backend.service_layer.handling.appeals import AppealRefusedError, file_appeal
+from backend.service_layer.handling.read import view_claim
+from backend.service_layer.handling.review import approve_pended, refuse_pended
+from backend.service_layer.handling.withdraw import withdraw
 from backend.service_layer.review.ports import TwoStepsError
 from tests.integration.claims.revising import (
     DAY,

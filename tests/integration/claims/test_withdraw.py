@@ -12,10 +12,10 @@ import pytest
 from backend.domain.claim import ClaimState
 from backend.domain.errors import DomainError, NotFoundError
 from backend.domain.ledger import IntentKind
-from backend.service_layer.claims.advance import advance_claims, advance_one
 from backend.service_layer.claims.records import Claim, Person
-from backend.service_layer.claims.review import refuse_pended
-from backend.service_layer.claims.withdraw import (
+from backend.service_layer.handling.advance import advance_claims, advance_one
+from backend.service_layer.handling.review import refuse_pended
+from backend.service_layer.handling.withdraw import (
     WithdrawRefusedError,
     withdraw,
     withdraw_on_request,

@@ -11,11 +11,11 @@ import sqlalchemy as sa
 
 from backend.adapters.database import tables
 from backend.domain.claim import ClaimState
-from backend.service_layer.claims.advance import advance_claims
 from backend.service_layer.claims.benefits import history_before
 from backend.service_layer.claims.records import Claim, Decision, Person
-from backend.service_layer.claims.review import approve_pended, refuse_pended
 from backend.service_layer.claims.submit import submit
+from backend.service_layer.handling.advance import advance_claims
+from backend.service_layer.handling.review import approve_pended, refuse_pended
 from tests.integration.claims.world import OUTSIDE, World
 
 # An employee in service at level 2 bears 300.00 of a year first, then the fund pays 60 %.

@@ -27,8 +27,8 @@ from backend.bootstrap import Services
 from backend.domain.invoice import ExpenseLine, Invoice
 from backend.domain.ledger import IntentKind, IntentState, LedgerIntent, SlotState
 from backend.domain.register import FactKind, RegisterFact
-from backend.service_layer.claims.advance import advance_claims
 from backend.service_layer.claims.records import Claim, Login, Person
+from backend.service_layer.handling.advance import advance_claims
 from backend.service_layer.ports import (
     BillOnLedger,
     BlockStamp,

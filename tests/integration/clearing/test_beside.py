@@ -10,11 +10,11 @@ from backend.domain.clearing import ClearingConflictError
 from backend.domain.recovery import Cause, State
 from backend.domain.review import Outcome
 from backend.domain.supervision import SubjectKind
-from backend.service_layer.handling.appeals import file_appeal
 from backend.service_layer.claims.records import Claim
 from backend.service_layer.clearing.confirm import confirm
 from backend.service_layer.clearing.run import Found, run_year
 from backend.service_layer.clearing.statement import yearly_statement
+from backend.service_layer.handling.appeals import file_appeal
 from backend.service_layer.payout.records import AnswerStatus, StatusItem
 from backend.service_layer.recovery.run import recovery_pass
 from tests.integration.claims.revising import WORDS, conclude

@@ -18,11 +18,11 @@ from backend.domain.review import ReviewLimits
 from backend.domain.revision import Cause
 from backend.service_layer.claims.records import Claim
 from backend.service_layer.claims.replay import replay_decision
-from backend.service_layer.claims.review import approve_pended, refuse_pended
 from backend.service_layer.clearing.confirm import confirm, decline
 from backend.service_layer.clearing.records import Item
 from backend.service_layer.clearing.run import Found, run_year, try_year
 from backend.service_layer.clearing.statement import yearly_statement
+from backend.service_layer.handling.review import approve_pended, refuse_pended
 from tests.integration.claims.revising import alarms
 from tests.integration.claims.world import HOSPITAL, World
 from tests.integration.clearing.cleared_world import (

@@ -16,12 +16,12 @@ from backend.adapters.database import tables
 from backend.adapters.ledger.report_signing import LedgerKeySigner, SignatureReader
 from backend.domain.errors import DomainError
 from backend.service_layer.anchoring.model import KeyUnavailableError
-from backend.service_layer.claims.advance import advance_claims
 from backend.service_layer.claims.case_closing import (
     CaseOutcome,
     confirm_closing,
     propose_closing,
 )
+from backend.service_layer.handling.advance import advance_claims
 from backend.service_layer.money_reconciliation.cases import overdue
 from backend.service_layer.money_reconciliation.daily import (
     is_due,

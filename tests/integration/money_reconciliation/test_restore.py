@@ -11,8 +11,8 @@ import pytest
 from backend.adapters.database import tables
 from backend.adapters.database.engine import make_engine
 from backend.domain.ledger import IntentKind
-from backend.service_layer.claims.advance import advance_claims
 from backend.service_layer.claims.records import Claim
+from backend.service_layer.handling.advance import advance_claims
 from backend.service_layer.money_reconciliation.adopt import adopt_bank
 from backend.service_layer.money_reconciliation.ahead import compare_bank, hold_if_ahead
 from backend.service_layer.money_reconciliation.rules import find_mismatches

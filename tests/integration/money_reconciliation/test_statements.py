@@ -15,7 +15,7 @@ from backend.adapters.clock import SetClock
 from backend.adapters.database import tables
 from backend.adapters.iso20022.camt053 import read_camt053, write_camt053
 from backend.domain.journal import Fund, Layer
-from backend.service_layer.claims.advance import advance_claims
+from backend.service_layer.handling.advance import advance_claims
 from backend.service_layer.journal.deposits import deposit
 from backend.service_layer.money_reconciliation.daily import reconcile_money, reconcile_pass
 from backend.service_layer.money_reconciliation.rules import find_mismatches

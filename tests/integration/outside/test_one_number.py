@@ -15,10 +15,10 @@ from backend.adapters.einvoice.writers import invoice_to_json
 from backend.domain.claim import ClaimState
 from backend.domain.invoice import Invoice
 from backend.service_layer.claims.records import Person
+from backend.service_layer.handling.confirm_outside import confirm_claim
 from backend.service_layer.intake.document import ParsedInvoice
 from backend.service_layer.intake.drafting import Upload
 from backend.service_layer.intake.upload_invoice import upload_invoice
-from backend.service_layer.handling.confirm_outside import confirm_claim
 from backend.service_layer.outside.errors import DuplicateBillError, NotClaimableError
 from backend.service_layer.outside.matching import keys_of
 from backend.service_layer.outside.records import HospitalFacts, OutsideState

@@ -192,7 +192,7 @@ def test_while_the_review_is_blind_the_bills_record_names_nobody(office: Office)
 
 @pytest.mark.slow
 def test_a_review_case_that_approves_is_the_confirmation(office: Office) -> None:
-    from backend.service_layer.claims.review import approve_pended
+    from backend.service_layer.handling.review import approve_pended
 
     world: World = office.world
     person = world.person()

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from backend.adapters.database import tables
 from backend.domain.claim import ClaimState
 from backend.domain.payout import InstantLimits
-from backend.service_layer.claims.advance import advance_claims
 from backend.service_layer.claims.records import Claim, Person
+from backend.service_layer.handling.advance import advance_claims
 from backend.service_layer.payout.records import PaymentFile, StatusItem, StatusReport
 from tests.integration.claims.revising import claim_on
 from tests.integration.claims.world import World

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from backend.adapters.database import tables
-from backend.service_layer.claims.advance import advance_claims
+from backend.service_layer.handling.advance import advance_claims
 from backend.service_layer.payout.records import AnswerStatus, StatusItem
 from tests.integration.claims.world import World
 from tests.integration.payout.office import (

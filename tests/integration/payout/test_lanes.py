@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from backend.domain.payout import InstantLimits
-from backend.service_layer.claims.advance import advance_claims
-from backend.service_layer.claims.review import approve_pended
+from backend.service_layer.handling.advance import advance_claims
+from backend.service_layer.handling.review import approve_pended
 from backend.service_layer.payout.approve import approve
 from backend.service_layer.payout.records import Lane
 from backend.service_layer.payout.run import payout_pass, run_lane

@@ -17,9 +17,9 @@ from backend.adapters.database import tables
 from backend.adapters.identifiers import RandomIds
 from backend.bootstrap import Services
 from backend.domain.ledger import SlotState
-from backend.service_layer.claims.advance import advance_claims
 from backend.service_layer.claims.ports import BillHeldError
 from backend.service_layer.claims.submit import submit
+from backend.service_layer.handling.advance import advance_claims
 from backend.service_layer.journal.checking import check_journal
 from tests.integration.claims.world import World
 from tests.integration.payout.office import balance, rows

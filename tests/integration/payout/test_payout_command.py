@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from backend.adapters.database import tables
 from backend.entrypoints.cli import payout
-from backend.service_layer.claims.advance import advance_claims
+from backend.service_layer.handling.advance import advance_claims
 from tests.integration.claims.world import World
 from tests.integration.payout.office import (
     alarms,

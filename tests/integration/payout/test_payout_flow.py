@@ -15,9 +15,9 @@ from backend.domain.errors import ConflictError
 from backend.domain.ledger import SlotState
 from backend.domain.two_people import SamePersonError
 from backend.entrypoints.mobile.status_texts import status_of
-from backend.service_layer.claims.advance import advance_claims
-from backend.service_layer.claims.read import view_claim
 from backend.service_layer.claims.records import Claim
+from backend.service_layer.handling.advance import advance_claims
+from backend.service_layer.handling.read import view_claim
 from backend.service_layer.payout.manual import (
     acknowledge,
     confirm_acknowledged,
@@ -183,7 +183,7 @@ def test_a_fault_of_the_bank_is_tried_again_three_times_and_then_waits(world: Wo
 def test_a_supplement_goes_its_own_way_while_the_first_payment_came_back(world: World) -> None:
     """Two payables of one claim: each is paid once, and the claim is paid when both are."""
     from backend.domain.review import Outcome
-    from backend.service_layer.claims.appeals import file_appeal
+    from backend.service_layer.handling.appeals import file_appeal
     from tests.integration.claims.revising import WORDS, claim_on, conclude, matched, mixed_bill
 
     person = world.person()

@@ -11,8 +11,8 @@ from backend.domain.claim import ClaimState
 from backend.domain.open_points import OpenEffect, OpenPoint
 from backend.domain.policy import Selector
 from backend.service_layer.claims.records import Claim
-from backend.service_layer.claims.review import approve_pended
 from backend.service_layer.claims.submit import submit
+from backend.service_layer.handling.review import approve_pended
 from tests.integration.claims.world import World
 
 DAY = dt.date(2026, 11, 3)

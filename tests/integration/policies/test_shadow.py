@@ -19,8 +19,8 @@ from backend.adapters.policy_packs import load_pack
 from backend.domain.policy import PolicyPack
 from backend.entrypoints.cli.policy import command
 from backend.service_layer.claims.records import Claim, Person
-from backend.service_layer.claims.review import refuse_pended
 from backend.service_layer.claims.submit import submit
+from backend.service_layer.handling.review import refuse_pended
 from backend.service_layer.policies import shadow as shadow_module
 from backend.service_layer.policies.comparison import ClaimComparison, Finding, ShadowTotals
 from backend.service_layer.policies.shadow import shadow_run

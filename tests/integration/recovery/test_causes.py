@@ -23,9 +23,9 @@ from backend.domain.review import Outcome
 from backend.domain.revision import Cause as VersionCause
 from backend.domain.supervision import Source, StepKind, SubjectKind
 from backend.service_layer.anchoring.model import LedgerEvent
+from backend.service_layer.claims.benefits import adjudicate_again
 from backend.service_layer.claims.records import Claim
-from backend.service_layer.handling.year_totals import (revise)
-from backend.service_layer.claims.benefits import (adjudicate_again)
+from backend.service_layer.handling.year_totals import revise
 from backend.service_layer.money_reconciliation.rules import find_mismatches
 from backend.service_layer.payout.records import AnswerStatus, StatusItem
 from backend.service_layer.recovery.causes import assign

@@ -24,8 +24,8 @@ from backend.domain.recovery import (
     ledger_number,
 )
 from backend.service_layer import failpoints
+from backend.service_layer.adoption.claims import adopt_claim_event
 from backend.service_layer.anchoring.model import LedgerEvent
-from backend.service_layer.claims.adopt import adopt_claim_event
 from backend.service_layer.journal.checking import check_journal
 from backend.service_layer.money_reconciliation.rules import find_mismatches
 from backend.service_layer.recovery.adopt import retry_recoveries

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from backend.adapters.database import tables
 from backend.domain.recovery import Cause, State
-from backend.service_layer.claims.advance import advance_claims
+from backend.service_layer.handling.advance import advance_claims
 from backend.service_layer.money_reconciliation.rules import find_mismatches
 from backend.service_layer.payout.records import ACCOUNT_DELAY, AnswerStatus, StatusItem
 from backend.service_layer.recovery.run import recovery_pass

@@ -11,8 +11,8 @@ from backend.adapters.database import tables
 from backend.domain.claim import ClaimState
 from backend.domain.register import FactKind
 from backend.service_layer.claims.records import Claim, Decision
-from backend.service_layer.claims.review import approve_pended
 from backend.service_layer.claims.submit import submit
+from backend.service_layer.handling.review import approve_pended
 from backend.service_layer.register.entries import Entry
 from backend.service_layer.register.record_fact import Recorded, record_fact
 from tests.integration.claims.world import World

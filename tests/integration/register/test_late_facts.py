@@ -10,7 +10,7 @@ import pytest
 from backend.domain.claim import ClaimState
 from backend.domain.errors import ConflictError, NotFoundError
 from backend.domain.register import FactKind, known_facts
-from backend.service_layer.claims.advance import advance_claims
+from backend.service_layer.handling.advance import advance_claims
 from backend.service_layer.register.entries import Entry, RegisterRefusedError
 from backend.service_layer.register.record_fact import record_fact
 from tests.integration.claims.world import World

@@ -11,9 +11,9 @@ import pytest
 from backend.domain.claim import ClaimState
 from backend.domain.errors import ConflictError, DomainError
 from backend.domain.register import FactKind, known_facts
-from backend.service_layer.claims.advance import advance_claims
-from backend.service_layer.claims.appeals import file_appeal
-from backend.service_layer.claims.review import approve_pended
+from backend.service_layer.handling.advance import advance_claims
+from backend.service_layer.handling.appeals import file_appeal
+from backend.service_layer.handling.review import approve_pended
 from backend.service_layer.register.entries import Entry, RegisterRefusedError
 from backend.service_layer.register.record_fact import record_fact
 from tests.integration.claims.world import World

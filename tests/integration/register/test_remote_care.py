@@ -9,7 +9,7 @@ from backend.domain.claim import ClaimState
 from backend.domain.register import FactKind
 from backend.entrypoints.web import create_app
 from backend.service_layer.claims.claimable import list_claimable
-from backend.service_layer.claims.review import approve_pended, refuse_pended
+from backend.service_layer.handling.review import approve_pended, refuse_pended
 from backend.service_layer.register.entries import Entry
 from backend.service_layer.register.record_fact import record_fact
 from tests.integration.claims.test_pages import BASE, client_of, log_in

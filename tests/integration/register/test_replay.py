@@ -14,7 +14,7 @@ from backend.domain.register import FactKind
 from backend.domain.ruling import LineRuling, RulingKind
 from backend.service_layer.claims.records import Claim
 from backend.service_layer.claims.replay import replay_all, replay_decision
-from backend.service_layer.claims.review import approve_pended, refuse_pended
+from backend.service_layer.handling.review import approve_pended, refuse_pended
 from backend.service_layer.register.entries import Entry
 from backend.service_layer.register.record_fact import record_fact
 from tests.integration.claims.world import OUTSIDE, World

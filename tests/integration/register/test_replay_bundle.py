@@ -13,9 +13,9 @@ from click.testing import CliRunner
 from backend.domain.record_reader import MalformedDataError
 from backend.entrypoints.cli.claim import command
 from backend.service_layer.claims.records import Claim
-from backend.service_layer.claims.review import refuse_pended
 from backend.service_layer.evidence.collect import export_claim
 from backend.service_layer.evidence.replay_bundle import replay_bundle, replay_inputs
+from backend.service_layer.handling.review import refuse_pended
 from tests.integration.claims.world import World
 from tests.integration.register.register_world import DAY, file_remote, move_hospital, touch
 

@@ -12,9 +12,9 @@ from backend.domain.claim import ClaimState
 from backend.domain.review import CaseKind, ReviewLimits, Risk
 from backend.domain.revision import Cause, RequestOutcome
 from backend.entrypoints.web import create_app
-from backend.service_layer.claims.advance import advance_one
 from backend.service_layer.claims.records import Claim, Decision
-from backend.service_layer.claims.review import approve_pended, refuse_pended
+from backend.service_layer.handling.advance import advance_one
+from backend.service_layer.handling.review import approve_pended, refuse_pended
 from backend.service_layer.register.record_fact import Recorded
 from tests.integration.claims.test_pages import BASE, client_of, log_in
 from tests.integration.claims.world import World

@@ -13,7 +13,7 @@ from backend.domain.claim import ClaimState
 from backend.domain.errors import ConflictError
 from backend.domain.review import Candidate, CaseKind, Concern, Outcome, draw
 from backend.domain.ruling import LineRuling, RulingError, RulingKind
-from backend.service_layer.claims.review import approve_pended, refuse_pended
+from backend.service_layer.handling.review import approve_pended, refuse_pended
 from backend.service_layer.review import assignment, decide, material
 from backend.service_layer.review.assignment import NotEligibleError, NotYoursError
 from backend.service_layer.review.cases import Opening, close_cases_of, open_case

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from backend.adapters.database import tables
 from backend.domain.errors import DomainError
 from backend.domain.review import Outcome
-from backend.service_layer.claims.review import approve_pended
+from backend.service_layer.handling.review import approve_pended
 from backend.service_layer.review import assignment, decide
 from backend.service_layer.review.decide import Verdict
 from backend.service_layer.review.sweep import open_missing_cases, review_pass

@@ -14,9 +14,9 @@ from backend.adapters.clock import SetClock
 from backend.adapters.database import tables
 from backend.domain.errors import ConflictError, DomainError
 from backend.entrypoints.cli.review import command
-from backend.service_layer.claims.appeals import AppealRefusedError, Reopening
 from backend.service_layer.claims.records import Claim
-from backend.service_layer.claims.reopening import (
+from backend.service_layer.handling.appeals import AppealRefusedError, Reopening
+from backend.service_layer.handling.reopening import (
     ReopenExpiredError,
     SameReopenerError,
     confirm_reopening,
@@ -176,7 +176,7 @@ def test_a_claim_that_is_open_or_under_review_is_not_proposed(office: Office) ->
 
 @pytest.mark.slow
 def test_without_staff_one_name_in_two_spellings_is_one_person(office: Office) -> None:
-    from backend.service_layer.claims.review import refuse_pended
+    from backend.service_layer.handling.review import refuse_pended
 
     world, claim = office.world, office.pended()
     refuse_pended(world.services, claim.number, "审核员", "材料不全")

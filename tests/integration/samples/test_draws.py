@@ -17,7 +17,7 @@ from backend.domain.review import CaseKind, Outcome
 from backend.domain.sampling import SamplingError
 from backend.entrypoints.cli.sample import command
 from backend.entrypoints.web import create_app
-from backend.service_layer.claims.review import approve_pended
+from backend.service_layer.handling.review import approve_pended
 from backend.service_layer.intake.adopt import find_lost_leaves
 from backend.service_layer.ports import LedgerUnavailableError
 from backend.service_layer.review import decide

@@ -12,11 +12,11 @@ from backend.domain.claim import ClaimState
 from backend.domain.ledger import IntentKind
 from backend.domain.review import Outcome
 from backend.entrypoints.mobile import status_texts
+from backend.service_layer.claims.records import Claim
 from backend.service_layer.handling.advance import advance_claims
 from backend.service_layer.handling.appeals import file_appeal
-from backend.service_layer.claims.read import view_claim
-from backend.service_layer.claims.records import Claim
-from backend.service_layer.claims.review import refuse_pended
+from backend.service_layer.handling.read import view_claim
+from backend.service_layer.handling.review import refuse_pended
 from tests.integration.claims.revising import (
     WORDS,
     alarms,

@@ -17,8 +17,8 @@ from backend.domain.second_payer import PART_ZH
 from backend.entrypoints.mobile import status_texts
 from backend.entrypoints.mobile.english import ENGLISH
 from backend.entrypoints.mobile.language import say
-from backend.service_layer.claims import steps
 from backend.service_layer.claims.holds import NEXT_RUN
+from backend.service_layer.handling import steps
 from backend.service_layer.payout.holding import HELD_CODES
 from backend.service_layer.second_payers.consent import PHASE_ZH
 

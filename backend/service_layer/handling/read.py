@@ -10,10 +10,9 @@ from typing import Any
 from backend.domain.claim import ClaimState, StageOutcome
 from backend.domain.errors import NotFoundError
 from backend.domain.revision import CAUSE_ZH, Cause, RequestKind
-from backend.service_layer.claims.appeals import AppealChance, appeal_chance
 from backend.service_layer.claims.clocks import ClaimClocks, clocks_of
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import (
+    MACHINE,
     Claim,
     Decision,
     Payout,
@@ -25,9 +24,10 @@ from backend.service_layer.claims.records import (
     Submission,
 )
 from backend.service_layer.claims.revision_records import Revision, RevisionRequest
-from backend.service_layer.claims.steps import Step, steps_of
-from backend.service_layer.claims.records import (MACHINE)
-from backend.service_layer.claims.withdraw import can_withdraw
+from backend.service_layer.handling.appeals import AppealChance, appeal_chance
+from backend.service_layer.handling.ports import HandlingServices, HandlingWork
+from backend.service_layer.handling.steps import Step, steps_of
+from backend.service_layer.handling.withdraw import can_withdraw
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,9 @@ class ClaimView:
         return tuple(pend for pend in self.pends if pend.resolved_at is None)
 
 
-def view_claim(deps: ClaimServices, work: ClaimWork, person_id: str, claim_id: str) -> ClaimView:
+def view_claim(
+    deps: HandlingServices, work: HandlingWork, person_id: str, claim_id: str
+) -> ClaimView:
     """The view of one claim of this person; anybody else's is not found."""
     claim = work.claims.get(claim_id)
     if claim.person_id != person_id:
@@ -112,7 +114,7 @@ def view_claim(deps: ClaimServices, work: ClaimWork, person_id: str, claim_id: s
 
 
 def view_submission(
-    deps: ClaimServices, work: ClaimWork, person_id: str, submission_id: str
+    deps: HandlingServices, work: HandlingWork, person_id: str, submission_id: str
 ) -> tuple[Submission, list[ClaimView]]:
     submission = work.claims.submission(submission_id)
     if submission is None or submission.person_id != person_id:
@@ -122,7 +124,7 @@ def view_submission(
     ]
 
 
-def view_all(deps: ClaimServices, work: ClaimWork, person_id: str) -> list[ClaimView]:
+def view_all(deps: HandlingServices, work: HandlingWork, person_id: str) -> list[ClaimView]:
     """The person's claims, newest first."""
     return [
         _view(deps, work, claim)
@@ -131,7 +133,7 @@ def view_all(deps: ClaimServices, work: ClaimWork, person_id: str) -> list[Claim
     ]
 
 
-def _view(deps: ClaimServices, work: ClaimWork, claim: Claim) -> ClaimView:
+def _view(deps: HandlingServices, work: HandlingWork, claim: Claim) -> ClaimView:
     submission = work.claims.submission(claim.submission_id)
     assert submission is not None, "a claim belongs to a submission"
     decision = work.decisions.latest(claim.id)
@@ -174,7 +176,7 @@ def _readable(text: str) -> dict[str, Any]:
     return found if isinstance(found, dict) and all(name in found for name in needed) else {}
 
 
-def _versions(work: ClaimWork, claim: Claim) -> tuple[Version, ...]:
+def _versions(work: HandlingWork, claim: Claim) -> tuple[Version, ...]:
     causes = work.revisions.causes_of(claim.id)
     return tuple(
         Version(

@@ -27,15 +27,14 @@ from backend.domain.revision import (
     last_appeal_day,
 )
 from backend.service_layer.audit_rules.outcomes import record_refusal_review
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim, Decision
 from backend.service_layer.claims.requests import Asked, Ending, add_request
 from backend.service_layer.claims.revision_records import RevisionRequest
-from backend.service_layer.handling.revisions import (conclude_revision)
+from backend.service_layer.handling.ports import HandlingServices, HandlingWork
+from backend.service_layer.handling.revisions import conclude_revision
 from backend.service_layer.review.assignment import person_id_of
-from backend.service_layer.review.cases import Conclusion, Opening, open_case
-from backend.service_layer.review.ports import ReviewServices, ReviewWork
-from backend.service_layer.review.records import Case
+from backend.service_layer.review.cases import Opening, open_case
+from backend.service_layer.review.records import Case, Conclusion
 
 _SETTLED: Final = (
     ClaimState.SETTLED,
@@ -64,7 +63,7 @@ class AppealChance:
         return self.bar is None
 
 
-def appeal_chance(deps: ClaimServices, work: ClaimWork, claim: Claim) -> AppealChance:
+def appeal_chance(deps: HandlingServices, work: HandlingWork, claim: Claim) -> AppealChance:
     """Whether the present outcome of a claim can be appealed, and until when."""
     decided_at = _decided_at(work, claim)
     if claim.state not in _OPEN_TO_REVIEW or decided_at is None:
@@ -76,7 +75,7 @@ def appeal_chance(deps: ClaimServices, work: ClaimWork, claim: Claim) -> AppealC
 
 
 def _bar(
-    deps: ClaimServices, work: ClaimWork, claim: Claim, until: dt.date
+    deps: HandlingServices, work: HandlingWork, claim: Claim, until: dt.date
 ) -> tuple[str, str] | None:
     requests = work.revisions.of_claim(claim.id)
     if any(one.is_open and one.request.kind is not RequestKind.REVISION for one in requests):
@@ -98,7 +97,7 @@ def _bar(
     return None
 
 
-def _decided_at(work: ClaimWork, claim: Claim) -> dt.datetime | None:
+def _decided_at(work: HandlingWork, claim: Claim) -> dt.datetime | None:
     """When the present outcome was found: the last decision or the last refusing stage."""
     decision = work.decisions.latest(claim.id)
     found = [decision.decided_at] if decision else []
@@ -112,7 +111,7 @@ def _decided_at(work: ClaimWork, claim: Claim) -> dt.datetime | None:
 
 
 def file_appeal(
-    deps: ReviewServices, person_id: str, claim_id: str, code: str, text: str
+    deps: HandlingServices, person_id: str, claim_id: str, code: str, text: str
 ) -> RevisionRequest:
     """Take the citizen's appeal (复核) against the present outcome and open its case.
 
@@ -163,7 +162,7 @@ def checked(why: Reopening) -> Reopening:
 
 
 def open_reopening(
-    deps: ReviewServices, work: ReviewWork, claim: Claim, why: Reopening, names: tuple[str, str]
+    deps: HandlingServices, work: HandlingWork, claim: Claim, why: Reopening, names: tuple[str, str]
 ) -> RevisionRequest:
     """Reopen a closed and locked claim for two people; opens a case that neither of them may
     review. The caller has seen that they are two (``reopening.confirm_reopening``) and commits.
@@ -183,7 +182,7 @@ def open_reopening(
     return _open(deps, work, claim, asked)
 
 
-def require_reopenable(work: ClaimWork, claim: Claim) -> None:
+def require_reopenable(work: HandlingWork, claim: Claim) -> None:
     """Raises :class:`AppealRefusedError` for a claim that is not closed, is under review, or was
     reopened as often as it may be."""
     if claim.state not in _OPEN_TO_REVIEW:
@@ -225,7 +224,9 @@ def _amount(decision: Decision | None) -> int:
     return 0 if decision is None else decision.paid_fen
 
 
-def _open(deps: ReviewServices, work: ReviewWork, claim: Claim, asked: Asked) -> RevisionRequest:
+def _open(
+    deps: HandlingServices, work: HandlingWork, claim: Claim, asked: Asked
+) -> RevisionRequest:
     request = add_request(deps, work, claim, asked)
     calculation = work.decisions.latest_calculation(claim.id)
     at_stake = 0 if calculation is None else calculation.paid_fen
@@ -255,7 +256,7 @@ def _open(deps: ReviewServices, work: ReviewWork, claim: Claim, asked: Asked) ->
 
 
 def conclude_request_case(
-    deps: ReviewServices, work: ReviewWork, case: Case, conclusion: Conclusion
+    deps: HandlingServices, work: HandlingWork, case: Case, conclusion: Conclusion
 ) -> None:
     """What a decided case of an appeal, a reopening or a difference does: the rulings are in
     force where it is upheld, and the claim gets what follows."""

@@ -2,65 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from backend.domain.claim import ClaimState, StageOutcome
 from backend.domain.ledger import IntentKind, IntentState, LedgerIntent
 from backend.service_layer.claims import screening
-from backend.service_layer.handling.year_totals import (recalculate_year)
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
-from backend.service_layer.claims.records import Claim, Decision, StageResult
-from backend.service_layer.claims.stages import (keep_waiting, store_stage, wait_for)
-from backend.service_layer.failpoints import reach
-import datetime as dt
-from dataclasses import dataclass, replace
-from typing import Any
-from backend.domain.claim import ClaimState, Stage, StageOutcome
-from backend.domain.claim_deadline import past_limit
-from backend.domain.errors import DomainError
-from backend.domain.ledger import IntentKind
-from backend.domain.local_time import local_day
-from backend.domain.policy import PolicyError, PolicyPack
-from backend.service_layer.audit_rules.audit_claim import (
-    audit_claim,
-    claim_facts,
-    filed_on,
-    joined,
-)
-from backend.service_layer.audit_rules.facts import BillInQuestion
-from backend.service_layer.claims import other_payers, screening
-from backend.service_layer.claims.accident import (
-    check_reason,
-    excuse_of,
-    late_reason,
-    settle_kind,
-    wait_for_declaration,
-)
-from backend.service_layer.claims.benefits import (StoredBillUnreadableError, adjudicate_claim, pick_pack, read_invoice, read_record, snapshot_of, store_calculation)
-from backend.service_layer.handling.year_totals import (recalculate_year)
-from backend.service_layer.claims.causes import write_cause
-from backend.service_layer.claims.outside_gate import OUTSIDE_REASON
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import (
-    ACCIDENT,
     MISMATCH,
     Claim,
-    PendReason,
-    Reason,
+    Decision,
     StageResult,
-    StageRow,
-    StoredBill,
-    StoredLeaf,
+)
+from backend.service_layer.claims.stages import (
+    keep_waiting,
+    store_stage,
+    wait_for,
 )
 from backend.service_layer.failpoints import reach
-from backend.service_layer.ports import LedgerUnavailableError
-from verifier.errors import VerificationError
-from backend.service_layer.claims.stages import no_rule_reason, store_stage, keep_waiting, raise_pends
+from backend.service_layer.handling.ports import HandlingServices, HandlingWork
+from backend.service_layer.handling.year_totals import recalculate_year
 
 REASON_REFUSED = 1
 REASON_LAPSED = 2
 REASON_BILL_VOID = 3
 
 
-def enqueue_closing(deps: ClaimServices, claim: Claim) -> bool:
+def enqueue_closing(deps: HandlingServices, claim: Claim) -> bool:
     """decided -> settling, or releasing for a refusal or a bill that no longer stands."""
     with deps.work() as work:
         work.people.lock(claim.person_id)
@@ -81,7 +48,7 @@ def enqueue_closing(deps: ClaimServices, claim: Claim) -> bool:
 
 
 def _hold_settlement(
-    deps: ClaimServices, work: ClaimWork, claim: Claim, result: StageResult
+    deps: HandlingServices, work: HandlingWork, claim: Claim, result: StageResult
 ) -> bool:
     """The bill changed since the decision: wait for a dispute, else give the lock back."""
     now = deps.clock.now()
@@ -99,7 +66,9 @@ def release_reason(result: StageResult) -> int:
     return REASON_BILL_VOID if codes & {"void", "reversed"} else REASON_LAPSED
 
 
-def _enqueue_settle(deps: ClaimServices, work: ClaimWork, claim: Claim, decision: Decision) -> None:
+def _enqueue_settle(
+    deps: HandlingServices, work: HandlingWork, claim: Claim, decision: Decision
+) -> None:
     bill = work.claims.bill_of_version(claim.version_id)
     _enqueue(
         deps,
@@ -121,8 +90,8 @@ def _enqueue_settle(deps: ClaimServices, work: ClaimWork, claim: Claim, decision
 
 
 def enqueue_release(
-    deps: ClaimServices,
-    work: ClaimWork,
+    deps: HandlingServices,
+    work: HandlingWork,
     claim: Claim,
     reason: int,
     decision: Decision | None,
@@ -153,8 +122,8 @@ def enqueue_release(
 
 
 def _enqueue(
-    deps: ClaimServices,
-    work: ClaimWork,
+    deps: HandlingServices,
+    work: HandlingWork,
     claim: Claim,
     *,
     kind: IntentKind,
@@ -176,13 +145,13 @@ def _enqueue(
     )
 
 
-def _newest(deps: ClaimServices, claim: Claim, kind: IntentKind) -> LedgerIntent | None:
+def _newest(deps: HandlingServices, claim: Claim, kind: IntentKind) -> LedgerIntent | None:
     with deps.work(write=False) as work:
         intents = work.outbox.of_subject(claim.id, kind)
     return intents[-1] if intents else None
 
 
-def read_settlement(deps: ClaimServices, claim: Claim) -> bool:
+def read_settlement(deps: HandlingServices, claim: Claim) -> bool:
     """settling -> settled once the settlement is final; a void bill is released instead."""
     intent = _newest(deps, claim, IntentKind.SETTLE)
     if intent is None or not intent.is_final:
@@ -219,7 +188,7 @@ def read_settlement(deps: ClaimServices, claim: Claim) -> bool:
     return changed
 
 
-def read_release(deps: ClaimServices, claim: Claim) -> bool:
+def read_release(deps: HandlingServices, claim: Claim) -> bool:
     """releasing -> refused once the release is final; the bill is free again."""
     intent = _newest(deps, claim, IntentKind.RELEASE)
     if intent is None or not intent.is_final:
@@ -241,14 +210,12 @@ def read_release(deps: ClaimServices, claim: Claim) -> bool:
 
 
 def refuse_unlodged(
-    deps: ClaimServices, work: ClaimWork, claim: Claim, result: StageResult
+    deps: HandlingServices, work: HandlingWork, claim: Claim, result: StageResult
 ) -> None:
     """An exact fact refuses a claim that holds nothing on the ledger: it leaves its submission.
 
     A claim whose lock was adopted from the chain before it was screened gives that back first.
     """
-    from backend.service_layer.claims.closing import enqueue_release, release_reason
-
     if any(reason.code == MISMATCH for reason in result.reasons):
         raise_mismatch(work, claim, result)
     lodges = work.outbox.of_subject(claim.id, IntentKind.LODGE)
@@ -258,14 +225,14 @@ def refuse_unlodged(
     close_refused(deps, work, claim)
 
 
-def raise_mismatch(work: ClaimWork, claim: Claim, result: StageResult) -> None:
+def raise_mismatch(work: HandlingWork, claim: Claim, result: StageResult) -> None:
     faults: Any = result.inputs.get("faults", [])
     work.alarms.raise_alarm(
         MISMATCH, claim.version_id, f"claim {claim.number}: {', '.join(faults)}"
     )
 
 
-def close_refused(deps: ClaimServices, work: ClaimWork, claim: Claim) -> bool:
+def close_refused(deps: HandlingServices, work: HandlingWork, claim: Claim) -> bool:
     """The claim is refused and frees its bill; later claims of the year are worked out again."""
     changed = work.claims.update(
         claim.id,

@@ -18,12 +18,11 @@ from backend.domain.ledger import IntentKind, LedgerIntent
 from backend.domain.revision import Cause
 from backend.service_layer.anchoring.adopt import Line, add_adopted, describe
 from backend.service_layer.anchoring.model import LedgerEvent
-from backend.service_layer.claims.benefits import DAMAGE, adjudicate_claim
+from backend.service_layer.claims.benefits import DAMAGE, adjudicate_again, adjudicate_claim
 from backend.service_layer.claims.decide import Adjudicated, decision_record
-from backend.service_layer.claims.ports import ClaimServices
 from backend.service_layer.claims.records import Claim, Decision
 from backend.service_layer.claims.supplement import payments_in_effect
-from backend.service_layer.claims.benefits import (adjudicate_again)
+from backend.service_layer.handling.ports import HandlingServices
 from verifier.commitment.canonical import canonical_bytes
 from verifier.errors import VerificationError
 
@@ -31,7 +30,7 @@ BY_LEDGER: Final = "ledger"
 
 
 def adopt_supplement(
-    deps: ClaimServices, work: Any, event: LedgerEvent, at: dt.datetime
+    deps: HandlingServices, work: Any, event: LedgerEvent, at: dt.datetime
 ) -> Line | None:
     """The line of an adopted supplement; None when no decision here can be shown to be its."""
     claim = _claim_of(work, event)
@@ -92,7 +91,7 @@ def _is_its(decision: Decision, event: LedgerEvent, paid: int) -> bool:
 
 
 def _decide_again(
-    deps: ClaimServices, work: Any, claim: Claim, event: LedgerEvent, paid: int
+    deps: HandlingServices, work: Any, claim: Claim, event: LedgerEvent, paid: int
 ) -> Decision | None:
     """The decision that was lost, worked out again; None unless the amount is the ledger's.
 
@@ -136,7 +135,7 @@ def _decide_again(
     return decision
 
 
-def _worked_out(deps: ClaimServices, work: Any, claim: Claim) -> Iterator[Adjudicated]:
+def _worked_out(deps: HandlingServices, work: Any, claim: Claim) -> Iterator[Adjudicated]:
     """On the totals of its last decision, as an appeal does, and on the year's present ones."""
     bill = work.claims.bill_of_version(claim.version_id)
     ways: tuple[Callable[[], Adjudicated], ...] = (

@@ -12,7 +12,6 @@ from typing import Final
 from backend.domain.claim import ClaimState
 from backend.domain.ledger import IntentKind, LedgerIntent
 from backend.domain.payout import REASON_ZH
-from backend.service_layer.claims.ports import ClaimWork
 from backend.service_layer.claims.records import (
     FROM_LEDGER,
     FROM_OUTSIDE,
@@ -22,6 +21,7 @@ from backend.service_layer.claims.records import (
 )
 from backend.service_layer.claims.revision_records import RETURNED, WITHDRAWN, ClaimEvent
 from backend.service_layer.claims.supplement import payments_in_effect, payout_id
+from backend.service_layer.handling.ports import HandlingWork
 
 _BY_CITIZEN: Final = 0  # ReleaseReason.Withdrawn of the contract
 
@@ -48,7 +48,7 @@ _ANCHORED: Final = {
 }
 
 
-def steps_of(work: ClaimWork, claim: Claim, submission: Submission) -> list[Step]:
+def steps_of(work: HandlingWork, claim: Claim, submission: Submission) -> list[Step]:
     """What was done with a claim and what is still to come."""
     anchor = work.batches.anchor_of(claim.version_id)
     is_final = anchor is not None and anchor.is_final
@@ -66,11 +66,11 @@ def steps_of(work: ClaimWork, claim: Claim, submission: Submission) -> list[Step
     return [*steps, *_still_to_lock(work, claim, events), *_money(work, claim)]
 
 
-def _effective(work: ClaimWork, claim: Claim, kind: IntentKind) -> list[LedgerIntent]:
+def _effective(work: HandlingWork, claim: Claim, kind: IntentKind) -> list[LedgerIntent]:
     return [i for i in work.outbox.of_subject(claim.id, kind) if i.is_final and i.took_effect]
 
 
-def _locks(work: ClaimWork, claim: Claim, events: list[ClaimEvent]) -> list[Step]:
+def _locks(work: HandlingWork, claim: Claim, events: list[ClaimEvent]) -> list[Step]:
     """Each lock that the claim had, with how it ended, and its returns between them."""
     releases = {i.payload["counter"]: i for i in _effective(work, claim, IntentKind.RELEASE)}
     returns = _events(events, RETURNED, "复核支持您，重新办理")
@@ -94,7 +94,7 @@ def _events(events: list[ClaimEvent], kind: str, label: str) -> list[Step]:
     return [Step(label, event.at) for event in events if event.kind == kind]
 
 
-def _still_to_lock(work: ClaimWork, claim: Claim, events: list[ClaimEvent]) -> list[Step]:
+def _still_to_lock(work: HandlingWork, claim: Claim, events: list[ClaimEvent]) -> list[Step]:
     if claim.state is ClaimState.RELEASING:
         return [Step("不予报销，放开票据", None, None, "正在登记结果")]
     if claim.state is ClaimState.WITHDRAWING:
@@ -105,7 +105,7 @@ def _still_to_lock(work: ClaimWork, claim: Claim, events: list[ClaimEvent]) -> l
     return [Step("核对指纹，锁定票据", None, None, "正在核对")] if is_open else []
 
 
-def _money(work: ClaimWork, claim: Claim) -> list[Step]:
+def _money(work: HandlingWork, claim: Claim) -> list[Step]:
     over = (
         ClaimState.REFUSED,
         ClaimState.RELEASING,
@@ -131,7 +131,7 @@ def _money(work: ClaimWork, claim: Claim) -> list[Step]:
     return found
 
 
-def _payment(work: ClaimWork, claim: Claim, intent: LedgerIntent, *, is_first: bool) -> Step:
+def _payment(work: HandlingWork, claim: Claim, intent: LedgerIntent, *, is_first: bool) -> Step:
     label = "银行打款" if is_first else "银行补付差额"
     payout = work.payouts.get(payout_id(claim, intent.payload["decision_version"]))
     answer = None if payout is None else work.payouts.answer_of(payout.id)

@@ -12,15 +12,15 @@ from dataclasses import replace
 from backend.domain.errors import ConflictError, ForbiddenError, NotFoundError
 from backend.domain.revision import NAME_MAX, REOPEN_PROPOSAL_DAYS, TEXT_MAX
 from backend.service_layer.audit_rules.switch import is_same_person, normal_name
-from backend.service_layer.claims.appeals import (
+from backend.service_layer.claims.records import Claim
+from backend.service_layer.handling.appeals import (
     AppealRefusedError,
     Reopening,
     checked,
     open_reopening,
     require_reopenable,
 )
-from backend.service_layer.claims.records import Claim
-from backend.service_layer.claims.reopening_records import (
+from backend.service_layer.handling.reopening_records import (
     CONFIRMED,
     WITHDRAWN,
     ReopenAnswer,

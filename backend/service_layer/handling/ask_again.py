@@ -44,7 +44,6 @@ from backend.service_layer.claims.declaration_records import (
     Declaration,
     Subject,
 )
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import (
     ACCIDENT,
     Claim,
@@ -52,8 +51,9 @@ from backend.service_layer.claims.records import (
     Reason,
     StageResult,
 )
-from backend.service_layer.claims.screen_step import (question_of, too_late_reason)
-from backend.service_layer.claims.stages import (raise_pends, store_stage)
+from backend.service_layer.claims.stages import raise_pends, store_stage
+from backend.service_layer.handling.ports import HandlingServices, HandlingWork
+from backend.service_layer.handling.screen_step import question_of, too_late_reason
 
 ASKED_BEFORE: Final = frozenset(
     {
@@ -86,8 +86,8 @@ class _Answers:
 
 
 def ask_again(
-    deps: ClaimServices,
-    work: ClaimWork,
+    deps: HandlingServices,
+    work: HandlingWork,
     claim: Claim,
     before: ClaimFacts,
     declaration: Declaration,
@@ -125,7 +125,7 @@ def ask_again(
     return True
 
 
-def _ask(deps: ClaimServices, work: ClaimWork, claim: Claim, before: ClaimFacts) -> _Answers:
+def _ask(deps: HandlingServices, work: HandlingWork, claim: Claim, before: ClaimFacts) -> _Answers:
     bill = work.claims.bill_of_version(claim.version_id)
     _, asked = question_of(deps, work, claim, bill)
     in_force = rules_in_force(deps, work, bill.service_on)
@@ -158,7 +158,7 @@ def _by_place(hits: Iterable[Hit]) -> dict[HitPlace, Hit]:
 
 
 def _close_answered(
-    deps: ClaimServices, work: ClaimWork, claim: Claim, found: _Answers, declared: Declaration
+    deps: HandlingServices, work: HandlingWork, claim: Claim, found: _Answers, declared: Declaration
 ) -> None:
     """Hits that the declaration answers are closed with that reason, their open reasons too. What
     a person has judged already stays as judged."""
@@ -186,7 +186,7 @@ def _answered_words(declared: Declaration) -> tuple[str, str]:
 
 
 def _keep_fresh(
-    deps: ClaimServices, work: ClaimWork, claim: Claim, found: _Answers, declared: Declaration
+    deps: HandlingServices, work: HandlingWork, claim: Claim, found: _Answers, declared: Declaration
 ) -> list[Reason]:
     """Store the hits that the declaration brings; returns the reasons of the live rules."""
     if not found.fresh:
@@ -231,7 +231,7 @@ def _keep_fresh(
 
 
 def _restate(
-    deps: ClaimServices, work: ClaimWork, claim: Claim, reason: Reason, declared: Declaration
+    deps: HandlingServices, work: HandlingWork, claim: Claim, reason: Reason, declared: Declaration
 ) -> bool:
     """Raise a reason, also where a person resolved it under other words: what they looked at was
     not this. An open one with other words is closed and raised anew. True: raised."""

@@ -12,10 +12,8 @@ from backend.domain.ledger import IntentKind, IntentState, LedgerIntent, SlotSta
 from backend.domain.policy import PolicyError
 from backend.service_layer.claims import screening
 from backend.service_layer.claims.approval_limit import beyond_approval
-from backend.service_layer.claims.benefits import (adjudicate_claim, store_calculation)
-from backend.service_layer.handling.year_totals import (recalculate_year)
+from backend.service_layer.claims.benefits import adjudicate_claim, store_calculation
 from backend.service_layer.claims.claimable import DISPUTED
-from backend.service_layer.claims.closing import enqueue_release, release_reason
 from backend.service_layer.claims.decide import REFUSED_MARK, last_return, store_decision
 from backend.service_layer.claims.declaration_records import BY_NOBODY
 from backend.service_layer.claims.no_rule import (
@@ -32,13 +30,19 @@ from backend.service_layer.claims.other_payers import (
     tell_unpayable,
 )
 from backend.service_layer.claims.outside_gate import OUTSIDE_REASON, lacks_confirmation
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import MISMATCH, Claim, PendReason, Reason, StageResult
 from backend.service_layer.claims.red_bills import raise_red
-from backend.service_layer.claims.screen_step import (compare, holder_text, take_readings)
-from backend.service_layer.claims.closing import (close_refused, raise_mismatch)
-from backend.service_layer.claims.stages import (keep_waiting, raise_pends, store_stage, wait_for)
+from backend.service_layer.claims.stages import keep_waiting, raise_pends, store_stage, wait_for
 from backend.service_layer.failpoints import reach
+from backend.service_layer.handling.closing import (
+    close_refused,
+    enqueue_release,
+    raise_mismatch,
+    release_reason,
+)
+from backend.service_layer.handling.ports import HandlingServices, HandlingWork
+from backend.service_layer.handling.screen_step import compare, holder_text, take_readings
+from backend.service_layer.handling.year_totals import recalculate_year
 
 LOCK: Final = dt.timedelta(days=175)
 """How long the ledger keeps the bill for us: within the 180 days that the contract
@@ -60,7 +64,7 @@ _REFUSALS: Final = {
 }
 
 
-def enqueue_lodge(deps: ClaimServices, claim: Claim) -> bool:  # noqa: PLR0911 - one return a bar
+def enqueue_lodge(deps: HandlingServices, claim: Claim) -> bool:  # noqa: PLR0911 - one return a bar
     """calculated -> lodging: ask the ledger to lock the bill, naming the counter it creates."""
     with deps.work(write=False) as work:
         tries = work.outbox.of_subject(claim.id, IntentKind.LODGE)
@@ -131,7 +135,9 @@ def _is_lodged(claim: Claim, slot: SlotState, tries: Sequence[LedgerIntent]) -> 
     )
 
 
-def _hold_lodge(deps: ClaimServices, work: ClaimWork, claim: Claim, result: StageResult) -> bool:
+def _hold_lodge(
+    deps: HandlingServices, work: HandlingWork, claim: Claim, result: StageResult
+) -> bool:
     now = deps.clock.now()
     if result.outcome is StageOutcome.WAITING:
         return keep_waiting(deps, work, claim, result, now)
@@ -141,7 +147,7 @@ def _hold_lodge(deps: ClaimServices, work: ClaimWork, claim: Claim, result: Stag
     return True
 
 
-def _cannot_lodge(deps: ClaimServices, work: ClaimWork, claim: Claim, missing: str) -> bool:
+def _cannot_lodge(deps: HandlingServices, work: HandlingWork, claim: Claim, missing: str) -> bool:
     """Something that only an operator can put right is missing: said once, tried again."""
     if claim.waiting_for == "operator":
         return False
@@ -151,7 +157,7 @@ def _cannot_lodge(deps: ClaimServices, work: ClaimWork, claim: Claim, missing: s
     return True
 
 
-def read_lodge(deps: ClaimServices, claim: Claim) -> bool:
+def read_lodge(deps: HandlingServices, claim: Claim) -> bool:
     """lodging -> lodged once the lodge is final, or refused naming the holder."""
     with deps.work(write=False) as work:
         intents = work.outbox.of_subject(claim.id, IntentKind.LODGE)
@@ -196,7 +202,7 @@ def read_lodge(deps: ClaimServices, claim: Claim) -> bool:
     return True
 
 
-def _read_queued(deps: ClaimServices, claim: Claim) -> bool:
+def _read_queued(deps: HandlingServices, claim: Claim) -> bool:
     """A lodge that is not signed yet is held while its bill is disputed; the page says so."""
     with deps.work(write=False) as work:
         stop = screening.standing(work.claims.bill_of_version(claim.version_id))
@@ -205,7 +211,7 @@ def _read_queued(deps: ClaimServices, claim: Claim) -> bool:
 
 
 def _refused_by_ledger(
-    deps: ClaimServices, work: ClaimWork, claim: Claim, intent: LedgerIntent
+    deps: HandlingServices, work: HandlingWork, claim: Claim, intent: LedgerIntent
 ) -> None:
     outcome = intent.outcome or "unknown"
     detail: dict[str, Any] = intent.outcome_detail or {}
@@ -233,7 +239,7 @@ def _refused_by_ledger(
     close_refused(deps, work, claim)
 
 
-def decide(deps: ClaimServices, claim: Claim) -> bool:
+def decide(deps: HandlingServices, claim: Claim) -> bool:
     """lodged -> decided or pended, after the comparison of screening was made again."""
     readings = take_readings(deps, claim)
     if readings.ledger is None:
@@ -272,7 +278,7 @@ def decide(deps: ClaimServices, claim: Claim) -> bool:
     return True
 
 
-def conclude(deps: ClaimServices, work: ClaimWork, claim: Claim, slot: SlotState) -> None:
+def conclude(deps: HandlingServices, work: HandlingWork, claim: Claim, slot: SlotState) -> None:
     """Decide by the policy, or refuse where a person did. The machine may approve; after pend
     reasons the person who resolved them is named. An amount that the ledger's ``slot`` has no room
     for beside what others settled is put before a person."""
@@ -311,14 +317,14 @@ def conclude(deps: ClaimServices, work: ClaimWork, claim: Claim, slot: SlotState
         recalculate_year(deps, work, claim)
 
 
-def is_refused_by_person(work: ClaimWork, claim: Claim) -> bool:
+def is_refused_by_person(work: HandlingWork, claim: Claim) -> bool:
     """Whether a person resolved one of the claim's pend reasons by refusing it."""
     return any(
         (pend.resolution or "").startswith(REFUSED_MARK) for pend in _present_pends(work, claim)
     )
 
 
-def _present_pends(work: ClaimWork, claim: Claim) -> list[PendReason]:
+def _present_pends(work: HandlingWork, claim: Claim) -> list[PendReason]:
     """The reasons that bear on the next decision: what was resolved before an earlier decision
     of the claim is part of that one, which people have overturned since."""
     pends = [p for p in work.claims.pends_of(claim.id) if p.resolved_by not in BY_NOBODY]
@@ -334,7 +340,9 @@ def _reason_of(eob: ExplanationOfBenefits) -> str:
     return "符合政策，按规则核定"
 
 
-def _stop_lodged(deps: ClaimServices, work: ClaimWork, claim: Claim, result: StageResult) -> None:
+def _stop_lodged(
+    deps: HandlingServices, work: HandlingWork, claim: Claim, result: StageResult
+) -> None:
     """The bill no longer holds after we locked it: give the lock back without a decision."""
     if any(reason.code == MISMATCH for reason in result.reasons):
         raise_mismatch(work, claim, result)

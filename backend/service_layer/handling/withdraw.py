@@ -13,17 +13,16 @@ from backend.domain.errors import ConflictError, DomainError, NotFoundError
 from backend.domain.explanation import Outcome
 from backend.domain.ledger import IntentKind, IntentState, LedgerIntent
 from backend.domain.revision import TEXT_MAX
-from backend.service_layer.handling.year_totals import (recalculate_year)
-from backend.service_layer.claims.closing import enqueue_release
 from backend.service_layer.claims.holds import are_payouts_held
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim
 from backend.service_layer.claims.revision_records import WITHDRAWN, ClaimEvent
-from backend.service_layer.claims.stages import (wait_for)
+from backend.service_layer.claims.stages import wait_for
 from backend.service_layer.failpoints import reach
+from backend.service_layer.handling.closing import enqueue_release
+from backend.service_layer.handling.ports import HandlingServices, HandlingWork
+from backend.service_layer.handling.year_totals import recalculate_year
 from backend.service_layer.review.cases import close_cases_of
 from backend.service_layer.review.decide import display_name, require_signed
-from backend.service_layer.review.ports import ReviewServices, ReviewWork
 
 REASON_WITHDRAWN: Final = 0  # ReleaseReason.Withdrawn of the contract
 BY_CITIZEN: Final = "citizen"
@@ -37,7 +36,7 @@ class WithdrawRefusedError(ConflictError):
     code = "withdraw-refused"
 
 
-def withdraw(deps: ReviewServices, person_id: str, claim_id: str, text: str = "") -> Claim:
+def withdraw(deps: HandlingServices, person_id: str, claim_id: str, text: str = "") -> Claim:
     """Withdraw a claim of this person; the same again changes nothing.
 
     Raises :class:`WithdrawRefusedError` once a decision is on the ledger or on its way there, for
@@ -46,7 +45,7 @@ def withdraw(deps: ReviewServices, person_id: str, claim_id: str, text: str = ""
     return _withdraw_locked(deps, person_id, claim_id, text, BY_CITIZEN)
 
 
-def withdraw_on_request(deps: ReviewServices, number: str, clerk: str, text: str) -> Claim:
+def withdraw_on_request(deps: HandlingServices, number: str, clerk: str, text: str) -> Claim:
     """Withdraw a claim for a citizen who asked at the window or by telephone.
 
     The name of the clerk is kept with it; where staff are registered it is that of one of them.
@@ -66,7 +65,7 @@ def withdraw_on_request(deps: ReviewServices, number: str, clerk: str, text: str
 
 
 def _withdraw_locked(
-    deps: ReviewServices, person_id: str, claim_id: str, text: str, by: str
+    deps: HandlingServices, person_id: str, claim_id: str, text: str, by: str
 ) -> Claim:
     if len(text) > TEXT_MAX:
         raise DomainError(
@@ -89,7 +88,7 @@ def _withdraw_locked(
         return work.claims.get(claim_id)
 
 
-def can_withdraw(work: ClaimWork, claim: Claim) -> bool:
+def can_withdraw(work: HandlingWork, claim: Claim) -> bool:
     """Whether the page offers it."""
     decision = work.decisions.latest(claim.id)
     is_refusal = decision is not None and decision.outcome == Outcome.REFUSED
@@ -98,7 +97,7 @@ def can_withdraw(work: ClaimWork, claim: Claim) -> bool:
     )
 
 
-def _require_withdrawable(work: ClaimWork, claim: Claim) -> None:
+def _require_withdrawable(work: HandlingWork, claim: Claim) -> None:
     if not can_withdraw(work, claim):
         raise WithdrawRefusedError(
             f"{claim.number} 已经核定并登记，不能再撤回。对结果有不同意见，可以申请复核。",
@@ -111,7 +110,7 @@ def _require_withdrawable(work: ClaimWork, claim: Claim) -> None:
         )
 
 
-def _withdraw(deps: ReviewServices, work: ReviewWork, claim: Claim, text: str, by: str) -> None:
+def _withdraw(deps: HandlingServices, work: HandlingWork, claim: Claim, text: str, by: str) -> None:
     now = deps.clock.now()
     note_withdrawal(deps, work, claim, text, by)
     work.claims.resolve_pends(claim.id, by, "申请人撤回", now)
@@ -128,7 +127,9 @@ def _withdraw(deps: ReviewServices, work: ReviewWork, claim: Claim, text: str, b
         _close(deps, work, claim)
 
 
-def note_withdrawal(deps: ClaimServices, work: ClaimWork, claim: Claim, text: str, by: str) -> None:
+def note_withdrawal(
+    deps: HandlingServices, work: HandlingWork, claim: Claim, text: str, by: str
+) -> None:
     """Keep that the claim was withdrawn, from which state and with which words."""
     work.revisions.add_event(
         ClaimEvent(
@@ -145,13 +146,13 @@ def note_withdrawal(deps: ClaimServices, work: ClaimWork, claim: Claim, text: st
     )
 
 
-def holds_lock(work: ClaimWork, claim: Claim) -> bool:
+def holds_lock(work: HandlingWork, claim: Claim) -> bool:
     """Whether the ledger has carried out the lodge of the claim's present counter."""
     lodge = _of_counter(work, claim, IntentKind.LODGE)
     return lodge is not None and lodge.is_final and lodge.took_effect
 
 
-def _of_counter(work: ClaimWork, claim: Claim, kind: IntentKind) -> LedgerIntent | None:
+def _of_counter(work: HandlingWork, claim: Claim, kind: IntentKind) -> LedgerIntent | None:
     found = [
         intent
         for intent in work.outbox.of_subject(claim.id, kind)
@@ -160,11 +161,11 @@ def _of_counter(work: ClaimWork, claim: Claim, kind: IntentKind) -> LedgerIntent
     return found[-1] if found else None
 
 
-def _give_back(deps: ClaimServices, work: ClaimWork, claim: Claim) -> None:
+def _give_back(deps: HandlingServices, work: HandlingWork, claim: Claim) -> None:
     enqueue_release(deps, work, claim, REASON_WITHDRAWN, None, state=ClaimState.WITHDRAWING)
 
 
-def _close(deps: ClaimServices, work: ClaimWork, claim: Claim) -> None:
+def _close(deps: HandlingServices, work: HandlingWork, claim: Claim) -> None:
     work.claims.update(
         claim.id,
         claim.state,
@@ -176,7 +177,7 @@ def _close(deps: ClaimServices, work: ClaimWork, claim: Claim) -> None:
     recalculate_year(deps, work, claim)
 
 
-def advance_withdrawal(deps: ClaimServices, claim: Claim) -> bool:
+def advance_withdrawal(deps: HandlingServices, claim: Claim) -> bool:
     """withdrawing -> withdrawn once nothing of the claim is locked on the ledger any more."""
     with deps.work(write=False) as work:
         lodge = _of_counter(work, claim, IntentKind.LODGE)

@@ -11,19 +11,19 @@ from backend.domain.errors import ConflictError
 from backend.domain.review import CaseKind, Outcome
 from backend.domain.ruling import LineRuling
 from backend.service_layer.claims.records import Claim, PendReason
+from backend.service_layer.handling.ports import HandlingServices
 from backend.service_layer.review.decide import (
     ReviewRefusedError,
     Verdict,
     find_by_name,
     require_signed,
 )
-from backend.service_layer.review.ports import ReviewServices
 from backend.service_layer.review.records import Case
 
 __all__ = ["ReviewRefusedError", "approve_pended", "list_pended", "refuse_pended"]
 
 
-def list_pended(deps: ReviewServices) -> list[tuple[Claim, list[PendReason]]]:
+def list_pended(deps: HandlingServices) -> list[tuple[Claim, list[PendReason]]]:
     """Claims that wait for a person, oldest first, each with its open reasons."""
     with deps.work(write=False) as work:
         return [
@@ -33,7 +33,7 @@ def list_pended(deps: ReviewServices) -> list[tuple[Claim, list[PendReason]]]:
 
 
 def approve_pended(
-    deps: ReviewServices,
+    deps: HandlingServices,
     number: str,
     reviewer: str,
     reason: str,
@@ -45,7 +45,7 @@ def approve_pended(
     return find_by_name(deps, number, reviewer, Verdict(Outcome.APPROVE, reason, rulings))
 
 
-def refuse_pended(deps: ReviewServices, number: str, reviewer: str, reason: str) -> Case:
+def refuse_pended(deps: HandlingServices, number: str, reviewer: str, reason: str) -> Case:
     """Finish the open step with a refusal; a case decided by it ends with nothing paid."""
     require_signed(reviewer, reason)
     with deps.work(write=False) as work:

@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from backend.service_layer.review.ports import ReviewServices, ReviewWork
+from backend.service_layer.handling.ports import HandlingServices, HandlingWork
 
 CONFIRMED: Final = "confirmed"
 WITHDRAWN: Final = "withdrawn"
@@ -60,10 +60,10 @@ class Reopenings(Protocol):
     def answer_of(self, proposal_id: str) -> ReopenAnswer | None: ...
 
 
-class ReopeningWork(ReviewWork, Protocol):
+class ReopeningWork(HandlingWork, Protocol):
     @property
     def reopenings(self) -> Reopenings: ...
 
 
-class ReopeningServices(ReviewServices, Protocol):
+class ReopeningServices(HandlingServices, Protocol):
     def work(self, *, write: bool = True) -> ReopeningWork: ...

@@ -12,9 +12,9 @@ from typing import Final
 
 from backend.domain.claim import ClaimState
 from backend.domain.ledger import IntentKind, LedgerIntent
-from backend.service_layer.claims.lodging import LOCK
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import Claim
+from backend.service_layer.handling.lodging import LOCK
+from backend.service_layer.handling.ports import HandlingServices, HandlingWork
 
 RENEW_BEFORE: Final = dt.timedelta(days=60)
 """More than the 30 working days in which the law wants a claim decided: a lock never lasts
@@ -32,7 +32,7 @@ _LOCKED: Final = (
 )
 
 
-def renew_locks(deps: ClaimServices) -> int:
+def renew_locks(deps: HandlingServices) -> int:
     """Ask for a later deadline where ours is near; returns how many renewals were enqueued."""
     with deps.work(write=False) as work:
         claims = [work.claims.get(i) for i, _ in work.claims.open_ids(limit=CLAIMS_A_PASS)]
@@ -50,7 +50,7 @@ def renew_locks(deps: ClaimServices) -> int:
     return renewed
 
 
-def _deadline(work: ClaimWork, claim: Claim) -> tuple[dt.datetime | None, LedgerIntent | None]:
+def _deadline(work: HandlingWork, claim: Claim) -> tuple[dt.datetime | None, LedgerIntent | None]:
     """The newest deadline that is set or asked for, None when there is none to move; and the
     renewal that the ledger has refused, if that is the last word."""
     lodges = work.outbox.of_subject(claim.id, IntentKind.LODGE)
@@ -65,7 +65,9 @@ def _deadline(work: ClaimWork, claim: Claim) -> tuple[dt.datetime | None, Ledger
     return dt.datetime.fromtimestamp(max(deadlines), dt.UTC), None
 
 
-def _renew(deps: ClaimServices, claim: Claim, deadline: dt.datetime, wanted: dt.datetime) -> bool:
+def _renew(
+    deps: HandlingServices, claim: Claim, deadline: dt.datetime, wanted: dt.datetime
+) -> bool:
     with deps.work(write=False) as work:
         bill = work.claims.bill_of_version(claim.version_id)
     slot = deps.ledger.slot(bill.invoice_key)
@@ -96,7 +98,7 @@ def _renew(deps: ClaimServices, claim: Claim, deadline: dt.datetime, wanted: dt.
     return is_new
 
 
-def _tell(deps: ClaimServices, claim: Claim, refused: LedgerIntent) -> None:
+def _tell(deps: HandlingServices, claim: Claim, refused: LedgerIntent) -> None:
     with deps.work() as work:
         work.alarms.raise_alarm(NOT_RENEWED, claim.id, f"{claim.number}: {refused.outcome}")
         work.commit()

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, replace
-from typing import Any
 
 from backend.domain.claim import ClaimState, Stage, StageOutcome
 from backend.domain.claim_deadline import past_limit
 from backend.domain.errors import DomainError
-from backend.domain.ledger import IntentKind
 from backend.domain.local_time import local_day
 from backend.domain.policy import PolicyError, PolicyPack
 from backend.service_layer.audit_rules.audit_claim import (
@@ -27,27 +25,36 @@ from backend.service_layer.claims.accident import (
     settle_kind,
     wait_for_declaration,
 )
-from backend.service_layer.claims.benefits import (StoredBillUnreadableError, adjudicate_claim, pick_pack, read_invoice, read_record, snapshot_of, store_calculation)
-from backend.service_layer.handling.year_totals import (recalculate_year)
+from backend.service_layer.claims.benefits import (
+    StoredBillUnreadableError,
+    adjudicate_claim,
+    pick_pack,
+    read_invoice,
+    read_record,
+    snapshot_of,
+    store_calculation,
+)
 from backend.service_layer.claims.causes import write_cause
 from backend.service_layer.claims.outside_gate import OUTSIDE_REASON
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 from backend.service_layer.claims.records import (
     ACCIDENT,
-    MISMATCH,
     Claim,
-    PendReason,
     Reason,
     StageResult,
-    StageRow,
     StoredBill,
     StoredLeaf,
 )
+from backend.service_layer.claims.stages import (
+    keep_waiting,
+    no_rule_reason,
+    raise_pends,
+    store_stage,
+)
 from backend.service_layer.failpoints import reach
+from backend.service_layer.handling.closing import refuse_unlodged
+from backend.service_layer.handling.ports import HandlingServices, HandlingWork
 from backend.service_layer.ports import LedgerUnavailableError
 from verifier.errors import VerificationError
-from backend.service_layer.claims.stages import no_rule_reason, store_stage, keep_waiting, raise_pends
-from backend.service_layer.claims.closing import refuse_unlodged
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,7 @@ class Readings:
     is_ledger_silent: bool = False
 
 
-def take_readings(deps: ClaimServices, claim: Claim) -> Readings:
+def take_readings(deps: HandlingServices, claim: Claim) -> Readings:
     """Read anchor state from the database, then slot and batch head from the ledger."""
     with deps.work(write=False) as work:
         bill = work.claims.bill_of_version(claim.version_id)
@@ -77,7 +84,7 @@ def take_readings(deps: ClaimServices, claim: Claim) -> Readings:
     return Readings(flow, reading)
 
 
-def screen(deps: ClaimServices, claim: Claim) -> bool:
+def screen(deps: HandlingServices, claim: Claim) -> bool:
     """submitted -> screened, or waiting, or refused on an exact fact."""
     readings = take_readings(deps, claim)
     started = deps.clock.now()
@@ -111,7 +118,7 @@ def screen(deps: ClaimServices, claim: Claim) -> bool:
     return True
 
 
-def _end_lapsed(deps: ClaimServices, claim: Claim, readings: Readings) -> None:
+def _end_lapsed(deps: HandlingServices, claim: Claim, readings: Readings) -> None:
     if readings.ledger is None or not other_payers.awaits_lock(claim, readings.ledger.slot):
         return
     with deps.work(write=False) as work:
@@ -119,14 +126,14 @@ def _end_lapsed(deps: ClaimServices, claim: Claim, readings: Readings) -> None:
     other_payers.end_lapsed_lock(deps, claim, key, readings.ledger.slot)
 
 
-def _still(work: ClaimWork, claim: Claim) -> bool:
+def _still(work: HandlingWork, claim: Claim) -> bool:
     """Whether the claim is where it was read, now that the transaction holds it."""
     return work.claims.get(claim.id, lock=True).state is claim.state
 
 
 def run_checks(
-    deps: ClaimServices,
-    work: ClaimWork,
+    deps: HandlingServices,
+    work: HandlingWork,
     claim: Claim,
     compared: StageResult,
     started: dt.datetime,
@@ -139,8 +146,8 @@ def run_checks(
 
 
 def _run_stages(
-    deps: ClaimServices,
-    work: ClaimWork,
+    deps: HandlingServices,
+    work: HandlingWork,
     claim: Claim,
     compared: StageResult,
     started: dt.datetime,
@@ -167,7 +174,7 @@ def _run_stages(
 
 
 def compare(
-    deps: ClaimServices, work: ClaimWork, claim: Claim, reading: screening.LedgerReading
+    deps: HandlingServices, work: HandlingWork, claim: Claim, reading: screening.LedgerReading
 ) -> StageResult:
     """Screening: the stored bill against what the ledger said in this step."""
     bill = work.claims.bill_of_version(claim.version_id)
@@ -200,8 +207,8 @@ def compare(
 
 
 def _faults(
-    deps: ClaimServices,
-    work: ClaimWork,
+    deps: HandlingServices,
+    work: HandlingWork,
     bill: StoredBill,
     stored: StoredLeaf,
     reading: screening.LedgerReading,
@@ -219,7 +226,9 @@ def _faults(
         return [getattr(error, "code", "record-malformed")]
 
 
-def holder_text(work: ClaimWork, claim: Claim, bill: StoredBill, payer: int, counter: int) -> str:
+def holder_text(
+    work: HandlingWork, claim: Claim, bill: StoredBill, payer: int, counter: int
+) -> str:
     """Who holds the bill on the ledger: payer, counter and, when it is ours, the claim number."""
     text = f"（{work.claims.payer_name(payer)}，第 {counter} 次登记"
     ours = None
@@ -230,9 +239,9 @@ def holder_text(work: ClaimWork, claim: Claim, bill: StoredBill, payer: int, cou
     return text + "）"
 
 
-def _match(deps: ClaimServices, work: ClaimWork, claim: Claim, bill: StoredBill) -> StageResult:
-    from backend.service_layer.claims.benefits import read_invoice
-
+def _match(
+    deps: HandlingServices, work: HandlingWork, claim: Claim, bill: StoredBill
+) -> StageResult:
     person = work.people.get(claim.person_id)
     invoice = read_invoice(work, bill)
     day = claim.service_on
@@ -276,14 +285,16 @@ def too_late_reason(pack: PolicyPack, claim: Claim) -> Reason | None:
     return None if reason is None else Reason(reason.code, reason.zh, reason.en)
 
 
-def _audit(deps: ClaimServices, work: ClaimWork, claim: Claim, bill: StoredBill) -> StageResult:
+def _audit(
+    deps: HandlingServices, work: HandlingWork, claim: Claim, bill: StoredBill
+) -> StageResult:
     """What adjudication cannot settle by itself, and what the audit rules find."""
     result, asked = question_of(deps, work, claim, bill)
     return joined(result, audit_claim(deps, work, claim, asked))
 
 
 def question_of(
-    deps: ClaimServices, work: ClaimWork, claim: Claim, bill: StoredBill
+    deps: HandlingServices, work: HandlingWork, claim: Claim, bill: StoredBill
 ) -> tuple[StageResult, BillInQuestion]:
     """What adjudication leaves to people, and what the audit rules are asked about."""
     eob = pack = None
@@ -307,7 +318,7 @@ def question_of(
     return result, asked
 
 
-def calculate(deps: ClaimServices, claim: Claim) -> bool:
+def calculate(deps: HandlingServices, claim: Claim) -> bool:
     """screened -> calculated: the amount on the year's present totals, shown at once."""
     with deps.work() as work:
         work.people.lock(claim.person_id)
@@ -325,5 +336,3 @@ def calculate(deps: ClaimServices, claim: Claim) -> bool:
         work.commit()
     reach("claims.calculated")
     return True
-
-

@@ -22,6 +22,7 @@ from backend.domain.errors import DomainError
 from backend.domain.explanation import Outcome
 from backend.domain.ledger import IntentKind, LedgerIntent, SlotState
 from backend.domain.revision import Cause
+from backend.service_layer.adoption.supplements import adopt_supplement
 from backend.service_layer.anchoring.adopt import (
     Line,
     add_adopted,
@@ -30,19 +31,18 @@ from backend.service_layer.anchoring.adopt import (
     resolve_case,
 )
 from backend.service_layer.anchoring.model import Case, LedgerEvent
-from backend.service_layer.claims.adopt_supplement import adopt_supplement
 from backend.service_layer.claims.benefits import DAMAGE, adjudicate_claim
 from backend.service_layer.claims.decide import decision_record, keep_rules
 from backend.service_layer.claims.final_slots import read_final_slots
-from backend.service_layer.claims.ports import ClaimServices
+from backend.service_layer.claims.holds import LOST_CLAIM
 from backend.service_layer.claims.records import Claim, Decision, Reason, StageResult
-from backend.service_layer.claims.stages import (store_stage)
-from backend.service_layer.claims.withdraw import REASON_WITHDRAWN, note_withdrawal
+from backend.service_layer.claims.stages import store_stage
+from backend.service_layer.handling.ports import HandlingServices
+from backend.service_layer.handling.withdraw import REASON_WITHDRAWN, note_withdrawal
 from backend.service_layer.recovery.adopt import adopt_recovery
 from verifier.commitment.canonical import canonical_bytes
 from verifier.errors import VerificationError
 
-LOST_CLAIM: Final = "claim-lost"
 DIFFERS: Final = "settlement-differs"
 PAYMENT: Final = "payment-unknown"
 BY_LEDGER: Final = "ledger"
@@ -63,7 +63,9 @@ _UNSETTLED: Final = (
 _BYTES: Final = ("decision_fingerprint", "policy_hash")
 
 
-def adopt_claim_event(deps: ClaimServices, work: Any, event: LedgerEvent, at: dt.datetime) -> Line:
+def adopt_claim_event(
+    deps: HandlingServices, work: Any, event: LedgerEvent, at: dt.datetime
+) -> Line:
     """Bring the claim of an event to the state that the event shows, or keep a case."""
     if event.call not in _STEPS:
         adopt = adopt_recovery if event.call == "recover" else adopt_supplement
@@ -96,7 +98,7 @@ def _keep_payment(work: Any, event: LedgerEvent, at: dt.datetime) -> Line:
     return Line("case", describe(event), f"{event.values['value']} fen, unknown here")
 
 
-def _adopt(deps: ClaimServices, work: Any, event: LedgerEvent, at: dt.datetime) -> Line | None:
+def _adopt(deps: HandlingServices, work: Any, event: LedgerEvent, at: dt.datetime) -> Line | None:
     """A line when the event was adopted or agrees, None when it cannot be."""
     claim = _claim_of(work, event)
     if claim is None:
@@ -127,7 +129,7 @@ def _holds_leaf(work: Any, claim: Claim, event: LedgerEvent) -> bool:
 
 
 def _intent(
-    deps: ClaimServices, work: Any, claim: Claim, kind: IntentKind, key: str, **payload: Any
+    deps: HandlingServices, work: Any, claim: Claim, kind: IntentKind, key: str, **payload: Any
 ) -> LedgerIntent:
     return LedgerIntent(
         id=deps.ids.new_id("int"),
@@ -141,7 +143,7 @@ def _intent(
 
 
 def _lodge(
-    deps: ClaimServices, work: Any, claim: Claim, event: LedgerEvent, at: dt.datetime
+    deps: HandlingServices, work: Any, claim: Claim, event: LedgerEvent, at: dt.datetime
 ) -> Line:
     """The claim holds the lock. It is screened all the same, with the lock known as its own."""
     counter = event.values["counter"]
@@ -164,7 +166,7 @@ def _lodge(
 
 
 def _renew(
-    deps: ClaimServices, work: Any, claim: Claim, event: LedgerEvent, at: dt.datetime
+    deps: HandlingServices, work: Any, claim: Claim, event: LedgerEvent, at: dt.datetime
 ) -> Line:
     values = event.values
     key = f"renew:{claim.id}:{values['counter']}:{values['value']}"
@@ -184,7 +186,7 @@ def _renew(
 
 
 def _settle(
-    deps: ClaimServices, work: Any, claim: Claim, event: LedgerEvent, at: dt.datetime
+    deps: HandlingServices, work: Any, claim: Claim, event: LedgerEvent, at: dt.datetime
 ) -> Line | None:
     values = event.values
     decision: Decision | None = work.decisions.latest(claim.id)
@@ -226,7 +228,7 @@ def _is_decision(decision: Decision, values: Mapping[str, Any]) -> bool:
 
 
 def _decide_again(
-    deps: ClaimServices, work: Any, claim: Claim, event: LedgerEvent
+    deps: HandlingServices, work: Any, claim: Claim, event: LedgerEvent
 ) -> Decision | None:
     """The decision that was lost, worked out again; None unless the amount is the ledger's.
 
@@ -267,7 +269,7 @@ def _decide_again(
 
 
 def _differs(
-    deps: ClaimServices, work: Any, claim: Claim, event: LedgerEvent, at: dt.datetime
+    deps: HandlingServices, work: Any, claim: Claim, event: LedgerEvent, at: dt.datetime
 ) -> Line:
     """Settled on the ledger, but not as it is or would be decided here: a person looks."""
     if claim.state in _UNSETTLED:
@@ -285,7 +287,7 @@ def _differs(
 
 
 def _release(
-    deps: ClaimServices, work: Any, claim: Claim, event: LedgerEvent, at: dt.datetime
+    deps: HandlingServices, work: Any, claim: Claim, event: LedgerEvent, at: dt.datetime
 ) -> Line | None:
     """The lock was given back after the backup: the claim ends; why is lost where it was not
     stored yet, and the page says so."""
@@ -324,7 +326,7 @@ def _release(
     return Line("adopted", describe(event), f"claim {claim.number} was released")
 
 
-def _release_withdrawn(deps: ClaimServices, work: Any, claim: Claim, event: LedgerEvent) -> Line:
+def _release_withdrawn(deps: HandlingServices, work: Any, claim: Claim, event: LedgerEvent) -> Line:
     """The citizen had withdrawn the claim after the backup."""
     if claim.state is not ClaimState.WITHDRAWING:
         note_withdrawal(deps, work, claim, "按账本恢复", BY_LEDGER)
@@ -345,7 +347,7 @@ _STEPS: Final[Mapping[str, Callable[..., Line | None]]] = {
 # --- cases ------------------------------------------------------------------------------------
 
 
-def retry_cases(deps: ClaimServices) -> list[Line]:
+def retry_cases(deps: HandlingServices) -> list[Line]:
     """Try the open cases of claims again: their bills may have come back since."""
     with deps.work(write=False) as reading:
         board: Any = reading
@@ -353,7 +355,7 @@ def retry_cases(deps: ClaimServices) -> list[Line]:
     return [_retry(deps, case) for case in cases]
 
 
-def _retry(deps: ClaimServices, case: Case) -> Line:
+def _retry(deps: HandlingServices, case: Case) -> Line:
     events = [_from_json(entry) for entry in case.detail["events"]]
     key, counter = bytes.fromhex(case.detail["key"]), case.detail["counter"]
     read = read_final_slots(deps, [key])[key]

@@ -11,33 +11,28 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from backend.domain.claim import IN_EFFECT_STATES, ClaimState
-from backend.domain.errors import ConflictError, DomainError
+from backend.domain.errors import DomainError
 from backend.domain.explanation import ExplanationOfBenefits, Outcome
-from backend.domain.person import History, parse_history
 from backend.domain.review import CaseKind, Risk, classify
-from backend.domain.revision import Cause, RequestKind, RequestOutcome
+from backend.domain.revision import Cause, RequestKind
 from backend.service_layer.claims.approval_limit import needs_second_approver
-from backend.service_layer.claims.benefits import (adjudicate_claim, read_record, store_calculation)
-from backend.service_layer.handling.year_totals import (recalculate_year)
+from backend.service_layer.claims.benefits import (
+    read_record,
+    store_calculation,
+)
 from backend.service_layer.claims.decide import Adjudicated, insert_decision
-from backend.service_layer.claims.ports import ClaimServices, ClaimWork
-from backend.service_layer.claims.records import MISMATCH, Claim, Decision
-from backend.service_layer.claims.requests import Asked, Ending, add_request, conclude_request
+from backend.service_layer.claims.records import MACHINE, MISMATCH, Claim, Decision
+from backend.service_layer.claims.requests import Asked, add_request
 from backend.service_layer.claims.revision_records import (
     BILL_HELD,
     RETURNED,
     ClaimEvent,
-    Revision,
-    RevisionRequest,
 )
+from backend.service_layer.handling.ports import HandlingServices, HandlingWork
 from backend.service_layer.review.cases import Opening, open_case
-from backend.service_layer.review.records import Case
-from verifier.commitment.canonical import canonical_bytes, parse_canonical
+from verifier.commitment.canonical import canonical_bytes
 from verifier.commitment.fingerprint import compute_fingerprint
 from verifier.errors import VerificationError
-from backend.service_layer.claims.records import MACHINE
-from backend.service_layer.claims.benefits import adjudicate_again, history_in_effect, history_of_cause
-from backend.service_layer.handling.year_totals import revise
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +49,8 @@ _BY_PEOPLE: Final = frozenset({Cause.APPEAL, Cause.REOPENED})
 
 
 def revise_alone(
-    deps: ClaimServices,
-    work: ClaimWork,
+    deps: HandlingServices,
+    work: HandlingWork,
     claim: Claim,
     adjudicated: Adjudicated,
     grounds: Grounds,
@@ -80,8 +75,8 @@ def revise_alone(
 
 
 def _follow(
-    deps: ClaimServices,
-    work: ClaimWork,
+    deps: HandlingServices,
+    work: HandlingWork,
     now_held: Claim,
     adjudicated: Adjudicated,
     grounds: Grounds,
@@ -109,7 +104,7 @@ def _is_beyond_one_person(deps: Any, latest: Decision, eob: ExplanationOfBenefit
     return is_more and needs_second_approver(eob.paid_fen, deps.settings.review)
 
 
-def _is_as_committed(deps: ClaimServices, work: ClaimWork, claim: Claim) -> bool:
+def _is_as_committed(deps: HandlingServices, work: HandlingWork, claim: Claim) -> bool:
     """Whether the stored bill still has the fingerprint that was anchored: nothing is paid on a
     text that somebody changed after the first decision."""
     bill = work.claims.bill_of_version(claim.version_id)
@@ -138,8 +133,8 @@ def _is_barred(latest: Decision | None, cause: Cause) -> bool:
 
 
 def _add_version(
-    deps: ClaimServices,
-    work: ClaimWork,
+    deps: HandlingServices,
+    work: HandlingWork,
     claim: Claim,
     adjudicated: Adjudicated,
     grounds: Grounds,
@@ -166,8 +161,8 @@ def _add_version(
 
 
 def _keep_for_people(
-    deps: ClaimServices,
-    work: ClaimWork,
+    deps: HandlingServices,
+    work: HandlingWork,
     claim: Claim,
     adjudicated: Adjudicated,
     grounds: Grounds,
@@ -224,7 +219,9 @@ def _keep_for_people(
         )
 
 
-def return_claim(deps: ClaimServices, work: ClaimWork, claim: Claim, grounds: Grounds) -> bool:
+def return_claim(
+    deps: HandlingServices, work: HandlingWork, claim: Claim, grounds: Grounds
+) -> bool:
     """A refused claim begins again under its number; False when another claim holds its bill.
 
     Then it waits, and comes back by itself once the bill is free. It takes its place at the end
@@ -264,14 +261,14 @@ def return_claim(deps: ClaimServices, work: ClaimWork, claim: Claim, grounds: Gr
     )
 
 
-def return_freed(deps: ClaimServices) -> int:
+def return_freed(deps: HandlingServices) -> int:
     """Bring back the claims whose bill another claim held until now; returns how many."""
     with deps.work(write=False) as work:
         waiting = work.revisions.freed()
     return sum(_return_one(deps, claim_id) for claim_id in waiting)
 
 
-def _return_one(deps: ClaimServices, claim_id: str) -> bool:
+def _return_one(deps: HandlingServices, claim_id: str) -> bool:
     with deps.work() as work:
         person_id = work.claims.get(claim_id).person_id
         work.people.lock(person_id)
@@ -284,5 +281,3 @@ def _return_one(deps: ClaimServices, claim_id: str) -> bool:
             return False
         work.commit()
     return True
-
-

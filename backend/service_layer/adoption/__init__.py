@@ -1,0 +1,1 @@
+"""What the ledger knows of claims and a restored database has lost, taken in again."""
