@@ -17,14 +17,14 @@ from backend.entrypoints.staff.requests import (
 )
 from backend.entrypoints.staff.session import caller, services
 from backend.entrypoints.staff.views import Answer, blueprint
+from backend.service_layer.claims.declaration_records import Declaration, Subject
+from backend.service_layer.claims.records import Claim
 from backend.service_layer.handling.accident_answers import correct_kind, declare, excuse_later
 from backend.service_layer.handling.accident_review import (
     ask_to_declare,
     exclude_in_case,
     set_kind,
 )
-from backend.service_layer.claims.declaration_records import Declaration, Subject
-from backend.service_layer.claims.records import Claim
 from backend.service_layer.review.read import names_hidden_now, strike_out, view_case
 
 _ANSWERS: Final = (

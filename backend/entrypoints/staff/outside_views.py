@@ -19,8 +19,8 @@ from backend.entrypoints.staff.requests import (
 )
 from backend.entrypoints.staff.session import caller, services
 from backend.entrypoints.staff.views import Answer, blueprint
-from backend.service_layer.outside.check import Findings, accept_document, refuse_document
 from backend.service_layer.handling.confirm_outside import confirm_claim
+from backend.service_layer.outside.check import Findings, accept_document, refuse_document
 from backend.service_layer.outside.records import HospitalFacts
 from backend.service_layer.outside.transcript import compare_bill, type_bill
 from backend.service_layer.outside.view import (

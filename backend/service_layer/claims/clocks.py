@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from backend.domain.accident import WAIT_WORKING_DAYS
 from backend.domain.claim import Stage
@@ -18,14 +18,9 @@ from backend.domain.local_time import local_day
 from backend.domain.review import CaseKind, CaseState
 from backend.service_layer.claims.accident import DECLARATION, answer_until
 from backend.service_layer.claims.declaration_records import Subject
+from backend.service_layer.claims.ports import Calendar
 from backend.service_layer.claims.records import ACCIDENT, Claim, Submission
 from backend.service_layer.claims.revision_records import ASKED_TO_DECLARE
-import datetime as dt
-from typing import Final
-from backend.domain.local_time import local_day
-from backend.service_layer.claims.ports import Calendar
-from backend.service_layer.review.ports import ReviewServices
-from backend.service_layer.review.records import Case
 
 CITIZEN = "citizen"
 """What a pended claim waits for while its person is asked for material."""

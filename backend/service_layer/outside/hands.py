@@ -10,7 +10,7 @@ import unicodedata
 from typing import Any, Final
 
 from backend.domain.review import covers
-from backend.service_layer.claims.records import FROM_OUTSIDE
+from backend.service_layer.claims.records import FROM_OUTSIDE, Claim
 from backend.service_layer.outside.errors import StepRefusedError
 from backend.service_layer.outside.records import (
     CITIZEN,
@@ -19,14 +19,6 @@ from backend.service_layer.outside.records import (
     OutsideStep,
     StepKind,
 )
-from backend.service_layer.outside.services import OutsideServices
-from typing import Any
-from backend.domain.claim import ClaimState
-from backend.domain.pend_reasons import REVIEWER
-from backend.service_layer.claims.records import FROM_OUTSIDE, Claim
-from backend.service_layer.claims.review import approve_pended, refuse_pended
-from backend.service_layer.outside.errors import StepRefusedError
-from backend.service_layer.outside.records import OutsideBill, StepKind
 from backend.service_layer.outside.services import OutsideServices
 
 NAME_MAX: Final = 60

@@ -16,8 +16,8 @@ from backend.domain.recovery import (
     too_much,
 )
 from backend.domain.supervision import SubjectKind
+from backend.service_layer.claims.benefits import adjudicate_again
 from backend.service_layer.claims.records import Claim
-from backend.service_layer.claims.benefits import (adjudicate_again)
 from backend.service_layer.failpoints import reach
 from backend.service_layer.journal.funds import layers_of_record
 from backend.service_layer.recovery.opening import Ground, borne_of, order_recovery

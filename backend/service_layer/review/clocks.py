@@ -7,10 +7,8 @@ the working days between the request and its end are added to the day that was p
 from __future__ import annotations
 
 import datetime as dt
-from typing import Final
 
 from backend.domain.local_time import local_day
-from backend.service_layer.claims.ports import Calendar
 from backend.service_layer.review.ports import ReviewServices
 from backend.service_layer.review.records import Case
 

@@ -14,8 +14,8 @@ from backend.domain.errors import NotFoundError
 from backend.service_layer.claims.benefits import adjudicate_claim
 from backend.service_layer.claims.decide import store_decision
 from backend.service_layer.claims.outside_gate import UnconfirmedOutsideBillError
-from backend.service_layer.outside.check import Findings, accept_document, carry_on, refuse_document
 from backend.service_layer.handling.confirm_outside import confirm_claim
+from backend.service_layer.outside.check import Findings, accept_document, carry_on, refuse_document
 from backend.service_layer.outside.errors import (
     AgencyMissingError,
     StepRefusedError,
