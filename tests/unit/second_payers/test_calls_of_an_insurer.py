@@ -128,30 +128,35 @@ def test_the_person_is_told_that_a_bill_is_being_settled() -> None:
 
 # --- what is refused ------------------------------------------------------------------------------
 
+WAIT = ("请等账本的结果，再看这笔申请", "wait for the ledger and read the claim again")
+OVER = ("这笔已办结；要再办，请重新登记", "it is over; lodge again to go on")
+LINKS = ("请按申请里的 links 做下一步", "do what the claim's links offer")
+
 
 @pytest.mark.parametrize("act", ALL)
 @pytest.mark.parametrize(
-    ("calls", "phase"),
+    ("calls", "phase", "what"),
     [
-        ((call(outcome=None, state="queued"),), "lodging"),
-        ((call(outcome="locked"),), "refused"),
-        ((call(), call(SETTLE, None, "sent")), "settling"),
-        ((call(), call(RELEASE, None, "sent")), "releasing"),
-        ((call(), call(SETTLE)), "settled"),
-        ((call(), call(RELEASE)), "released"),
-        ((LAPSED, call(EXPIRE)), "expired"),
-        ((call(), call(SETTLE, None, "quarantined")), "held"),
+        ((call(outcome=None, state="queued"),), "lodging", WAIT),
+        ((call(outcome="locked"),), "refused", OVER),
+        ((call(), call(SETTLE, None, "sent")), "settling", WAIT),
+        ((call(), call(RELEASE, None, "sent")), "releasing", WAIT),
+        ((call(), call(SETTLE)), "settled", OVER),
+        ((call(), call(RELEASE)), "released", OVER),
+        ((LAPSED, call(EXPIRE)), "expired", OVER),
+        ((call(), call(SETTLE, None, "quarantined")), "held", LINKS),
     ],
 )
 def test_without_a_lock_of_its_own_nothing_is_asked(
-    act: Act, calls: tuple[LedgerIntent, ...], phase: str
+    act: Act, calls: tuple[LedgerIntent, ...], phase: str, what: tuple[str, str]
 ) -> None:
+    next_zh, next_en = what
     desk = Desk(*calls)
     with pytest.raises(PayerCallRefusedError) as caught:
         act(desk)
     assert caught.value.code == "payer-wrong-state"
-    assert caught.value.en == f"the claim is {phase}: this call is not possible now"
-    assert caught.value.zh == f"申请现在的状态是 {phase}，不能做这一步"
+    assert caught.value.en == f"the claim is {phase}, so this call is not possible now: {next_en}"
+    assert caught.value.zh == f"申请现在的状态是 {phase}，不能做这一步：{next_zh}"
     assert (desk.asked, desk.commits, desk.kept) == ([], 0, {})
 
 
@@ -174,8 +179,11 @@ def test_without_a_consent_that_holds_now_nothing_is_settled_or_renewed(
     with pytest.raises(PayerCallRefusedError) as caught:
         act(desk)
     assert (caught.value.code, caught.value.zh, caught.value.en) == (
-        "payer-consent-ended", "本人的同意已到期或撤回", "the consent has ended",
-    )  # fmt: skip
+        "payer-consent-ended",
+        "本人的同意已到期或撤回，登记会自动放开；要继续，请本人重新同意后再登记",
+        "the consent has ended and the lock is given back; ask the person for another consent and "
+        "lodge again",
+    )
     assert desk.asked == []
 
 
@@ -327,9 +335,9 @@ FORM = Asked("9", ("header",), "30", is_agreed=True, form_token="t" * 16)
         (replace(FORM, days="31"), "请选择开放多少天", "choose for how many days"),
         (replace(FORM, is_agreed=False), "请先勾选“我同意”", "tick the consent first"),
         (replace(FORM, form_token="t" * 15), "页面已过期，请返回重试",
-         "the form has no valid token"),
+         "the page has expired: go back and try again"),
         (replace(FORM, form_token="t" * 65), "页面已过期，请返回重试",
-         "the form has no valid token"),
+         "the page has expired: go back and try again"),
     ],
 )  # fmt: skip
 def test_a_form_that_opens_nothing_stores_nothing(form: Asked, zh: str, en: str) -> None:
