@@ -100,7 +100,14 @@ def lodge(deps: PayerServices, payer: SecondPayer, invoice_id: str, once: Once) 
         payload = {"position": position.to_payload(), "payer": payer.number}
         payload |= {"counter": counter, "deadline": deadline}
         _enqueue(deps, work, claim, IntentKind.LODGE, payload)
-        _tell(deps, work, payer, claim.person_id, zh="登记了您的一张票据，准备理赔")
+        _tell(
+            deps,
+            work,
+            payer,
+            claim.person_id,
+            zh="登记了您的一张票据，准备理赔",
+            en="has locked one of your bills and prepares to pay",
+        )
         done = keep(deps, work, payer, once, claim)
         work.commit()
     reach("second-payers.lodge-enqueued")
@@ -139,7 +146,7 @@ def _require_free(deps: PayerServices, work: PayerWork, earlier: list[PayerClaim
     if standing.phase is Phase.SETTLED:
         raise _refused(
             "payer-settled-before",
-            f"您已核销过这张票据（{earlier[-1].id}），一方只能核销一次",
+            f"您已核销过这张票据（{earlier[-1].id}），一方只能核销一次，不用再登记",
             f"you have settled this bill as {earlier[-1].id}: a payer settles once",
         )
     if not standing.is_over:
@@ -171,7 +178,7 @@ def _require_lodgeable(work: PayerWork, bill: StoredBill, seen: StoredBill) -> N
     if not is_finished or decision_in_effect(work, bill.invoice_id) is None:
         raise _refused(
             "payer-basic-first",
-            "基本医保还没有办完这张票据；办完以后再登记剩余部分",
+            "基本医保还没有办完这张票据；请等办完以后再登记剩余部分",
             "basic insurance has not finished with this bill; lodge the remainder afterwards",
         )
 
@@ -201,7 +208,14 @@ def settle(
         _require(standing, Phase.LODGED, Phase.LAPSED)
         payload = _claim_payload(claim) | {"amount": amount_fen} | _ruling_payload(ruling)
         _enqueue(deps, work, claim, IntentKind.SETTLE, payload)
-        _tell(deps, work, payer, claim.person_id, zh="正在核销您的一张票据")
+        _tell(
+            deps,
+            work,
+            payer,
+            claim.person_id,
+            zh="正在核销您的一张票据",
+            en="is settling one of your bills",
+        )
         done = keep(deps, work, payer, once, claim)
         work.commit()
     reach("second-payers.settle-enqueued")
@@ -373,9 +387,8 @@ def _enqueue(
 
 
 def _tell(
-    deps: PayerServices, work: PayerWork, payer: SecondPayer, person_id: str, *, zh: str
+    deps: PayerServices, work: PayerWork, payer: SecondPayer, person_id: str, *, zh: str, en: str
 ) -> None:
     announce(
-        deps, work, person_id, "payer-call", zh=f"“{payer.name}”{zh}。",
-        en="an insurer acts on a bill that you opened to it",
+        deps, work, person_id, "payer-call", zh=f"“{payer.name}”{zh}。", en=f"“{payer.name}” {en}."
     )  # fmt: skip

@@ -23,7 +23,7 @@ from tests.integration.second_payers.desk import (
 )
 
 #: Words of which a refusal has one in each language: what the programmer does now.
-TO_DO_ZH = ("请", "等")
+TO_DO_ZH = ("请", "等", "不用")
 TO_DO_EN = ("try again", "go on with", "lodge", "wait", "ask the person", "do not pay", "once")
 
 
@@ -130,35 +130,30 @@ def test_a_consent_taken_back_between_lodge_and_settle_settles_nothing(desk: Des
 
 
 @pytest.mark.slow
-def test_of_a_bill_that_became_void_under_its_lock_the_insurer_learns_and_holds_nothing(
-    desk: Desk,
+def test_of_a_bill_that_is_withdrawn_the_insurer_learns_whatever_it_has_done(
+    own_desk: Desk,
 ) -> None:
-    bill, claim = held(desk)
-    assert desk.state(claim)["bill_state"] == "active"
-    desk.world.sql("UPDATE invoice SET state = 'void' WHERE id = :id", id=bill)
+    """Under its lock, which it then holds no more; and settled, though the consent has ended."""
+    desk = own_desk
+    (locked, under_lock), (void, settled), (red, settled_too) = (held(desk) for _ in range(3))
+    for claim in (settled, settled_too):
+        desk.settle(claim, 10_000)
+    assert desk.state(under_lock)["bill_state"] == "active"
+    for bill, state in ((locked, "void"), (void, "void"), (red, "reversed")):
+        desk.world.sql("UPDATE invoice SET state = :state WHERE id = :id", state=state, id=bill)
     desk.go()
     desk.go()
-    found = desk.state(claim)
+    found = desk.state(under_lock)
     assert (found["bill_state"], found["state"]) == ("void", "released")
     body = {"amount_fen": 1} | RULING
-    refused(desk.post(f"/claims/{claim}/settle", body), "payer-wrong-state")
-    assert code_of(desk.post(f"/bills/{bill}/lodge")) == (409, "payer-bill-stopped")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("state", ["void", "reversed"])
-def test_of_a_settled_bill_that_is_withdrawn_the_insurer_learns_though_the_consent_ended(
-    desk: Desk, state: str
-) -> None:
-    bill, claim = held(desk)
-    desk.settle(claim, 10_000)
-    desk.world.sql("UPDATE invoice SET state = :state WHERE id = :id", state=state, id=bill)
+    refused(desk.post(f"/claims/{under_lock}/settle", body), "payer-wrong-state")
+    assert code_of(desk.post(f"/bills/{locked}/lodge")) == (409, "payer-bill-stopped")
     desk.pass_time(dt.timedelta(days=31))
-    found = desk.state(claim)
-    assert (found["state"], found["settled_fen"], found["bill_state"]) == ("settled", 10_000, state)
-    (listed,) = [c for c in desk.get("/claims?limit=200").get_json()["claims"] if c["id"] == claim]
-    assert listed["bill_state"] == state
-    assert code_of(desk.get(f"/bills/{bill}"))[0] == 404  # of the bill itself nothing more
+    listed = {row["id"]: row for row in desk.get("/claims?limit=200").get_json()["claims"]}
+    for claim, bill, state in ((settled, void, "void"), (settled_too, red, "reversed")):
+        assert (listed[claim]["settled_fen"], listed[claim]["bill_state"]) == (10_000, state)
+        assert desk.state(claim)["bill_state"] == state
+        assert code_of(desk.get(f"/bills/{bill}"))[0] == 404  # of the bill itself nothing more
 
 
 @pytest.mark.slow
@@ -209,9 +204,10 @@ def test_beyond_its_rate_an_insurer_is_told_when_to_come_again_and_others_are_no
     own_desk: Desk,
 ) -> None:
     desk = own_desk
-    statuses = [desk.get("").status_code for _ in range(CALLS_A_MINUTE)]
-    assert set(statuses) == {200}
-    last = desk.get("")
+    taken = 0
+    while (last := desk.get("")).status_code == 200 and taken < 10 * CALLS_A_MINUTE:
+        taken += 1
+    assert taken >= CALLS_A_MINUTE
     assert (last.status_code, last.headers["Retry-After"]) == (429, "5")
     assert desk.get("", OTHER).status_code == 200
 
