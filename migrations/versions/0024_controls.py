@@ -40,7 +40,7 @@ _EVENT_REFUSED = """
         SELECT 1 FROM reconciliation_case_event AS asked
         WHERE asked.case_id = NEW.case_id AND asked.ordinal = NEW.answers
           AND asked.kind = 'proposed' AND asked.outcome = NEW.outcome
-          AND lower(trim(asked.by)) <> lower(trim(NEW.by)) AND NOT EXISTS (
+          AND lower(trim(asked."by")) <> lower(trim(NEW."by")) AND NOT EXISTS (
             SELECT 1 FROM reconciliation_case_event AS later
             WHERE later.case_id = NEW.case_id AND later.ordinal > asked.ordinal
               AND later.kind = 'proposed')))
@@ -51,7 +51,7 @@ _CASE_REFUSED = """
     OR NEW.found_at <> OLD.found_at OR NEW.due_at {differs} OLD.due_at
     OR NEW.resolved_by IS NULL OR NOT EXISTS (
         SELECT 1 FROM reconciliation_case_event AS ended
-        WHERE ended.case_id = NEW.id AND ended.by = NEW.resolved_by
+        WHERE ended.case_id = NEW.id AND ended."by" = NEW.resolved_by
           AND ended.kind IN ('agrees', 'adopted', 'confirmed')
           AND ended.ordinal = (SELECT max(ordinal) FROM reconciliation_case_event
                                WHERE case_id = NEW.id))
@@ -63,14 +63,14 @@ _RELEASE_REFUSED = """
     NEW.action = 'release' AND NOT EXISTS (
         SELECT 1 FROM payout_hold AS stopped
         WHERE stopped.claim_id = NEW.claim_id AND stopped.ordinal = NEW.ordinal - 1
-          AND stopped.action = 'hold' AND lower(trim(stopped.by)) <> lower(trim(NEW.by)))
+          AND stopped.action = 'hold' AND lower(trim(stopped."by")) <> lower(trim(NEW."by")))
 """
 _PROOF_REFUSED = """
     NEW.action = 'confirmed' AND NOT EXISTS (
         SELECT 1 FROM payee_proof AS seen
         WHERE seen.account_id = NEW.account_id AND seen.ordinal = NEW.ordinal - 1
           AND seen.action = 'proposed' AND seen.document_digest = NEW.document_digest
-          AND lower(trim(seen.by)) <> lower(trim(NEW.by)))
+          AND lower(trim(seen."by")) <> lower(trim(NEW."by")))
 """
 _RULES = (
     ("reconciliation_case_event_in_turn", "reconciliation_case_event", "INSERT", _EVENT_REFUSED,
@@ -152,7 +152,8 @@ def _create_events() -> None:
             name="ck_reconciliation_case_event_report_number",
         ),
         sa.CheckConstraint(
-            "kind NOT IN ('proposed', 'confirmed') OR outcome IN ('accepted', 'corrected')",
+            "kind NOT IN ('proposed', 'confirmed') "
+            "OR (outcome IS NOT NULL AND outcome IN ('accepted', 'corrected'))",
             name="ck_reconciliation_case_event_outcome",
         ),
     )

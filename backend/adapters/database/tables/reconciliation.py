@@ -63,7 +63,8 @@ reconciliation_case_event = sa.Table(
         name="ck_reconciliation_case_event_report_number",
     ),
     sa.CheckConstraint(
-        "kind NOT IN ('proposed', 'confirmed') OR outcome IN ('accepted', 'corrected')",
+        "kind NOT IN ('proposed', 'confirmed') "
+        "OR (outcome IS NOT NULL AND outcome IN ('accepted', 'corrected'))",
         name="ck_reconciliation_case_event_outcome",
     ),
 )
