@@ -87,7 +87,7 @@ AREAS: Final = {
     "payouts": Area(
         _in(
             "service_layer/payout", "answers", "approve", "booking", "examine", "hand_over",
-            "holding", "instruct", "lanes", "manual", "run", "stored", "records",
+            "holding", "instruct", "lanes", "manual", "records", "run", "statements", "stored", "unmatched",
         ),
         ("tests/unit/payout", "tests/integration/payout"),
     ),
@@ -101,7 +101,7 @@ AREAS: Final = {
     "reconciliation": Area(
         _in(
             "service_layer/money_reconciliation", "adopt", "ahead", "bank_rules", "cases", "daily",
-            "records", "report", "rules", "timeliness", "unmatched",
+            "records", "report", "rules", "statement_rules", "status", "timeliness",
         ),
         ("tests/unit/money_reconciliation", "tests/integration/money_reconciliation"),
         EVERY,
@@ -116,12 +116,12 @@ AREAS: Final = {
     ),
     "payees": Area(
         _in(
-            "service_layer/payees", "declare", "effective", "holder", "notices", "read", "register",
+            "service_layer/payees", "declare", "effective", "holder", "notices", "proof", "read", "register",
         ),
         ("tests/unit/payees", "tests/integration/payees"),
     ),
     "clearing": Area(
-        _in("service_layer/clearing", "confirm", "run", "statement", "taken", "year"),
+        _in("service_layer/clearing", "carry_on", "confirm", "desk", "run", "statement", "taken", "year"),
         ("tests/unit/clearing", "tests/integration/clearing"),
         EVERY,
     ),

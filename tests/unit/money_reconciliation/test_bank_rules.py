@@ -9,8 +9,8 @@ import pytest
 from backend.service_layer.money_reconciliation.bank_rules import bank_answers, file_rules
 from backend.service_layer.money_reconciliation.ports import ItemRow
 from backend.service_layer.money_reconciliation.records import Mismatch
-from backend.service_layer.money_reconciliation.unmatched import LostItem
 from backend.service_layer.payout.records import AnswerStatus
+from backend.service_layer.payout.unmatched import LostItem
 from tests.unit.money_reconciliation.exchange import (
     ITEMS,
     PAYMENT,

@@ -14,7 +14,7 @@ from backend.service_layer.money_reconciliation.cases import overdue, standing
 from backend.service_layer.money_reconciliation.daily import is_due
 from backend.service_layer.money_reconciliation.records import Mismatch
 from backend.service_layer.money_reconciliation.timeliness import read_timeliness
-from backend.service_layer.money_reconciliation.unmatched import LostItem, case_id, lost_items
+from backend.service_layer.payout.unmatched import LostItem, case_id, lost_items
 
 NOW = dt.datetime(2026, 11, 20, 2, 0, tzinfo=dt.UTC)
 SECOND, HOUR = dt.timedelta(seconds=1), dt.timedelta(hours=1)
