@@ -32,15 +32,9 @@ from backend.domain.line_split import LineSplit, format_percent, split_lines
 from backend.domain.money import allot, round_half_up
 from backend.domain.open_points import OPEN_POINT, reason_for_a_person
 from backend.domain.person import History, HistoryEntry, PersonSnapshot
-from backend.domain.policy import (
-    NO_STATUS,
-    Case,
-    PolicyError,
-    PolicyPack,
-    RemoteModel,
-    RemoteRule,
-)
+from backend.domain.policy import PolicyError, PolicyPack, RemoteModel, RemoteRule
 from backend.domain.ruling import LineRuling, in_order
+from backend.domain.selector import NO_STATUS, Case
 from backend.domain.summary import build_summary
 
 BILLS_MAX: Final = 200

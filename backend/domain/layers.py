@@ -26,10 +26,10 @@ from backend.domain.policy import (
     ApplicableRules,
     Band,
     CapRule,
-    Case,
     Layer2Rule,
     RemoteRule,
 )
+from backend.domain.selector import Case
 
 _POOL_UNIT: Final = RATIO_UNIT * BP
 _RATIO_DECIMALS: Final = 12

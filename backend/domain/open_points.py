@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from backend.domain.policy import Case, Selector
+from backend.domain.selector import Case, Selector
 
 OPEN_POINT: Final = "policy-open"
 """The code of the reason by which a claim with an open point waits for a person."""

@@ -11,18 +11,16 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from backend.domain.catalogue import BP, Catalogue
 from backend.domain.errors import DomainError
-from backend.domain.invoice import VisitKind
 from backend.domain.open_points import OpenPoint, missing_rule
 from backend.domain.person import RETIRED
+from backend.domain.selector import Case, Selector
 
 POLICY_FORMAT: Final = "yichu-policy-1"
 HOSPITAL_LEVELS: Final = (1, 2, 3)
-NO_STATUS: Final = "none"
-"""In a selector: persons without hardship status, or without a civil servant's rank."""
 RATIO_UNIT: Final = BP * BP
 """A whole in the unit of effective ratios: a factor on a personal share keeps eight decimals."""
 
@@ -72,46 +70,6 @@ class TierBasis(StrEnum):
 
     LINE_AMOUNT = "line-amount"
     UNIT_PRICE = "unit-price"
-
-
-class Case(NamedTuple):
-    """Whom and what the rules of one bill are looked up for."""
-
-    insurance_type: str
-    visit_kind: str
-    person_type: str
-    hospital_level: int
-    hardship: str = NO_STATUS
-    rank: str = NO_STATUS
-
-
-@dataclass(frozen=True, slots=True)
-class Selector:
-    """To whom and where a rule applies. An empty set means any.
-
-    ``hardship`` holds hardship codes and NO_STATUS for persons without one, so that two rules
-    may part the poor from everybody else; ``ranks`` does the same for civil servants.
-    """
-
-    insurance_types: frozenset[str] = frozenset()
-    visit_kinds: frozenset[str] = frozenset()
-    person_types: frozenset[str] = frozenset()
-    hospital_levels: frozenset[int] = frozenset()
-    hardship: frozenset[str] = frozenset()
-    ranks: frozenset[str] = frozenset()
-
-    def matches(self, case: Case) -> bool:
-        return (
-            (not self.insurance_types or case.insurance_type in self.insurance_types)
-            and (not self.visit_kinds or case.visit_kind in self.visit_kinds)
-            and (not self.person_types or case.person_type in self.person_types)
-            and (not self.hospital_levels or case.hospital_level in self.hospital_levels)
-            and (not self.hardship or case.hardship in self.hardship)
-            and (not self.ranks or case.rank in self.ranks)
-        )
-
-    def counts_visit_kind(self, visit_kind: VisitKind) -> bool:
-        return not self.visit_kinds or str(visit_kind) in self.visit_kinds
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,12 +24,10 @@ from backend.domain.person import (
 )
 from backend.domain.policy import (
     HOSPITAL_LEVELS,
-    NO_STATUS,
     POLICY_FORMAT,
     AidRule,
     Band,
     CapRule,
-    Case,
     ClaimDeadline,
     ClassBRule,
     DeductibleMode,
@@ -42,11 +40,11 @@ from backend.domain.policy import (
     RatioRule,
     RemoteModel,
     RemoteRule,
-    Selector,
     Source,
     TierBasis,
 )
 from backend.domain.record_reader import Faults, Reader
+from backend.domain.selector import NO_STATUS, Case, Selector
 from verifier.commitment.canonical import canonical_bytes
 from verifier.errors import VerificationError
 

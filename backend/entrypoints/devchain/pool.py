@@ -8,7 +8,7 @@ refused, a gap waits, stored, until it is filled.
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import rlp
 from eth.abc import SignedTransactionAPI
@@ -19,13 +19,22 @@ from eth_utils import ValidationError
 from backend.entrypoints.devchain.errors import invalid_params, refused, rejected
 from backend.entrypoints.devchain.store import SqliteStore
 
-if TYPE_CHECKING:
-    from backend.entrypoints.devchain.engine import Engine
-
 #: geth's limit of one transaction (txpool: txMaxSize, 128 KB).
 MAX_TRANSACTION_BYTES = 128 * 1024
 MAX_WAITING = 4096
 _MAX_CACHED = 256
+
+
+class Head(Protocol):
+    """What is asked of the chain that a transaction would be mined on."""
+
+    @property
+    def chain(self) -> Any: ...
+    @property
+    def settings(self) -> Any: ...
+    def nonce_at_head(self, account: bytes, /) -> int: ...
+    def base_fee(self) -> int | None: ...
+    def head_state(self) -> Any: ...
 
 
 class Pool:
@@ -64,7 +73,7 @@ class Pool:
             raise invalid_params(f"rlp: cannot decode the transaction: {error}") from error
         return transaction
 
-    def admit(self, engine: Engine, transaction: SignedTransactionAPI, raw: bytes) -> None:
+    def admit(self, engine: Head, transaction: SignedTransactionAPI, raw: bytes) -> None:
         """Put an acceptable transaction into the queue; refuse any other with geth's text."""
         if self._store.waiting_raw(transaction.hash) is not None:
             raise rejected("already known")
@@ -99,7 +108,7 @@ class Pool:
         if len(self._admitted) > _MAX_CACHED:
             self._admitted.popitem(last=False)
 
-    def _check_form(self, engine: Engine, transaction: SignedTransactionAPI) -> None:
+    def _check_form(self, engine: Head, transaction: SignedTransactionAPI) -> None:
         """What is wrong whatever the state says: chain, signature, gas."""
         chain_id = chain_id_of(transaction)
         if chain_id is None:

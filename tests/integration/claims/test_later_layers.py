@@ -11,8 +11,9 @@ from pathlib import Path
 from backend.adapters.policy_packs import load_packs
 from backend.domain.claim import ClaimState
 from backend.domain.decision_record import parse_decision_record
-from backend.domain.policy import AidRule, Band, Selector
+from backend.domain.policy import AidRule, Band
 from backend.domain.register import FactKind
+from backend.domain.selector import Selector
 from backend.entrypoints.web import create_app
 from backend.service_layer.claims.benefits import history_before
 from backend.service_layer.claims.submit import submit

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from backend.domain.claim import ClaimState
 from backend.domain.open_points import OpenEffect, OpenPoint
-from backend.domain.policy import Selector
+from backend.domain.selector import Selector
 from backend.service_layer.claims.records import Claim
 from backend.service_layer.claims.submit import submit
 from backend.service_layer.handling.review import approve_pended

@@ -16,9 +16,10 @@ from backend.adapters.policy_packs import load_pack, load_packs
 from backend.domain.catalogue import parse_catalogue
 from backend.domain.invoice import VisitKind
 from backend.domain.person import parse_history, parse_person
-from backend.domain.policy import Case, PolicyError
+from backend.domain.policy import PolicyError
 from backend.domain.policy_reader import parse_policy_pack
 from backend.domain.record_reader import MalformedDataError
+from backend.domain.selector import Case
 from tests.unit.domain import benefit_cases as case
 
 QUZHOU = POLICY_DIRECTORY / "quzhou-2026.json"

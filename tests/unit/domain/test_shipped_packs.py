@@ -17,9 +17,10 @@ from backend.domain.explanation import ExplanationOfBenefits
 from backend.domain.invoice import VisitKind
 from backend.domain.open_points import OpenEffect, missing_rule
 from backend.domain.person import DatedStatus, History, PersonSnapshot
-from backend.domain.policy import NO_STATUS, Case, PolicyError, PolicyPack
+from backend.domain.policy import PolicyError, PolicyPack
 from backend.domain.policy_reader import parse_policy_pack
 from backend.domain.record_reader import MalformedDataError
+from backend.domain.selector import NO_STATUS, Case
 from tests.unit.domain import benefit_cases as case
 
 HASHES: Final = {
