@@ -20,7 +20,7 @@ from tests.e2e.processes import wait_for
 from tests.e2e.system import System
 from tests.network.four import Four
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 
 def anchor_state(system: System, bill: Any) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from tests.e2e.processes import wait_for
 from tests.e2e.system import System
 from tests.network.four import CUSTODIAL, SELF_CUSTODY
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 
 def test_bills_are_anchored_lodged_settled_paid_and_verified_through_another_node(
