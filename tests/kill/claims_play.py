@@ -117,6 +117,9 @@ def is_lodged_already(stage: MoneyStage) -> None:
 
 SCENES = [
     Scene("everybody touches", lambda s: s.touch(*PLAIN, *PENDED, "outside")),
+    Scene("a bill is disputed", lambda s: s.set_bill("pended", "disputed")),
+    Scene("its claim waits", lambda s: s.advance("pended")),
+    Scene("not any more", lambda s: s.set_bill("pended", "active")),
     Scene("one is locked", lambda s: s.until("lodged", "withdrawn", "stuck", "lodged", "known")),
     takes_back("withdrawn"),
     takes_back("stuck"),
@@ -141,6 +144,8 @@ SCENES = [
     Scene("appeals", lambda s: appeal(s, "more")),
     Scene("another", lambda s: appeal(s, "barred")),
     Scene("both are right", lambda s: [uphold(s, name, matched(1)) for name in APPEALED]),
+    Scene("another payer's lock has run out", lambda s: s.set_slot(
+        "more", open_payer=2, lodge_counter=2, deadline=1)),
     Scene("reversed", lambda s: s.set_slot("barred", flags=SlotState.REVERSED)),
     Scene("worker again", lambda s: s.works()),
     Scene("a refused one comes again", lambda s: touch_again(s, "freed")),

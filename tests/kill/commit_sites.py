@@ -48,7 +48,9 @@ def sites_below(*parts: str) -> list[Site]:
         path
         for part in parts
         for path in (
-            sorted((BACKEND / part).rglob("*.py")) if (BACKEND / part).is_dir() else [BACKEND / part]
+            sorted((BACKEND / part).rglob("*.py"))
+            if (BACKEND / part).is_dir()
+            else [BACKEND / part]
         )
     ]
     return [site for path in paths for site in sites_in(path).values()]

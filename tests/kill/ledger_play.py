@@ -36,11 +36,11 @@ class LedgerStage(Stage):
         super().__init__(folder, self.town.services, None)
         people = [self.town.person() for _ in range(2)]
         bills = [self.town.upload(self.town.bill(one, n)) for n, one in enumerate(people, start=1)]
-        self.town.run_until_quiet()
+        self.works()
         for person, bill in zip(people, bills, strict=True):
             self.town.submit(person, bill)
         back_up(folder, folder / "copy.db")
-        self.town.run_until_quiet()
+        self.works()
         self.town.close()
         restore(folder / "copy.db", folder)
         self.recall()
@@ -66,7 +66,10 @@ class LedgerStage(Stage):
         _adopt(self.services)
 
     def works(self) -> None:
-        self.town.run_until_quiet()
+        """A worker that ends as it is told to, and leaves its lease."""
+        worker = self.town.worker()
+        self.town.run_until_quiet(worker)
+        worker._release()
 
     def registers(self) -> None:
         payer_commands.build_services = lambda: self.services  # type: ignore[assignment]

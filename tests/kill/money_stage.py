@@ -99,7 +99,8 @@ class MoneyStage(Stage):
         self.world.ledger = services.__dict__["ledger"] = ledger
         super().__init__(folder, services, ledger)
         kept = services.__dict__
-        self.bank = kept["bank"] = SimulatedBank(folder / "bank", services.clock.now)
+        self.bank = SimulatedBank(folder / "bank", services.clock.now, gives_statements=True)
+        kept["bank"] = self.bank
         kept["payment_format"] = Iso20022Format()
         kept["banks"] = listed_banks(is_simulated=True)
         kept["payees"] = VerifiedAccounts(services.secret_box)

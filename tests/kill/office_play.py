@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import sqlalchemy as sa
 from click.testing import CliRunner
 
+from backend.adapters.bank.simulated_bank import SimulatedBank
 from backend.adapters.database import tables
 from backend.domain.journal import Fund, Layer
+from backend.domain.payee import AccountRefusedError
 from backend.entrypoints.cli import payee as payee_commands
 from backend.entrypoints.cli import payer as payer_commands
 from backend.service_layer.journal.closing import close_month
 from backend.service_layer.journal.deposits import deposit
+from backend.service_layer.payees import proof
 from backend.service_layer.payees.declare import cancel
+from backend.service_layer.payout.records import NameMatch, NameVerdict
 from tests.kill.money_stage import MoneyStage
 from tests.kill.stage import Scene
 
 REGION, INSURER = "330800", 3
 BY, WHY = "会计甲", "拨款到账"
+ONE, OTHER = "柜员甲", "复核乙"
 
 
 def stage(folder: Path, url: str | None = None) -> MoneyStage:
@@ -32,6 +39,8 @@ def stage(folder: Path, url: str | None = None) -> MoneyStage:
     made.person("new", "", others="1111")
     made.person("unread", others="2222")
     made.person("child", "")
+    made.person("proven", "")
+    made.person("doubted", "")
     made.bill("paid", 900)
     made.world.anchor()
     made.touch("paid")
@@ -56,9 +65,7 @@ def puts_in(stage: MoneyStage) -> None:
 
 
 def closes(stage: MoneyStage) -> None:
-    close_month(
-        stage.services, REGION, "2026-11", by=BY, reason="月结", carry_forward=True
-    )
+    close_month(stage.services, REGION, "2026-11", by=BY, reason="月结", carry_forward=True)
 
 
 def command(stage: MoneyStage, module: Any, *words: str) -> None:
@@ -72,7 +79,9 @@ def command(stage: MoneyStage, module: Any, *words: str) -> None:
 
 def another_phone(stage: MoneyStage) -> None:
     identity = stage.people["changes"].identity_number
-    command(stage, payee_commands, "contact", "--person", identity, "--phone", "13900000000", "--by", BY)
+    command(
+        stage, payee_commands, "contact", "--person", identity, "--phone", "13900000000", "--by", BY
+    )
 
 
 def becomes_guardian(stage: MoneyStage) -> None:
@@ -87,9 +96,11 @@ def contact_is_damaged(stage: MoneyStage) -> None:
     """The telephone of one does not open; the notices of the others leave."""
     person = stage.people["unread"].id
     with stage.services.engine.begin() as connection:
-        for name in connection.execute(
-            sa.text("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-        ).scalars().all():
+        for name in (
+            connection.execute(sa.text("SELECT name FROM sqlite_master WHERE type = 'trigger'"))
+            .scalars()
+            .all()
+        ):
             if "contact" in name:
                 connection.execute(sa.text(f"DROP TRIGGER {name}"))
         connection.execute(
@@ -99,12 +110,30 @@ def contact_is_damaged(stage: MoneyStage) -> None:
         )
 
 
+def names_unasked(stage: MoneyStage) -> None:
+    """No bank can be asked whose these accounts are: two people look at a proof."""
+    said = NameMatch(NameVerdict.UNCHECKED, simulated=True)
+    with mock.patch.object(SimulatedBank, "check_name", return_value=said):
+        for name in ("proven", "doubted"):
+            with suppress(AccountRefusedError):
+                stage.name_account(name, "1111")
+
+
+def sees(act: Any, name: str, by: str) -> Scene:
+    seen = proof.Seen(by, "银行卡原件", bytes(32))
+    return Scene(f"{by} {act.__name__}", lambda s: act(s.services, s.people[name].id, 1, seen))
+
+
 SCENES = [
     Scene("money for the fund", puts_in),
     Scene("a first account", lambda s: s.name_account("new", "1111")),
     Scene("another account", lambda s: s.name_account("changes", "2222")),
     Scene("another one", lambda s: s.name_account("repents", "2222")),
     Scene("no", lambda s: cancel(s.services, s.people["repents"].id, "repents", "点错了")),
+    Scene("two that cannot be asked for", names_unasked),
+    sees(proof.propose_proof, "proven", ONE),
+    sees(proof.confirm_proof, "proven", OTHER),
+    sees(proof.refuse_proof, "doubted", OTHER),
     Scene("a telephone does not open", contact_is_damaged),
     Scene("a third", lambda s: s.name_account("unread", "2222")),
     Scene("another telephone", another_phone),

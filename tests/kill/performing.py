@@ -5,15 +5,13 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from tests.kill.money_stage import MoneyStage
 from tests.kill.stage import Boundary, Scene
-
 
 EACH: Final = 3
 """How many of the commits that one place makes in one scene are aimed at: a worker that looks at a
@@ -25,7 +23,7 @@ class Performance:
     """A stage, what was passed when nobody was killed, and what the system was like in the end."""
 
     name: str
-    stage: MoneyStage
+    stage: Any
     scenes: Sequence[Scene]
     snapshots: Path
     boundaries: list[Boundary] = field(default_factory=list)

@@ -109,6 +109,7 @@ SCENES = [
     Scene("it is put away", lambda s: (s.folder / "bank" / "handed" / DAMAGED).unlink(True)),
     Scene("another account", lambda s: s.name_account("back", "2222")),
     Scene("worker", lambda s: s.works()),
+    Scene("one row is older still", lambda s: s.set_claim(s.claim("paid"), "settled")),
     Scene("three days later", lambda s: s.passes(hours=73)),
     Scene("all is paid", lambda s: s.works()),
 ]

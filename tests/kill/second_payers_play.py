@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +51,7 @@ class InsuredStage(MoneyStage):
 
     def takes_back(self, bill: str) -> None:
         (found,) = [
-            row.id
-            for row in self.rows(tables.payer_consent)
-            if row.invoice_id == self.bills[bill]
+            row.id for row in self.rows(tables.payer_consent) if row.invoice_id == self.bills[bill]
         ]
         revoke_consent(self.services, self.people[bill].id, found)
 

@@ -90,7 +90,7 @@ class Stage:
         path.with_suffix(".tmp").replace(path)
 
     def recall(self) -> None:
-        kept: Kept = pickle.loads((self.folder / KEPT).read_bytes())  # noqa: S301 - our own file
+        kept: Kept = pickle.loads((self.folder / KEPT).read_bytes())
         self.ledger.__dict__.update(kept.ledger)
         clock = self.services.clock
         clock.advance((kept.now - clock.now()).total_seconds())
@@ -123,6 +123,9 @@ class Stage:
             os._exit(status)
         _, status = os.waitpid(child, 0)
         return os.waitstatus_to_exitcode(status)
+
+    def close(self) -> None:
+        self.services.engine.dispose()
 
     def told(self) -> str:
         path = self.folder / TOLD

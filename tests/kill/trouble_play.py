@@ -1,4 +1,4 @@
-"""Money that goes out while the ledger is silent, the bank's folder is gone and its files are bad."""
+"""Money that goes out while the ledger is silent, the bank is gone, and its files are bad."""
 
 from __future__ import annotations
 
