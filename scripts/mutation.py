@@ -87,7 +87,8 @@ AREAS: Final = {
     "payouts": Area(
         _in(
             "service_layer/payout", "answers", "approve", "booking", "examine", "hand_over",
-            "holding", "instruct", "lanes", "manual", "records", "run", "statements", "stored", "unmatched",
+            "holding", "instruct", "lanes", "manual", "records", "run", "statements", "stored",
+            "unmatched",
         ),
         ("tests/unit/payout", "tests/integration/payout"),
     ),
@@ -116,12 +117,16 @@ AREAS: Final = {
     ),
     "payees": Area(
         _in(
-            "service_layer/payees", "declare", "effective", "holder", "notices", "proof", "read", "register",
+            "service_layer/payees", "declare", "effective", "holder", "notices", "proof", "read",
+            "register",
         ),
         ("tests/unit/payees", "tests/integration/payees"),
     ),
     "clearing": Area(
-        _in("service_layer/clearing", "carry_on", "confirm", "desk", "run", "statement", "taken", "year"),
+        _in(
+            "service_layer/clearing", "carry_on", "confirm", "desk", "run", "statement", "taken",
+            "year",
+        ),
         ("tests/unit/clearing", "tests/integration/clearing"),
         EVERY,
     ),

@@ -46,6 +46,7 @@ class Database:
         self.account: str | None = "0xA1"
         self.commits = 0
         self.asked_to_write: list[bool] = []
+        self.bank = SimpleNamespace(ask_for_statements=lambda: False)
 
     def add(self, name: str, **fields: Any) -> Case:
         values: dict[str, Any] = {
@@ -67,6 +68,7 @@ class Database:
                 case_hours=72, reconcile_overdue_hours=26, reconcile_hold_hours=50,
                 reconcile_at=dt.time(6), payer_number=1,
             ),
+            bank=self.bank,
             work=work,
         )  # fmt: skip
 
@@ -316,7 +318,13 @@ class Day:
         monkeypatch.setattr(daily, "find_mismatches", find)
         monkeypatch.setattr(daily, "open_cases_of", open_all)
         monkeypatch.setattr(daily, "store_report", store)
+
+        def take_in(deps: Any) -> None:
+            self.done.append("answers")
+
         monkeypatch.setattr(daily, "watch_timeliness", watch)
+        monkeypatch.setattr(daily, "watch_statements", lambda deps: None)
+        monkeypatch.setattr(daily, "take_in_answers", take_in)
 
     def run(self) -> int:
         signer: Any = "signer"
@@ -330,10 +338,17 @@ def day(monkeypatch: pytest.MonkeyPatch) -> Day:
 
 
 def test_a_due_reconciliation_keeps_cases_and_a_signed_report(day: Day) -> None:
-    day.database.alarms_open["report-unsigned", "reconcile"] = "x"
     assert day.run() == 1
     assert day.done == ["cases", "report", "time", "time"]
     assert list(day.database.alarms_open) == [("money-case-overdue", "late")]
+
+
+def test_a_bank_that_can_be_asked_for_statements_is_asked_before_anything_is_compared(
+    day: Day,
+) -> None:
+    day.database.bank = SimpleNamespace(ask_for_statements=lambda: True)
+    assert day.run() == 1
+    assert day.done == ["answers", "cases", "report", "time", "time"]
 
 
 def test_a_report_of_today_is_not_made_again_and_deadlines_are_watched_always(day: Day) -> None:

@@ -60,8 +60,8 @@ class Store:
             alarms=SimpleNamespace(open_counts=lambda: self.alarms_open),
             reconciliation=SimpleNamespace(holding_cases=lambda: self.cases),
             outbox=SimpleNamespace(
-                of_subject=lambda subject, kind: [
-                    one for one in self.intents if one.subject_id == subject and one.kind is kind
+                of_subject=lambda subject, *kinds: [
+                    one for one in self.intents if one.subject_id == subject and one.kind in kinds
                 ]
             ),
         )
