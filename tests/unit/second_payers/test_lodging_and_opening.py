@@ -236,7 +236,7 @@ def test_a_bill_that_was_corrected_meanwhile_is_read_again_first(desk: Lodging) 
 
 FIRST_BASIC = (
     "payer-basic-first",
-    "基本医保还没有办完这张票据；办完以后再登记剩余部分",
+    "基本医保还没有办完这张票据；请等办完以后再登记剩余部分",
     "basic insurance has not finished with this bill; lodge the remainder afterwards",
 )
 
@@ -288,7 +288,7 @@ def test_one_claim_at_a_time_and_none_after_a_settlement(desk: Lodging) -> None:
     desk.calls = [call(), call(IntentKind.SETTLE)]
     assert refused(desk) == (
         "payer-settled-before",
-        "您已核销过这张票据（pcl_1），一方只能核销一次",
+        "您已核销过这张票据（pcl_1），一方只能核销一次，不用再登记",
         "you have settled this bill as pcl_1: a payer settles once",
     )
     desk.calls = [call(), call(IntentKind.RELEASE)]
