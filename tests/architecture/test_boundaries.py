@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,28 @@ def test_verifier_imports_the_standard_library_and_itself() -> None:
         if not name.startswith(".") and name.partition(".")[0] not in allowed
     }
     assert foreign == set()
+
+
+def _importers(*packages: str) -> dict[str, set[str]]:
+    """Each module with the modules that it imports anywhere, also for annotations alone."""
+    known = {
+        source.path.removesuffix(".py").removesuffix("/__init__").replace("/", "."): source
+        for source in sources(*packages)
+    }
+    found: dict[str, set[str]] = {name: set() for name in known}
+    for name, source in known.items():
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = {f"{node.module}.{item.name}" for item in node.names} & known.keys()
+                found[name] |= names or {node.module} & known.keys()
+    return found
+
+
+def test_no_modules_import_each_other() -> None:
+    try:
+        TopologicalSorter(_importers("backend", "verifier")).prepare()
+    except CycleError as error:
+        pytest.fail(" <- ".join(error.args[1]))
 
 
 def test_verifier_runs_alone() -> None:
