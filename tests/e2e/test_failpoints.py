@@ -2,7 +2,7 @@
 
 For each point: the worker is started with the point armed, a new bill is sent and touched, and the
 worker must die there; the next worker finishes. Anchors, lodges, settlements and releases are
-counted from the ledger's own events.
+counted from the ledger's own events, and after each point every rule of the reconciliation agrees.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import pytest
 
 from backend.adapters.bank.simulated_bank import SimulatedBank
 from backend.adapters.database import tables
+from backend.adapters.ledger.network import anchoring_of
 from backend.service_layer.failpoints import AFTERWARDS, NAMES
+from backend.service_layer.reconciliation import look
 from scripts.sample_data.bills import SampleBill
 from scripts.sample_data.planted import UNKNOWN_CODE, changed
 from tests.e2e.fresh_bills import claim_state, fresh_bill, send, touch
@@ -73,8 +75,10 @@ def test_worker_killed_at_a_failpoint_loses_and_doubles_nothing(system: System, 
             assert_paid_once(system, bill)
             assert_bank_paid_once(system, bill)
         assert_ledger_counts(system, bill, is_released=name == RELEASING)
+        # Bills, claims, journal, payment files, bank and ledger: every row says the same.
+        lines = look(anchoring_of(system.services, "test"), system.services)
+        assert [line.verdict for line in lines] == ["agrees"], lines
         if name.startswith(MONEY):
-            # Bills, claims, journal, payment files, bank and ledger: every row says the same.
             system.command("reconcile", "--check")
     finally:
         system.worker.stop()

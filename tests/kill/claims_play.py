@@ -67,6 +67,11 @@ def uphold(stage: MoneyStage, name: str, *rulings: LineRuling, claim: Any = None
             work.commit()
 
 
+def uphold_both(stage: MoneyStage) -> None:
+    for name in APPEALED:
+        uphold(stage, name, matched(1))
+
+
 def appeal_first(stage: MoneyStage) -> None:
     """The first claim on the bill is right after all, and another one holds it by now."""
     first = stage.claims_on("freed")[0]
@@ -143,14 +148,15 @@ SCENES = [
         s.services, s.claim("pended").number, "复核员甲", "是本人")),
     Scene("appeals", lambda s: appeal(s, "more")),
     Scene("another", lambda s: appeal(s, "barred")),
-    Scene("both are right", lambda s: [uphold(s, name, matched(1)) for name in APPEALED]),
+    Scene("both are right", uphold_both),
     Scene("another payer's lock has run out", lambda s: s.set_slot(
         "more", open_payer=2, lodge_counter=2, deadline=1)),
     Scene("reversed", lambda s: s.set_slot("barred", flags=SlotState.REVERSED)),
     Scene("worker again", lambda s: s.works()),
     Scene("a refused one comes again", lambda s: touch_again(s, "freed")),
-    Scene("and its first is right", lambda s: appeal_first(s)),
-    Scene("it is upheld", lambda s: uphold(s, "freed", matched(0), claim=s.claims_on("freed")[0])),
+    Scene("and its first is right", appeal_first),
+    Scene("it is upheld", lambda s: uphold(
+        s, "freed", matched(0), claim=s.claims_on("freed")[0])),
     takes_back("freed"),
     Scene("worker once more", lambda s: s.works()),
     Scene("four months later", lambda s: s.passes(days=120)),

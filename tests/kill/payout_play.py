@@ -13,7 +13,7 @@ WHO, OTHER, WHY = "出纳员", "复核员", "核对中，请稍候"
 
 
 def stage(folder: Path, url: str | None = None) -> MoneyStage:
-    """Everybody has a bill of 900.00, of which 360.00 are paid; one of 400.00 gets 60.00 at once."""
+    """Everybody has a bill of 900.00 and gets 360.00; one of 400.00 gets 60.00 at once."""
     made = MoneyStage(folder, url)
     made.person("plain")
     made.person("quick")

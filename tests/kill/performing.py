@@ -47,7 +47,7 @@ class Performance:
         """The end of a performance: every rule of the reconciliation agrees."""
         self.stage.recall()
         self.stage.assert_clean()
-        found = self.stage.summary()
+        found: dict[str, Any] = self.stage.summary()
         self.stage.services.engine.dispose()
         return found
 
@@ -65,7 +65,7 @@ class Performance:
             deaths += 1
             assert deaths <= len(aims), "a process died where none was to"
         assert differences(self.summary, self.look()) == []
-        died = self.stage.died()
+        died: frozenset[Boundary] = self.stage.died()
         assert len(died) == deaths
         return died
 

@@ -94,7 +94,7 @@ def settlement_is_known(stage: MoneyStage) -> None:
 
 def copy_case(stage: MoneyStage) -> str:
     with stage.services.work(write=False) as work:
-        found: list[Any] = [c for c in work.reconciliation.cases_of("bank-copy")]
+        found: list[Any] = list(work.reconciliation.cases_of("bank-copy"))
     return str(found[0].id)
 
 

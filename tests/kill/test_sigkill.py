@@ -1,8 +1,8 @@
 """SIGKILL at 200 seeded points over the outbox's life: nothing is lost, doubled or left open.
 
 Each town has its own ledger and database; bills are uploaded and claimed all the while. A point is
-a named failpoint with the number of its pass, or a time after the start. A killed worker is
-replaced at once by one that has the next point. In the end everything is counted from the
+a named failpoint or a commit with the number of its pass, or a time after the start. A killed
+worker is replaced at once by one that has the next point. In the end all is counted from the
 ledger's own events.
 
 ``KILL_SEED=7 pytest tests/kill`` runs other points; the seed is in the name of each test, so that a
@@ -30,7 +30,7 @@ from backend.entrypoints.devchain.engine import Engine
 from backend.entrypoints.devchain.options import ChainOptions, RunOptions
 from backend.entrypoints.devchain.server import LedgerServer
 from backend.service_layer.anchoring.behind import compare
-from backend.service_layer.failpoints import AFTERWARDS, NAMES
+from backend.service_layer.failpoints import AFTERWARDS, BOUNDARIES, NAMES
 from tests.kill.processes import kill, start_worker
 from tests.kill.town import PAYER, Town, build_town
 
@@ -56,12 +56,15 @@ class Point:
 
 
 def points(seed: str, wanted: int) -> list[Point]:
-    """As many points as wanted; one in six is a time alone."""
+    """As many points as wanted; one in six is a time alone, one in six any commit at all."""
     choice = random.Random(seed)
     found = []
     for index in range(wanted):
         if index % 6 == 5:
             found.append(Point("", choice.uniform(0.02, 0.8)))
+        elif index % 6 == 2:
+            name = choice.choice(BOUNDARIES)
+            found.append(Point(f"{name}:{choice.randint(1, 40)}", REACH_SECONDS))
         else:
             name, count = choice.choice(POINTS), choice.randint(1, 2)
             if name.startswith("payout."):
