@@ -65,13 +65,16 @@ def watch_timeliness(deps: MoneyServices) -> Timeliness:
     if all((code in known) == is_on for code, is_on in wanted.items()):
         return found
     hours = round(found.age.total_seconds() / 3600)
+    detail = f"no report for {hours} hours; run yichu reconcile"
     with deps.work() as work:
-        for code, is_on in wanted.items():
-            if is_on:
-                detail = f"no report for {hours} hours; run yichu reconcile"
-                work.alarms.raise_alarm(code, SUBJECT, detail)
-            else:
-                work.alarms.clear(code, SUBJECT)
+        if found.is_overdue:
+            work.alarms.raise_alarm(OVERDUE, SUBJECT, detail)
+        else:
+            work.alarms.clear(OVERDUE, SUBJECT)
+        if found.is_lapsed:
+            work.alarms.raise_alarm(LAPSED, SUBJECT, detail)
+        else:
+            work.alarms.clear(LAPSED, SUBJECT)
         work.commit()
     if (LAPSED in known) != found.is_lapsed:
         claims: Any = deps

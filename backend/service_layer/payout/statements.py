@@ -12,7 +12,6 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, Final
 
-from backend.service_layer.failpoints import reach
 from backend.service_layer.payout.examine import CLOCKS_APART
 from backend.service_layer.payout.ports import BadStatusFileError
 from backend.service_layer.payout.records import (
@@ -70,7 +69,6 @@ def take_in_statement(deps: Any, file: IncomingFile) -> None:
         else:
             work.alarms.raise_alarm(REFUSED, message.id, f"{file.name}: {fault}")
         work.commit()
-    reach("payout.statement-filed")
 
 
 def _read(deps: Any, file: IncomingFile) -> tuple[BankStatement | None, str]:
