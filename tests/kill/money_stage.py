@@ -99,7 +99,7 @@ class MoneyStage(Stage):
         self.world.ledger = services.__dict__["ledger"] = ledger
         super().__init__(folder, services, ledger)
         kept = services.__dict__
-        self.bank = SimulatedBank(folder / "bank", services.clock.now, gives_statements=True)
+        self.bank = SimulatedBank(folder / "bank", services.clock.now)
         kept["bank"] = self.bank
         kept["payment_format"] = Iso20022Format()
         kept["banks"] = listed_banks(is_simulated=True)

@@ -8,7 +8,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Final
 
 from tests.kill.stage import Boundary, Scene
@@ -31,7 +30,7 @@ class Performance:
     seconds: float = 0
 
     @classmethod
-    def of(cls, play: ModuleType, folder: Path) -> Performance:
+    def of(cls, play: Any, folder: Path) -> Performance:
         """The play with nobody killed; its end is what the play's own page says."""
         folder.mkdir()
         name = play.__name__.rpartition(".")[2]

@@ -49,7 +49,6 @@ REACHED: Final[dict[str, tuple[str, ...]]] = {
         "service_layer/payout/manual.py:_act#1",
         "service_layer/payout/run.py:_finish#1",
         "service_layer/payout/run.py:watch_silence#1",
-        "service_layer/payout/statements.py:take_in_statement#1",
         "service_layer/payees/declare.py:declare#1",
         "service_layer/payees/notices.py:send_notices#2",
     ),
@@ -66,6 +65,7 @@ REACHED: Final[dict[str, tuple[str, ...]]] = {
         "service_layer/payout/manual.py:read_content#1",
         "service_layer/payout/manual.py:acknowledge#1",
         "service_layer/payout/manual.py:confirm_acknowledged#1",
+        "service_layer/payout/statements.py:take_in_statement#1",
     ),
     "claims": (
         "service_layer/claims/stages.py:keep_waiting#1",

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import os
 import random
+import secrets
 import time
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
+from backend.adapters.database.engine import make_engine
 from tests.kill import (
     cases_play,
     claims_play,
@@ -34,6 +36,7 @@ from tests.kill import (
 from tests.kill.commit_sites import sites_below
 from tests.kill.performing import Performance
 from tests.kill.reached import ELSEWHERE, MONEY, REACHED
+from tests.postgresql import statement, url_of
 
 PLAYS = (
     payout_play, trouble_play, claims_play, recovery_play, second_payers_play, clearing_play,
@@ -81,3 +84,31 @@ def test_a_process_dies_at_every_commit(play: ModuleType, tmp_path: Path) -> Non
         f"{len({one.site for one in performed.boundaries})} places, {len(died)} of {len(aims)} "
         f"kills in a row, {alone} alone, {time.monotonic() - began:.0f} s"
     )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_same_of_payments_on_postgresql(postgresql_server: str, tmp_path: Path) -> None:
+    """A server rolls back what a killed process had not committed, and gives its locks free."""
+    one, two = (f"test_{secrets.token_hex(6)}" for _ in range(2))
+    statement(postgresql_server, f"CREATE DATABASE {one}")
+    try:
+        stage = payout_play.stage(tmp_path / "stage", url_of(postgresql_server, one))
+        stage.services.engine.dispose()
+        statement(postgresql_server, f"CREATE DATABASE {two} TEMPLATE {one}")
+        play = SimpleNamespace(
+            __name__="payout_play",
+            stage=lambda _: stage,
+            SCENES=payout_play.SCENES,
+            CREDITS=payout_play.CREDITS,
+        )
+        performed = Performance.of(play, tmp_path / "play")
+        stage.services.engine.dispose()
+        stage.services.__dict__["engine"] = make_engine(url_of(postgresql_server, two))
+        died = performed.again(0, performed.aims)
+        assert {one.site for one in died} == {one.site for one in performed.aims}
+        assert len(died) >= 0.9 * len(performed.aims)
+        stage.close()
+    finally:
+        for name in (one, two):
+            statement(postgresql_server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from backend.adapters.database import tables
+from backend.adapters.iso20022.camt053 import write_camt053
 from backend.adapters.iso20022.payment_format import Iso20022Format
 from backend.domain.ledger import SlotState
 from backend.service_layer.payout import manual
-from backend.service_layer.payout.records import AnswerStatus
+from backend.service_layer.payout.records import AnswerStatus, BankStatement
 from backend.service_layer.payout.run import payout_pass
 from tests.kill.money_stage import MoneyStage
 from tests.kill.stage import Scene
@@ -75,6 +77,17 @@ def garbage(stage: MoneyStage) -> None:
         (folder / "in" / "garbage.pain.002.xml").write_bytes(b"<Document>")
 
 
+def statement_of_another(stage: MoneyStage) -> None:
+    """The bank leaves a statement of an account that is none of ours."""
+    now = stage.services.clock.now()
+    made = BankStatement(
+        "ST-1", now, "1", "TEST-NOBODYS", now - dt.timedelta(days=1), now, 0, 0, (), True
+    )  # fmt: skip
+    folder = stage.folder / "bank"
+    if not (folder / "read" / "statement.camt.053.xml").exists():
+        (folder / "in" / "statement.camt.053.xml").write_bytes(write_camt053(made))
+
+
 def refused(stage: MoneyStage) -> str:
     (row,) = [row for row in stage.rows(tables.bank_message) if row.name.startswith("garbage")]
     return str(row.id)
@@ -92,6 +105,7 @@ SCENES = [
     Scene("and then has none", lambda s: kept_copy(s).unlink()),
     Scene("its answer is not read", reader_fails),
     Scene("garbage", garbage),
+    Scene("another's statement", statement_of_another),
     Scene("a return of what was not paid", lambda s: s.says(
         "early", "0009", AnswerStatus.RETURNED, "BACK")),
     Scene("it was a mistake", lambda s: s.set_slot("barred", flags=0)),
