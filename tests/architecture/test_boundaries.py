@@ -132,6 +132,7 @@ def test_every_route_declares_who_may_call_it(
         "/m/login",
         "/m/logout",
         "/m/help",
+        "/m/language",
         "/m/mode",
         "/v1/openapi.json",
         "/v1/<path:unknown>",

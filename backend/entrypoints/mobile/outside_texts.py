@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from backend.domain.claim import ClaimState
-from backend.entrypoints.mobile.status_texts import Status
+from backend.entrypoints.mobile.waiting_texts import Status
 from backend.service_layer.handling.steps import Step
 from backend.service_layer.outside.records import OutsideState, StepKind
 from backend.service_layer.outside.view import OutsideView

@@ -10,8 +10,9 @@ from typing import Any
 from backend.domain.claim import ClaimState
 from backend.domain.payout import REASON_ZH
 from backend.entrypoints.mobile.language import say, translated
-from backend.entrypoints.mobile.status_texts import RETURNED, SILENT, Status, status_of
+from backend.entrypoints.mobile.status_texts import status_of
 from backend.entrypoints.mobile.texts import moment
+from backend.entrypoints.mobile.waiting_texts import RETURNED, SILENT, Status
 from backend.service_layer.claims.holds import NEXT_RUN
 from backend.service_layer.claims.records import Claim, Payout
 from backend.service_layer.handling.read import ClaimView

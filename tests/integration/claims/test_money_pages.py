@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from backend.adapters.clock import SetClock
 from backend.entrypoints.web import create_app
 from backend.service_layer.claims.holds import NEXT_RUN
 from backend.service_layer.claims.records import Claim
@@ -159,6 +160,27 @@ def test_no_chinese_is_left_on_an_english_page(stage: Stage, path: str) -> None:
     assert chinese_left(stage.page(f"/m{where}", "en")) == []
     assert '<html lang="en">' in stage.page(f"/m{where}", "en")
     assert '<html lang="zh-CN">' in stage.page(f"/m{where}", "zh")
+
+
+def test_a_bank_that_says_nothing_is_told_once_it_should_have_answered(stage: Stage) -> None:
+    world = stage.world
+    person = world.person("测试乙丑", "citizen02")
+    world.bank.plan[account_of(person)] = None
+    claim = claim_of(world, person)
+    world.run()
+    client = client_of(create_app(world.services))
+    log_in(client, "citizen02")
+    page = Stage(world, client, claim).page
+    here, clock = f"/m/claims/{claim.id}", world.services.clock
+    assert isinstance(clock, SetClock)
+    assert "已发给银行，等回执" in page(here) and "银行还没有回执" not in page(here)
+    clock.advance(24 * 3_600)  # YICHU_BANK_ANSWER_HOURS
+    assert "银行还没有回执" not in page(here)
+    clock.advance(1)
+    zh, en = page(here), page(here, "en")
+    for words in ("银行还没有回执", "以免付两次", "看看您的账户里有没有这笔钱"):
+        assert words in zh, words
+    assert "No answer from the bank yet" in en and "not paid again" in en
 
 
 def test_an_error_is_said_in_the_language_of_the_page(stage: Stage) -> None:

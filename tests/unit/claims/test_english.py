@@ -14,7 +14,7 @@ from backend.domain.recovery import CAUSE_ZH as RECOVERY_CAUSES
 from backend.domain.revision import APPEAL_REASONS, REOPEN_REASONS
 from backend.domain.revision import CAUSE_ZH as DECISION_CAUSES
 from backend.domain.second_payer import PART_ZH
-from backend.entrypoints.mobile import status_texts
+from backend.entrypoints.mobile import status_texts, waiting_texts
 from backend.entrypoints.mobile.english import ENGLISH
 from backend.entrypoints.mobile.language import say
 from backend.service_layer.claims.holds import NEXT_RUN
@@ -84,7 +84,7 @@ def test_no_template_says_anything_in_chinese_alone(path: Path) -> None:
 
 @pytest.mark.parametrize("code", sorted(set(HELD_CODES) - {NEXT_RUN}))
 def test_a_held_payment_says_what_happened_what_is_kept_and_what_to_do(code: str) -> None:
-    status = status_texts._WAITING[code]
+    status = waiting_texts.WAITING[code]
     for zh, en in (
         (status.title, status.en[0]),
         (status.meaning, status.en[1]),
@@ -95,7 +95,7 @@ def test_a_held_payment_says_what_happened_what_is_kept_and_what_to_do(code: str
 
 
 def test_every_state_has_english_words() -> None:
-    every = [*status_texts._WAITING.values(), *status_texts._STATES.values()]
+    every = [*waiting_texts.WAITING.values(), *status_texts._STATES.values()]
     assert [one.title for one in every if not all(one.en)] == []
 
 
