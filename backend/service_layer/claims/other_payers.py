@@ -59,7 +59,9 @@ def end_lapsed_lock(deps: ClaimServices, claim: Claim, invoice_key: bytes, slot:
     """Ask the ledger to end another payer's lock whose deadline has passed by the ledger's time:
     anybody may, and nobody else has to. Asked for once a day; for seven days after a pause the
     ledger says that it is not due."""
-    if not slot.open_payer or deps.ledger.head().at.timestamp() <= slot.deadline:
+    if not (slot.open_payer and slot.deadline):  # a lock of the contracts has a deadline
+        return
+    if deps.ledger.head().at.timestamp() <= slot.deadline:
         return
     day = deps.clock.now().date().isoformat()
     with deps.work() as work:

@@ -171,7 +171,7 @@ def test_a_later_consent_with_fewer_parts_closes_what_an_earlier_one_opened(desk
         ({"parts": ("header", "diagnoses")}, "tick at least one part"),
         ({"days": "3650"}, "choose for how many days"),
         ({"is_agreed": False}, "tick the consent first"),
-        ({"form_token": "short"}, "no valid token"),
+        ({"form_token": "short"}, "the page has expired"),
     ],
 )
 def test_a_consent_that_is_none_is_refused(desk: Desk, change: dict[str, Any], match: str) -> None:
