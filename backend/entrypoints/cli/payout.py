@@ -217,7 +217,10 @@ def hold_command(claim_number: str, by: str, reason: str) -> None:
     from backend.service_layer.payout.manual import hold
 
     hold(build_services(), claim_number, by, reason)
-    click.echo("已暂停 / stopped")
+    click.echo(
+        "已暂停还没有发给银行的打款，已发出的不受影响 / "
+        "stopped what is not with the bank yet; what is there goes on"
+    )
 
 
 @command.command("release")
