@@ -54,7 +54,9 @@ def borne(world: Debts) -> LayerAmounts:
          "这张票据已被红字票据冲销 / the bill was reversed by a red bill"),
     ],
 )  # fmt: skip
-def test_what_was_paid_is_owed_back_once_by_its_layers(state: str, cause: str, reason: str) -> None:
+def test_what_was_paid_is_owed_back_once_by_its_layers(
+    state: str, cause: str, reason: str, years: list[str]
+) -> None:
     world = Debts(state)
     world.tried(REJECTED, PAID)
     world.alarms = {("payout-held", "clm_1"): "", ("payment-returned", "clm_1"): "",
