@@ -23,6 +23,8 @@ from tests.integration.clearing.cleared_world import (
 from tests.integration.clearing.test_together import two_people
 from tests.integration.supervision.desks import Desks, code_of
 
+pytestmark = pytest.mark.slow
+
 WHY = {"reason": "已核对备案"}
 RUNS = "/clearing/runs"
 
@@ -71,7 +73,6 @@ def test_what_is_refused(world: World) -> None:
     assert booked(world) == before
 
 
-@pytest.mark.slow
 def test_two_supervisors_clear_a_year_and_decide(world: World) -> None:
     *_, third = two_people(world)
     new_year(world)
@@ -137,7 +138,6 @@ def test_two_supervisors_clear_a_year_and_decide(world: World) -> None:
     )  # fmt: skip
 
 
-@pytest.mark.slow
 def test_differences_come_in_pages_and_what_is_decided_is_not_waiting(world: World) -> None:
     claims = []
     for number in range(3):
@@ -164,7 +164,6 @@ def test_differences_come_in_pages_and_what_is_decided_is_not_waiting(world: Wor
     assert len(all_of_run["differences"]) == 3 and all_of_run["next"] is None
 
 
-@pytest.mark.slow
 def test_the_worker_takes_over_a_run_that_nobody_is_at_and_no_other(world: World) -> None:
     two_people(world)
     new_year(world)

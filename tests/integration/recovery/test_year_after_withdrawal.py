@@ -17,6 +17,8 @@ from tests.integration.claims.world import World
 from tests.integration.clearing.cleared_world import new_year
 from tests.integration.recovery.debts import orders, withdraw_bill
 
+pytestmark = pytest.mark.slow
+
 DAYS = tuple(dt.date(2026, 11, day) for day in (3, 5, 7))
 # 300.00 of a year first, then 60 %. 400.00: 60.00; 500.00 after it: 300.00, alone: 120.00.
 
@@ -43,7 +45,7 @@ def counted(world: World, person: Person) -> list[tuple[str, int]]:
     return [(entry.claim_number, entry.deductible_fen) for entry in history.entries]
 
 
-@pytest.mark.parametrize("state", ["void", pytest.param("reversed", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("state", ["void", "reversed"])
 def test_a_later_decision_does_not_use_what_a_withdrawn_paid_bill_had_taken(
     world: World, state: str
 ) -> None:
@@ -60,7 +62,6 @@ def test_a_later_decision_does_not_use_what_a_withdrawn_paid_bill_had_taken(
     assert counted(world, person) == [(second.number, 30_000)]
 
 
-@pytest.mark.slow
 def test_what_was_decided_on_it_is_said_and_the_next_claim_bears_what_is_missing(
     world: World,
 ) -> None:
@@ -82,7 +83,6 @@ def test_what_was_decided_on_it_is_said_and_the_next_claim_bears_what_is_missing
     assert [taken for _, taken in counted(world, person)] == [0, 30_000]
 
 
-@pytest.mark.slow
 def test_a_bill_on_which_nothing_was_paid_counts_no_longer_either(world: World) -> None:
     person = world.person()
     first = paid(world, person, 100, DAYS[0])  # all of it is deductible: 0 paid
@@ -101,7 +101,6 @@ def asked_of(world: World, claim: Claim) -> list[Any]:
         return list(work.revisions.of_claim(claim.id))
 
 
-@pytest.mark.slow
 def test_a_reversed_claim_does_not_keep_its_year_from_being_cleared(world: World) -> None:
     """Settled, and its bill void before any money left: it ends, and counts for nothing."""
     from tests.integration.payout.office import claim_of, settled
@@ -119,7 +118,6 @@ def test_a_reversed_claim_does_not_keep_its_year_from_being_cleared(world: World
     assert (figures.people, figures.claims, figures.found) == ({"cleared": 1}, 1, {})
 
 
-@pytest.mark.slow
 def test_the_clearing_leaves_a_withdrawn_bill_out_and_asks_for_what_was_decided_on_it(
     world: World,
 ) -> None:

@@ -29,6 +29,8 @@ from tests.integration.claims.revising import (
 from tests.integration.claims.world import OUTSIDE
 from tests.integration.second_payers.desk import DAY, INSURER, OTHER, Desk, code_of
 
+pytestmark = pytest.mark.slow
+
 # Employee, level 2: 300.00 of a year first, then 60 %. 400.00: 60.00; 600.00: 180.00.
 
 

@@ -22,6 +22,8 @@ from tests.integration.second_payers.desk import (
     code_of,
 )
 
+pytestmark = pytest.mark.slow
+
 #: Words of which a refusal has one in each language: what the programmer does now.
 TO_DO_ZH = ("请", "等", "不用")
 TO_DO_EN = ("try again", "go on with", "lodge", "wait", "ask the person", "do not pay", "once")
@@ -58,7 +60,6 @@ def refused(answer: Any, code: str) -> str:
     return str(body["detail_en"])
 
 
-@pytest.mark.slow
 def test_each_refusal_says_what_to_do(desk: Desk) -> None:
     unfinished = desk.bill()
     desk.consent(unfinished)
@@ -90,7 +91,6 @@ def test_a_settlement_of_nothing_is_one_and_leaves_the_rest_to_others(desk: Desk
     refused(desk.post(f"/bills/{bill}/lodge"), "payer-settled-before")
 
 
-@pytest.mark.slow
 def test_a_consent_that_runs_out_while_the_lodge_is_on_its_way_settles_nothing(
     desk: Desk,
 ) -> None:
@@ -113,7 +113,6 @@ def test_a_consent_that_runs_out_while_the_lodge_is_on_its_way_settles_nothing(
     assert desk.state(desk.lodged(bill))["state"] == "lodged"
 
 
-@pytest.mark.slow
 def test_a_consent_taken_back_between_lodge_and_settle_settles_nothing(desk: Desk) -> None:
     bill, claim = held(desk)
     before = desk.left_fen(bill)
@@ -129,7 +128,6 @@ def test_a_consent_taken_back_between_lodge_and_settle_settles_nothing(desk: Des
     assert (desk.left_fen(bill), desk.slot(bill).open_payer) == (before, 0)
 
 
-@pytest.mark.slow
 def test_of_a_bill_that_is_withdrawn_the_insurer_learns_whatever_it_has_done(
     own_desk: Desk,
 ) -> None:
@@ -156,7 +154,6 @@ def test_of_a_bill_that_is_withdrawn_the_insurer_learns_whatever_it_has_done(
         assert code_of(desk.get(f"/bills/{bill}"))[0] == 404  # of the bill itself nothing more
 
 
-@pytest.mark.slow
 def test_of_a_bill_that_basic_insurance_paid_only_our_part_is_asked_back_when_it_is_void(
     own_desk: Desk,
 ) -> None:
@@ -177,7 +174,6 @@ def test_of_a_bill_that_basic_insurance_paid_only_our_part_is_asked_back_when_it
     assert desk.state(claim)["bill_state"] == "void"
 
 
-@pytest.mark.slow
 def test_a_revoked_key_does_nothing_more_and_what_it_asked_for_goes_on(own_desk: Desk) -> None:
     desk = own_desk
     bill = desk.settled_bill()
@@ -199,7 +195,6 @@ def test_a_revoked_key_does_nothing_more_and_what_it_asked_for_goes_on(own_desk:
     assert answer.get_json()["state"] == "lodged"
 
 
-@pytest.mark.slow
 def test_beyond_its_rate_an_insurer_is_told_when_to_come_again_and_others_are_not(
     own_desk: Desk,
 ) -> None:
@@ -212,7 +207,6 @@ def test_beyond_its_rate_an_insurer_is_told_when_to_come_again_and_others_are_no
     assert desk.get("", OTHER).status_code == 200
 
 
-@pytest.mark.slow
 def test_pages_hold_each_consent_and_claim_once(own_desk: Desk) -> None:
     desk = own_desk
     bills = {desk.settled_bill() for _ in range(5)}
