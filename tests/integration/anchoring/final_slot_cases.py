@@ -99,9 +99,10 @@ def a_node_that_lags_is_not_believed(network: TestNetwork) -> None:
     cursor = followed(network)
     with faulty_node(network.url) as lagging:
         lagging.stop_at(cursor.number - 1)
-        with reader(network, lagging.url) as client:
-            with pytest.raises(LedgerUnavailableError, match=rf"does not have block {cursor.number}"):
-                ask(client, cursor)
+        missing = rf"does not have block {cursor.number}"
+        refused = pytest.raises(LedgerUnavailableError, match=missing)
+        with reader(network, lagging.url) as client, refused:
+            ask(client, cursor)
         with reader(network, lagging.url, network.url) as client:
             assert settled_and_paid(ask(client, cursor).final) == (False, 0)
             assert settled_and_paid(ask(client, cursor).newest) == (True, PAID)
@@ -156,9 +157,9 @@ def a_node_without_the_state_is_not_believed(network: TestNetwork) -> None:
     for answer, message in ((missing, "missing trie node"), ({"result": "0x"}, "no state")):
         with faulty_node(network.url) as node:
             node.strike("eth_call", change=pruned(answer))
-            with reader(network, node.url) as client:
-                with pytest.raises(LedgerUnavailableError, match=message):
-                    ask(client, cursor)
+            refused = pytest.raises(LedgerUnavailableError, match=message)
+            with reader(network, node.url) as client, refused:
+                ask(client, cursor)
             with reader(network, node.url, network.url) as client:
                 assert settled_and_paid(ask(client, cursor).final) == (True, PAID)
 

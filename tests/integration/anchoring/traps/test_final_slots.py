@@ -1,4 +1,4 @@
-"""Slots for which money leaves, on the development ledger and on anvil: see ``final_slot_cases``."""
+"""Slots for which money leaves, on dev ledger and anvil: see ``final_slot_cases``."""
 
 from __future__ import annotations
 
