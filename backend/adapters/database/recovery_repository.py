@@ -357,6 +357,21 @@ class RecoveryRepository:
         )
         return [(row[0], row[1]) for row in rows]
 
+    def of_findings_set_aside(self, limit: int = 200) -> list[tuple[str, str, str]]:
+        """(order, who set its finding aside, why) where nobody has asked for a waiver yet."""
+        rows = self._connection.execute(
+            sa.select(recovery_order.c.id, lead_step.c.by, lead_step.c.reason)
+            .join(lead_step, lead_step.c.lead_id == recovery_order.c.source_id)
+            .where(
+                recovery_order.c.cause == str(Cause.FINDING),
+                lead_step.c.kind == str(StepKind.SET_ASIDE),
+                ~sa.exists().where(recovery_waiver_request.c.order_id == recovery_order.c.id),
+            )
+            .order_by(recovery_order.c.id)
+            .limit(limit)
+        )
+        return [(row.id, row.by, row.reason) for row in rows]
+
     def leads_to_close(self, limit: int = 200) -> list[str]:
         """Ordered leads, and open leads of revisions, that have orders of which none is open."""
         orders = sa.or_(

@@ -16,6 +16,7 @@ from backend.domain.journal import recovery_waived
 from backend.domain.local_time import local_day
 from backend.domain.recovery import (
     APPROVALS_NEEDED,
+    REASON_MAX,
     Approval,
     Instalment,
     Receipt,
@@ -233,6 +234,18 @@ def ask_waiver(deps: Any, order_id: str, by: str, reason: str) -> WaiverRequest:
         work.alarms.raise_alarm(WAIVER_ASKED, order_id, f"{found.left_fen} fen")
         work.commit()
     return request
+
+
+def ask_waiver_of_set_aside(deps: Any, order_id: str, by: str, reason: str) -> bool:
+    """What is left of an order whose finding was set aside is not owed: ask that it be given up,
+    in the name of who set it aside. Another person approves, as always. False when nothing is
+    owed any more."""
+    with deps.work(write=False) as work:
+        found: Recovery = work.recoveries.get(order_id)
+    if not found.state.is_owed:
+        return False
+    ask_waiver(deps, order_id, by, f"认定已撤销：{reason}"[:REASON_MAX])
+    return True
 
 
 def approve_waiver(deps: Any, order_id: str, by: str) -> Recovery:

@@ -127,6 +127,10 @@ class Recoveries(Protocol):
         """(order, outcome) of recoveries that the ledger refused for good."""
         ...
 
+    def of_findings_set_aside(self, limit: int = 200) -> list[tuple[str, str, str]]:
+        """(order, who set its finding aside, why) where nobody has asked for a waiver yet."""
+        ...
+
     def leads_to_close(self, limit: int = 200) -> list[str]:
         """Open leads of revisions, and ordered ones, whose recovery is over."""
         ...

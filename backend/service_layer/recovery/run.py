@@ -19,6 +19,7 @@ from backend.service_layer.recovery.adopt import retry_recoveries
 from backend.service_layer.recovery.causes import open_of_lead, propose_of_revision
 from backend.service_layer.recovery.closing import OVERDUE, REFUSED
 from backend.service_layer.recovery.opening import SYSTEM
+from backend.service_layer.recovery.people import ask_waiver_of_set_aside
 from backend.service_layer.recovery.withdrawn import settle_withdrawn
 from verifier.errors import VerificationError
 
@@ -35,10 +36,12 @@ def recovery_pass(deps: Any) -> int:
         withdrawn = work.recoveries.withdrawn_claims()
         leads = work.recoveries.ordered_leads()
         lowered = work.recoveries.lowered()
+        set_aside = work.recoveries.of_findings_set_aside()
     acts: list[tuple[str, Callable[[], bool]]] = [
         *((one, partial(settle_withdrawn, deps, one)) for one in withdrawn),
         *((one.id, partial(open_of_lead, deps, one)) for one in leads),
         *((one.id, partial(propose_of_revision, deps, one)) for one in lowered),
+        *((one[0], partial(ask_waiver_of_set_aside, deps, *one)) for one in set_aside),
     ]
     changed = sum(_try(deps, subject, act) for subject, act in acts)
     changed += sum(line.verdict == "adopted" for line in retry_recoveries(deps))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from backend.domain.errors import NotFoundError
+from backend.domain.errors import DomainError, NotFoundError
 from backend.domain.recovery import (
     Cause,
     Debtor,
@@ -29,7 +29,7 @@ from backend.service_layer.handling.year_totals import revise
 from backend.service_layer.money_reconciliation.rules import find_mismatches
 from backend.service_layer.payout.records import AnswerStatus, StatusItem
 from backend.service_layer.recovery.causes import assign
-from backend.service_layer.recovery.people import approve, dismiss
+from backend.service_layer.recovery.people import approve, approve_waiver, dismiss
 from backend.service_layer.recovery.run import follow_withdrawals, recovery_pass
 from backend.service_layer.supervision.cases import Act, supervision_pass, take_step
 from backend.service_layer.supervision.lead_reading import export_findings, view
@@ -109,6 +109,28 @@ def test_a_final_finding_is_owed_by_the_institution_and_closes_its_lead(
     (row,) = export_findings(world.services)
     assert (row["state"], row["amount_fen"]) == ("recovered", 4_000)
     assert_books_agree(world)
+
+
+@pytest.mark.slow
+def test_a_finding_set_aside_after_its_order_asks_for_the_waiver_that_another_person_approves(
+    world: World,
+) -> None:
+    claim = paid_claim(world)
+    lead_id = ordered(world, SubjectKind.CLAIM, claim.id, 4_000)
+    recovery_pass(world.services)
+    (found,) = orders(world, claim)
+    pay_back(world, found, 1_500, "H-1")
+    take_step(world.services, lead_id, Act(StepKind.SET_ASIDE, "主管", "法院撤销了认定"))
+    assert recovery_pass(world.services) == 1 and recovery_pass(world.services) == 0
+    with world.services.work(write=False) as work:
+        (asked,) = work.recoveries.waiver_requests(found.order.id)
+    assert (asked.by, asked.reason) == ("主管", "认定已撤销：法院撤销了认定")
+    assert "recovery-waiver-asked" in alarms(world)
+    with pytest.raises(DomainError, match="cannot approve it"):
+        approve_waiver(world.services, found.order.id, "主管")
+    done = approve_waiver(world.services, found.order.id, "复核人")
+    assert (str(done.state), done.left_fen) == ("waived", 0)
+    assert recovery_pass(world.services) == 0
 
 
 def test_a_finding_beyond_what_the_fund_bears_is_cut_and_said(world: World) -> None:
