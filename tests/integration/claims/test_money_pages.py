@@ -149,6 +149,7 @@ def test_the_deadline_of_a_mismatch_is_that_of_the_setting(
     assert f"within {en}" in stage.held_page("payout-case", "en")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     ["", "/claims", "/account", "/shared", "/help", "/missing", "/bills/{bill}/share",
