@@ -39,13 +39,17 @@ class Source:
                 yield f"{'.' * node.level}{node.module or ''}"
 
 
-@cache
 def sources(*packages: str) -> tuple[Source, ...]:
     """The modules of these packages (of all, if none is named)."""
+    return tuple(source for package in packages or PACKAGES for source in _of(package))
+
+
+@cache
+def _of(package: str) -> tuple[Source, ...]:
+    """Parsed once, whoever asks: parsing is most of what these tests take."""
     found = []
-    for package in packages or PACKAGES:
-        for path in sorted((ROOT / package).rglob("*.py")):
-            text = path.read_text("utf-8")
-            found.append(Source(str(path.relative_to(ROOT)), text, ast.parse(text)))
+    for path in sorted((ROOT / package).rglob("*.py")):
+        text = path.read_text("utf-8")
+        found.append(Source(str(path.relative_to(ROOT)), text, ast.parse(text)))
     assert found
     return tuple(found)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
+from functools import cache
 
-ROOT = Path(__file__).parents[2]
+from .sources import ROOT, sources
+
 OPERATING = (ROOT / "docs" / "operating.md").read_text("utf-8")
 
 
@@ -20,26 +21,32 @@ def constants_of(tree: ast.Module) -> dict[str, object]:
     }
 
 
+@cache
+def constants_of_modules() -> dict[str, dict[str, object]]:
+    """The constants of each module of the backend, by its name with dots."""
+    return {
+        source.path.removesuffix(".py").replace("/", "."): constants_of(source.tree)
+        for source in sources("backend")
+    }
+
+
 def imported_constants(tree: ast.Module) -> dict[str, object]:
     """Constants that a module takes from others of the backend."""
     found: dict[str, object] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("backend."):
-            source = ROOT.joinpath(*str(node.module).split(".")).with_suffix(".py")
-            if source.is_file():
-                theirs = constants_of(ast.parse(source.read_text("utf-8")))
-                named = [one for one in node.names if one.name in theirs]
-                found |= {one.asname or one.name: theirs[one.name] for one in named}
+            theirs = constants_of_modules().get(str(node.module), {})
+            named = [one for one in node.names if one.name in theirs]
+            found |= {one.asname or one.name: theirs[one.name] for one in named}
     return found
 
 
 def alarm_codes() -> Iterator[str]:
     """The first argument of each ``raise_alarm`` call: a text, or a constant."""
-    for path in (ROOT / "backend").rglob("*.py"):
-        text = path.read_text("utf-8")
-        if "raise_alarm" not in text:
+    for source in sources("backend"):
+        if "raise_alarm" not in source.text:
             continue
-        tree = ast.parse(text)
+        tree = source.tree
         constants = imported_constants(tree) | constants_of(tree)
         # Codes that a module raises through a table: the constants of its tuple _CODES.
         for node in ast.walk(tree):

@@ -16,7 +16,7 @@ from tests.integration.intake.conftest import SECOND, House, build_house, number
 THREADS = 16
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def any_house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
     if request.param == "sqlite":
         yield request.getfixturevalue("house")

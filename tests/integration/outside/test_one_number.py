@@ -254,7 +254,7 @@ def test_a_hospital_that_joins_later_opens_a_dispute_and_nothing_is_paid_twice(
 # --- races ---------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def racing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     url = None
     if request.param == "postgresql":

@@ -171,7 +171,7 @@ def test_a_run_that_could_not_read_the_ledger_is_still_due(world: World) -> None
 # --- two workers ---------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     url = request.getfixturevalue("postgresql_url") if request.param == "postgresql" else None
     made = World.make(tmp_path, url)

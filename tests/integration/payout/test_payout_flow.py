@@ -570,7 +570,7 @@ def test_a_whole_file_that_the_bank_rejects_is_rejected_item_by_item(waiting: Wo
 # --- what the database itself refuses ----------------------------------------------------------
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def either(request: pytest.FixtureRequest, tmp_path: Path) -> World:
     url = request.getfixturevalue("postgresql_url") if request.param == "postgresql" else None
     return World.make(tmp_path, url)
