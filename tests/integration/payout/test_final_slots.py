@@ -11,13 +11,15 @@ import pytest
 
 from backend.adapters.database import tables
 from backend.domain.ledger import SlotState
+from backend.domain.review import Outcome
 from backend.service_layer.handling import advance
 from backend.service_layer.handling.advance import Turns, advance_claims
+from backend.service_layer.handling.appeals import file_appeal
 from backend.service_layer.payout import instruct
 from backend.service_layer.payout.records import ACCOUNT_DELAY, Lane
 from backend.service_layer.payout.run import is_due, payout_pass, run_lane
 from backend.service_layer.ports import BlockStamp, FinalSlot, LedgerUnavailableError
-from tests.integration.claims.revising import claim_on
+from tests.integration.claims.revising import WORDS, claim_on, conclude, matched, mixed_bill
 from tests.integration.claims.world import World
 from tests.integration.payout.office import (
     DAY,
@@ -208,3 +210,37 @@ def test_claims_that_cannot_move_keep_nobody_from_a_step(
     moved = [advance_claims(world.services, with_payouts=False, turns=turns) for _ in range(2)]
     assert moved == [0, 1]
     assert str(world.claim(free.id).state) == "screened"
+
+
+@pytest.mark.slow
+def test_a_supplement_is_asked_for_only_when_both_blocks_show_what_was_paid(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = world.person()
+    bill = mixed_bill(world, person, 500, 100, DAY)
+    world.anchor()
+    (claim,) = claim_on(world, person, bill)
+    world.run()
+    assert state(world, claim) == ("paid", None)  # 120.00; the upheld appeal gives 60.00 more
+    file_appeal(world.services, person.id, claim.id, "item", WORDS)
+    conclude(world, claim, "appeal", Outcome.APPROVE, matched(1))
+    blocks = watched(world, monkeypatch)
+    less: dict[str, int] = {"paid_fen": 11_999}
+    nothing: dict[str, int] = {}
+    for final, newest in ((less, nothing), (nothing, less)):
+        blocks.final, blocks.newest = final, newest
+        advance_claims(world.services)
+        assert state(world, claim) == ("supplementing", "operator")
+        assert alarms(world) == {"supplement-differs"}
+    blocks.final = None
+    advance_claims(world.services)
+    assert state(world, claim) == ("supplementing", "ledger")
+    blocks.final, blocks.newest, blocks.number = {}, {}, 0
+    world.sql("UPDATE ledger_intent SET block_number = 1 WHERE kind = 'settle'")
+    advance_claims(world.services)
+    assert state(world, claim) == ("supplementing", "ledger")
+    assert [one for one in rows(world, tables.ledger_intent) if one.kind == "supplement"] == []
+    blocks.number = 1
+    advance_claims(world.services)
+    (asked,) = [one for one in rows(world, tables.ledger_intent) if one.kind == "supplement"]
+    assert '"paid_before":12000' in asked.payload and '"amount":6000' in asked.payload
