@@ -34,7 +34,8 @@ class Seen:
 
 
 def propose_proof(deps: PayeeServices, person_id: str, version: int, seen: Seen) -> None:
-    """One person has seen the proof. Nothing is paid to the account yet.
+    """One person has seen the proof. Nothing is paid to the account yet. The same said again by
+    the same person, of the same document, is one.
 
     Raises NotFoundError, :class:`AccountRefusedError` for an account about which a bank was asked,
     that is not the person's newest, or that is in somebody else's name by now, and ConflictError
@@ -42,6 +43,9 @@ def propose_proof(deps: PayeeServices, person_id: str, version: int, seen: Seen)
     """
     with deps.work() as work:
         account = _waiting(deps, work, person_id, version)
+        known = work.payees.proofs_of(account.row.id)
+        if known and (known[-1].by, known[-1].document_digest) == (seen.by.strip(), seen.digest):
+            return
         _add(deps, work, account.row, PROPOSED, seen)
         work.commit()
 

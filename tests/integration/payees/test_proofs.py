@@ -172,3 +172,16 @@ def test_the_window_does_it_by_commands(
     assert done.exit_code == 0 and "尾号 1111" in done.output
     assert "没有 / none" in run("unproven").output
     assert desk.standing() == "1111"
+
+
+def test_a_proof_said_again_by_the_same_person_is_one(desk: Desk) -> None:
+    """As by somebody whose first answer never came."""
+    desk.name(FIRST, "one")
+    mine = (desk.services, desk.person.id, 1)
+    for _ in range(2):
+        propose_proof(*mine, seen("窗口甲"))
+    with desk.services.work(write=False) as work:
+        (account,) = work.payees.accounts_of(desk.person.id)
+        assert [one.by for one in work.payees.proofs_of(account.row.id)] == ["窗口甲"]
+    propose_proof(*mine, seen("窗口乙"))
+    assert confirm_proof(*mine, seen("窗口甲")).is_proven
