@@ -46,6 +46,8 @@ def stage(folder: Path, url: str | None = None) -> MoneyStage:
         day = dt.date(2026, 11, 3)
         made.bills[name] = mixed_bill(made.world, made.people[name], 900, 100, day)
     made.world.anchor()
+    made.person("unbatched")
+    made.bill("unbatched", 900)
     made.touch(*APPEALED, "freed")
     made.works()
     return made
@@ -121,10 +123,9 @@ def is_lodged_already(stage: MoneyStage) -> None:
 
 
 SCENES = [
-    Scene("everybody touches", lambda s: s.touch(*PLAIN, *PENDED, "outside")),
-    Scene("a bill is disputed", lambda s: s.set_bill("pended", "disputed")),
-    Scene("its claim waits", lambda s: s.advance("pended")),
-    Scene("not any more", lambda s: s.set_bill("pended", "active")),
+    Scene("everybody touches", lambda s: s.touch(*PLAIN, *PENDED, "outside", "unbatched")),
+    Scene("one waits for its batch", lambda s: s.advance("unbatched")),
+    Scene("there it is", lambda s: s.anchors()),
     Scene("one is locked", lambda s: s.until("lodged", "withdrawn", "stuck", "lodged", "known")),
     takes_back("withdrawn"),
     takes_back("stuck"),
@@ -167,6 +168,7 @@ SCENES = [
 ]  # fmt: skip
 CREDITS = {
     "barred 1111": [36_000],
+    "unbatched 1111": [36_000],
     "freed 1111": [36_000],
     "known 1111": [36_000],
     "more 1111": [6_000, 36_000],  # 100.00 more of a bill of 1,000.00 are paid for after all

@@ -189,6 +189,11 @@ class MoneyStage(Stage):
             self.keep()
         return mined
 
+    def anchors(self) -> None:
+        """What is in no batch is in one, and its anchor is final."""
+        with self.quiet():
+            self.world.anchor()
+
     def passes(self, **span: float) -> None:
         """Time goes by."""
         clock = self.services.clock

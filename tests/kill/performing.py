@@ -63,7 +63,8 @@ class Performance:
             assert status == -signal.SIGKILL, self.stage.told()
             deaths += 1
             assert deaths <= len(aims), "a process died where none was to"
-        assert differences(self.summary, self.look()) == []
+        told = differences(self.summary, self.look())
+        assert told == [], told
         died: frozenset[Boundary] = self.stage.died()
         assert len(died) == deaths
         return died

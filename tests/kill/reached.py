@@ -43,7 +43,6 @@ MONEY: Final = (
 REACHED: Final[dict[str, tuple[str, ...]]] = {
     "payout": (
         "service_layer/payout/answers.py:take_in#2",
-        "service_layer/payout/approve.py:approve#3",
         "service_layer/payout/hand_over.py:hand_over_files#2",
         "service_layer/payout/instruct.py:_try_to_store#1",
         "service_layer/payout/manual.py:_act#1",
@@ -98,6 +97,7 @@ REACHED: Final[dict[str, tuple[str, ...]]] = {
         "service_layer/handling/withdraw.py:advance_withdrawal#2",
     ),
     "recovery": (
+        "service_layer/payout/approve.py:approve#3",
         "service_layer/recovery/adopt.py:retry_recoveries#1",
         "service_layer/recovery/causes.py:open_of_lead#1",
         "service_layer/recovery/causes.py:open_of_lead#2",
