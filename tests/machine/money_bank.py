@@ -24,9 +24,9 @@ from backend.service_layer.payout.records import (
 from tests.memory_bank import MemoryBank, file_of, report_bytes
 
 PAID, REJECTED, RETURNED = AnswerStatus.PAID, AnswerStatus.REJECTED, AnswerStatus.RETURNED
-FATES = ("paid", "AC04", "AB05", "silent", "known", "accepted")
-"""Of one instruction: paid; rejected for the account or for the bank's own fault; kept silent
-about; paid and called a duplicate (DU01); taken over, and carried out later."""
+FATES = ("paid", "AC04", "AC06", "AB05", "silent", "known", "accepted")
+"""Of one instruction: paid; rejected for an account that is closed or frozen, or for the bank's own
+fault; kept silent about; paid and called a duplicate (DU01); taken over, and carried out later."""
 
 NOISES = (
     "cut off", "unknown file", "unknown item", "named twice", "other amount", "other total",

@@ -67,7 +67,7 @@ class InsurersWalk(AccountsWalk):
     def _begin_parts(self) -> None:
         super()._begin_parts()
         self.opened: list[Opened] = []
-        self.asked: list[tuple[Callable[[], Any], str]] = []
+        self.asked: list[tuple[Callable[[], Any], str, str]] = []
 
     def _pass_besides(self) -> int:
         try:
@@ -195,14 +195,14 @@ class InsurersWalk(AccountsWalk):
         again = act()
         assert again.is_replayed and again.body == said.body, f"{what}: another answer"
         self.note(f"an insurer: {what}")
-        self.asked.append((act, said.body))
+        self.asked.append((act, said.body, what))
         return said
 
     def ask_again(self, place: int) -> None:
         """P7: any call that was ever acknowledged comes once more, whatever has happened since."""
         if not self.asked:
             return
-        act, body = self.asked[place % len(self.asked)]
+        act, body, _ = self.asked[place % len(self.asked)]
         before = promises.everything(self.world)
         again = act()
         assert again.is_replayed and again.body == body, "another answer"
@@ -215,6 +215,16 @@ class InsurersWalk(AccountsWalk):
         super()._check(books, new)
         self._within_each_total(books)
         self._only_what_was_opened(books)
+        self._each_call_is_there(books)
+
+    def _each_call_is_there(self, books: promises.Books) -> None:
+        """P2: each call that was acknowledged is an intent, and there is no other one but those by
+        which the worker gives a lock back."""
+        wanted = Counter((json.loads(body)["id"], what) for _, body, what in self.asked)
+        stored = Counter((row.subject_id, row.kind) for row in books.all(tables.ledger_intent))
+        for (claim_id, what), count in wanted.items():
+            found = stored[(claim_id, what)]
+            assert found == count or (what == "release" and found > count), f"{claim_id}: {what}"
 
     def _within_each_total(self, books: promises.Books) -> None:
         """P1 over all payers: each settles a bill once, and together not more than it costs; what

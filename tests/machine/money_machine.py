@@ -25,7 +25,10 @@ FATES_OF_A_FILE: Final = tuple(
     list(pair) for pair in product(("paid", *FATES), ("paid", *FATES)) if pair != ("silent",) * 2
 )
 
-DECISIONS: Final = (("first",), ("first", "second"), ("first", "first", "second"), ("dismissed",))
+DECISIONS: Final = (
+    ("first",), ("first", "second"), ("first", "first", "second"), ("dismissed",),
+    ("first", "second"),
+)  # fmt: skip
 RECEIPTS: Final = ((30,), (50, 60), (100,), (101, 40))
 
 ACTS: Final[Sequence[tuple[str, dict[str, Sequence[Any]]]]] = (
@@ -123,6 +126,23 @@ LATER_ACTS: Final[Sequence[tuple[str, dict[str, Sequence[Any]]]]] = (
 )
 """After money was paid: it is asked back, or the database is an older one."""
 
+_DAYS: Final = tuple(act for act in ACTS if act[0] in ("go_on", "bank_works", "claim", "pay_day"))
+ACCOUNT_ACTS: Final = (
+    *(act for act in ACTS if act[0] in ("name_account", "cancel_change", "guardian")),
+    *_DAYS,
+    ("money_comes_back", {"place": PLACES}),
+)
+OWED_ACTS: Final = (
+    *(act for act in LATER_ACTS if act[0] not in ("restore", "propose", "withdraw")),
+    ("withdraw", {"place": PLACES, "state": ("void", "reversed")}),
+    ("give_up", {"place": PLACES, "who": ("复核甲",)}),
+    ("give_up", {"place": PLACES, "who": ("复核甲",)}),
+    ("propose", {"place": PLACES, "half": (True, False), "hows": DECISIONS[1:2]}),
+    ("propose", {"place": PLACES, "half": (True, False), "hows": DECISIONS[1:2]}),
+)
+RESTORE_ACTS: Final = (*_DAYS, ("restore", RESTORE), ("restore", RESTORE))
+"""A part of the acts, for bugs that only they can show."""
+
 ALL_ACTS: Final = (*ACTS, *LATER_ACTS, *INSURER_ACTS, *YEAR_ACTS)
 
 Act = tuple[str, dict[str, Any]]
@@ -143,13 +163,24 @@ class MoneyMachine(LaterWalk):
 
 
 def seeded_walk(
-    databases: Databases, seed: int, steps: int, happened: Any = None, acts: Any = ALL_ACTS
+    databases: Databases,
+    seed: int,
+    steps: int,
+    happened: Any = None,
+    *,
+    acts: Any = ALL_ACTS,
+    paid: int = 0,
 ) -> None:
-    """Walk at random over the acts with every promise asked after each; raises what breaks."""
+    """Walk at random over the acts with every promise asked after each; raises what breaks.
+
+    ``paid``: on so many days before the first act the bank pays what it is told.
+    """
     members = {"databases": databases} | ({} if happened is None else {"happened": happened})
     town: MoneyMachine = type("OwnMachine", (MoneyMachine,), members)()
     draw = random.Random(seed)
     town.begin()
+    town.promises_hold()
+    town.pay_day(paid)
     town.promises_hold()
     for _ in range(steps):
         name, values = draw.choice(acts)

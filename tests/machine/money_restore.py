@@ -39,11 +39,8 @@ def dependencies(services: Any, ledger: MoneyLedger, copied_at: int) -> Anchorin
 def follow_old_calls(services: Any, ledger: MoneyLedger, copied_at: int) -> None:
     """Calls that were mined when the copy was taken, and are final by now."""
     with services.engine.connect() as connection:
-        here = dict(
-            connection.execute(sa.select(tables.ledger_intent.c.id, tables.ledger_intent.c.state))
-            .tuples()
-            .all()
-        )
+        stored = sa.select(tables.ledger_intent.c.id, tables.ledger_intent.c.state)
+        here = {row.id: row.state for row in connection.execute(stored)}
     with services.work() as work:
         for intent, values in ledger.record.values():
             is_old = values["block_number"] <= copied_at
