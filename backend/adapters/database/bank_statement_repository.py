@@ -18,6 +18,7 @@ from backend.adapters.database.tables import (
     payment_attempt,
     recovery_receipt,
 )
+from backend.domain.payout import parse_end_to_end_id
 from backend.service_layer.money_reconciliation.statement_rules import (
     BankMovement,
     BookMovement,
@@ -134,7 +135,9 @@ class BankStatementRepository:
         return [
             BankMovement(
                 # A name that is none of ours is the other side's: the bank's reference counts.
-                key=row.end_to_end_id if row.claim_id else row.reference or row.end_to_end_id,
+                key=row.end_to_end_id
+                if row.claim_id or parse_end_to_end_id(row.end_to_end_id)
+                else row.reference or row.end_to_end_id,
                 side=row.side,
                 amount_fen=row.amount_fen,
                 to_at=row.to_at,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,8 @@ from backend.adapters.iso20022.camt053 import read_camt053, write_camt053
 from backend.domain.journal import Fund, Layer
 from backend.service_layer.handling.advance import advance_claims
 from backend.service_layer.journal.deposits import deposit
+from backend.service_layer.money_reconciliation.adopt import adopt_bank
+from backend.service_layer.money_reconciliation.ahead import hold_if_ahead
 from backend.service_layer.money_reconciliation.daily import reconcile_money, reconcile_pass
 from backend.service_layer.money_reconciliation.rules import find_mismatches
 from backend.service_layer.payout.records import BankStatement, EntrySide, StatementEntry
@@ -242,6 +246,38 @@ def test_a_cut_off_statement_is_kept_and_not_used(office: Office) -> None:
     ((verdict, difference),) = office.verdicts()
     assert verdict == "refused" and "cannot be believed" in difference
     assert read_camt053(content).account == ACCOUNT
+
+
+def test_a_restored_copy_takes_the_statements_in_again(office: Office) -> None:
+    office.pay()
+    services = office.world.services
+    path = Path(services.settings.database_url.removeprefix("sqlite:///"))
+    older = path.with_name("older.db")
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(older)) as target:
+        source.backup(target)
+    assert office.reconcile() == []
+    services.engine.dispose()
+    for left in path.parent.glob(f"{path.name}-*"):
+        left.unlink()
+    older.replace(path)
+    assert rows(office.world, tables.bank_statement) == []
+    assert hold_if_ahead(services).is_ahead
+    assert [line.verdict for line in adopt_bank(services, lambda: None)] == ["adopted"]
+    assert not hold_if_ahead(services).is_ahead
+    (kept,) = rows(office.world, tables.bank_statement)
+    assert kept.closing_fen == DEPOSITED - FIRST_FEN
+    assert find_mismatches(services) == []
+
+
+def test_a_payment_that_a_restored_backup_has_lost_is_its_own_case_alone(office: Office) -> None:
+    lost = "BX20261120000009-01-V1-A1"
+    office.leave(office.statement(debit(lost)))
+    assert [one.subject for one in find_mismatches(office.world.services)] == [lost]
+    with office.world.services.work() as work:
+        detail = {"end_to_end_id": lost, "file": "YC-LOST", "amount_fen": FIRST_FEN}
+        work.reconciliation.put_case(f"bank-payment:{lost}", "bank-payment", detail)
+        work.commit()
+    assert find_mismatches(office.world.services) == []
 
 
 def test_a_bank_that_gives_no_statement_is_an_alarm(office: Office) -> None:
