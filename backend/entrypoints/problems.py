@@ -150,8 +150,8 @@ def install_error_handlers(app: Flask) -> None:
             DATABASE_OUT,
             503,
             "数据库暂时连不上，这次请求没有确认；请一分钟后原样再发一次，不会重复",
-            "the database does not answer and nothing was acknowledged: send the same request again "
-            "in a minute, it will not count twice",
+            "the database does not answer and nothing was acknowledged: send the same request "
+            "again in a minute, it will not count twice",
         )
         response.headers["Retry-After"] = str(OUTAGE_RETRY_SECONDS)
         return response

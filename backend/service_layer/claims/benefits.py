@@ -186,7 +186,9 @@ def history_before(work: ClaimWork, person_id: str, year: int, claim_id: str | N
     """The year's claims that count before ``claim_id`` in the fixed order; all for None.
 
     A claim on a bill that is void or reversed counts for nothing, paid or not: its money comes
-    back whole (domain reference 7: recompute on reversal). Raises :class:`StoredYearUnreadableError` when what is stored of one of them is damaged.
+    back whole (domain reference 7: recompute on reversal).
+
+    Raises :class:`StoredYearUnreadableError` when what is stored of one of them is damaged.
     """
     live = work.claims.live_of_year(person_id, year)
     withdrawn = work.claims.withdrawn_of_year(person_id, year)
