@@ -41,14 +41,6 @@ class VisitKind(StrEnum):
     INPATIENT = "inpatient"
 
 
-class ChargeLevel(StrEnum):
-    """收费项目等级 chrgitm_lv."""
-
-    CLASS_A = "01"
-    CLASS_B = "02"
-    CLASS_C = "03"
-
-
 class AttachmentType(StrEnum):
     """Typed digests that may ride with a bill (design: ledger protocol, section 1)."""
 

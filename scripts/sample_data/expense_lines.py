@@ -30,8 +30,6 @@ CATEGORY_NAMES: Final = {
 }
 """med_chrgitm_type (domain reference 2.4) with the words that bills print."""
 
-CLASS_WORDS: Final = {"01": "甲类", "02": "乙类", "03": "丙类"}
-
 _INPATIENT_ONLY: Final = frozenset(("01", "06", "07"))
 _WEIGHT_FEN: Final = 40_000
 _WEIGHT_MAX: Final = 250

@@ -49,7 +49,6 @@ _GAS_ITEM: Final[Mapping[IntentKind, int]] = {
     IntentKind.EXCHANGE: 180_000,
     IntentKind.RETURN: 100_000,
 }
-GAS_TRANSFER: Final = 21_000
 _LEGACY_FIELDS: Final = 9
 _ZERO: Final = bytes(32)
 

@@ -17,11 +17,11 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from backend.domain.claim import ClaimState, Stage, StageOutcome
+from backend.domain.claim import UNLODGED_STATES, ClaimState, Stage, StageOutcome
 from backend.domain.errors import DomainError
 from backend.domain.explanation import Outcome
 from backend.domain.ledger import IntentKind, LedgerIntent, SlotState
-from backend.domain.revision import Cause
+from backend.service_layer.adoption.decisions import BY_LEDGER, add_decision_of_ledger
 from backend.service_layer.adoption.supplements import adopt_supplement
 from backend.service_layer.anchoring.adopt import (
     Line,
@@ -32,7 +32,7 @@ from backend.service_layer.anchoring.adopt import (
 )
 from backend.service_layer.anchoring.model import Case, LedgerEvent
 from backend.service_layer.claims.benefits import DAMAGE, adjudicate_claim
-from backend.service_layer.claims.decide import decision_record, keep_rules
+from backend.service_layer.claims.decide import keep_rules
 from backend.service_layer.claims.final_slots import read_final_slots
 from backend.service_layer.claims.holds import LOST_CLAIM
 from backend.service_layer.claims.records import Claim, Decision, Reason, StageResult
@@ -40,20 +40,12 @@ from backend.service_layer.claims.stages import store_stage
 from backend.service_layer.handling.ports import HandlingServices
 from backend.service_layer.handling.withdraw import REASON_WITHDRAWN, note_withdrawal
 from backend.service_layer.recovery.adopt import adopt_recovery
-from verifier.commitment.canonical import canonical_bytes
 from verifier.errors import VerificationError
 
 DIFFERS: Final = "settlement-differs"
 PAYMENT: Final = "payment-unknown"
-BY_LEDGER: Final = "ledger"
-_UNLODGED: Final = (
-    ClaimState.SUBMITTED,
-    ClaimState.SCREENED,
-    ClaimState.CALCULATED,
-    ClaimState.LODGING,
-)
 _UNSETTLED: Final = (
-    *_UNLODGED,
+    *UNLODGED_STATES,
     ClaimState.LODGED,
     ClaimState.PENDED,
     ClaimState.DECIDED,
@@ -116,7 +108,7 @@ def _claim_of(work: Any, event: LedgerEvent) -> Claim | None:
             return claim
     if event.call == "lodge":
         for claim in live:
-            if claim.state in _UNLODGED and _holds_leaf(work, claim, event):
+            if claim.state in UNLODGED_STATES and _holds_leaf(work, claim, event):
                 return claim
     return None
 
@@ -230,42 +222,19 @@ def _is_decision(decision: Decision, values: Mapping[str, Any]) -> bool:
 def _decide_again(
     deps: HandlingServices, work: Any, claim: Claim, event: LedgerEvent
 ) -> Decision | None:
-    """The decision that was lost, worked out again; None unless the amount is the ledger's.
-
-    It keeps the ledger's fingerprint. The secret behind that is lost, as after an erasure, so
-    that no evidence can be exported for it and nobody can pass this text off as the old one.
-    """
+    """The decision that was lost, worked out again; None unless the amount is the ledger's."""
     values = event.values
     try:
         bill = work.claims.bill_of_version(claim.version_id)
-        eob, snapshot, history, pack = adjudicate_claim(deps, work, claim, bill)
+        adjudicated = adjudicate_claim(deps, work, claim, bill)
     except (DomainError, VerificationError, *DAMAGE):
         return None
+    eob, pack = adjudicated[0], adjudicated[-1]
     is_same = eob.paid_fen == values["value"] and eob.policy_hash == values["policy_hash"]
     if eob.outcome is Outcome.REFUSED or not is_same:
         return None
     keep_rules(deps, work, pack)
-    record = decision_record(eob, claim, bill, values["decision_version"])
-    decision = Decision(
-        id=deps.ids.new_id("dec"),
-        claim_id=claim.id,
-        version=values["decision_version"],
-        outcome=str(eob.outcome),
-        paid_fen=eob.paid_fen,
-        explanation=canonical_bytes(record).decode(),
-        fingerprint=values["decision_fingerprint"],
-        wrapped_secret=None,
-        policy_hash=eob.policy_hash,
-        person_snapshot=canonical_bytes(snapshot.to_record()).decode(),
-        history_snapshot=canonical_bytes(history.to_record()).decode(),
-        decided_by=BY_LEDGER,
-        reason="按账本恢复：金额与账本一致",
-        decided_at=deps.clock.now(),
-    )
-    work.decisions.add(decision)
-    at = decision.decided_at
-    work.revisions.add_cause(decision.id, claim.id, decision.version, Cause.LEDGER, at)
-    return decision
+    return add_decision_of_ledger(deps, work, claim, adjudicated, values)
 
 
 def _differs(

@@ -9,24 +9,21 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Any
 
 from backend.domain.claim import IN_EFFECT_STATES, ClaimState
 from backend.domain.errors import DomainError
 from backend.domain.explanation import Outcome
 from backend.domain.ledger import IntentKind, LedgerIntent
-from backend.domain.revision import Cause
+from backend.service_layer.adoption.decisions import add_decision_of_ledger
 from backend.service_layer.anchoring.adopt import Line, add_adopted, describe
 from backend.service_layer.anchoring.model import LedgerEvent
 from backend.service_layer.claims.benefits import DAMAGE, adjudicate_again, adjudicate_claim
-from backend.service_layer.claims.decide import Adjudicated, decision_record
+from backend.service_layer.claims.decide import Adjudicated
 from backend.service_layer.claims.records import Claim, Decision
 from backend.service_layer.claims.supplement import payments_in_effect
 from backend.service_layer.handling.ports import HandlingServices
-from verifier.commitment.canonical import canonical_bytes
 from verifier.errors import VerificationError
-
-BY_LEDGER: Final = "ledger"
 
 
 def adopt_supplement(
@@ -110,29 +107,7 @@ def _decide_again(
     )
     if found is None:
         return None
-    eob, snapshot, history, _ = found
-    bill = work.claims.bill_of_version(claim.version_id)
-    now = deps.clock.now()
-    record = decision_record(eob, claim, bill, values["decision_version"])
-    decision = Decision(
-        id=deps.ids.new_id("dec"),
-        claim_id=claim.id,
-        version=values["decision_version"],
-        outcome=str(eob.outcome),
-        paid_fen=eob.paid_fen,
-        explanation=canonical_bytes(record).decode(),
-        fingerprint=values["decision_fingerprint"],
-        wrapped_secret=None,
-        policy_hash=eob.policy_hash,
-        person_snapshot=canonical_bytes(snapshot.to_record()).decode(),
-        history_snapshot=canonical_bytes(history.to_record()).decode(),
-        decided_by=BY_LEDGER,
-        reason="按账本恢复：金额与账本一致",
-        decided_at=now,
-    )
-    work.decisions.add(decision)
-    work.revisions.add_cause(decision.id, claim.id, decision.version, Cause.LEDGER, now)
-    return decision
+    return add_decision_of_ledger(deps, work, claim, found, values)
 
 
 def _worked_out(deps: HandlingServices, work: Any, claim: Claim) -> Iterator[Adjudicated]:
