@@ -34,7 +34,7 @@ from backend.service_layer.failpoints import AFTERWARDS, BOUNDARIES, NAMES
 from tests.kill.processes import kill, start_worker
 from tests.kill.town import PAYER, Town, build_town
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 SEED = int(os.environ.get("KILL_SEED", "20261122"))
 KILLS = 50
 BILLS_AT_ONCE = 4
