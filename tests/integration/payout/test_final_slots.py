@@ -192,6 +192,7 @@ def test_a_run_that_died_between_two_files_goes_on_the_next_day(
     assert {state(world, claim) for claim in claims} == {("paid", None)}
 
 
+@pytest.mark.slow
 def test_claims_that_cannot_move_keep_nobody_from_a_step(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
