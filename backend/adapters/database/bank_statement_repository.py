@@ -184,6 +184,30 @@ class BankStatementRepository:
             found.append(BookMovement(key, side, abs(int(row.fen)), at, row.claim_id or ""))
         return found
 
+    def simulated_arrivals(self) -> list[tuple[str, str, int]]:
+        """(region, reference, fen) of deposits and receipts that are marked as simulated."""
+        receipts = self._names()[2]
+        rows = self._connection.execute(
+            sa.select(
+                journal_entry.c.region,
+                journal_entry.c.source_type,
+                journal_entry.c.source_id,
+                sa.func.sum(journal_transfer.c.amount_fen).label("fen"),
+            )
+            .join(journal_transfer, journal_transfer.c.entry_id == journal_entry.c.id)
+            .where(
+                journal_entry.c.is_simulated,
+                journal_entry.c.source_type.in_(("deposit", RECEIPT)),
+                journal_transfer.c.debit_account.startswith(_BANK),
+            )
+            .group_by(
+                journal_entry.c.region, journal_entry.c.source_type, journal_entry.c.source_id
+            )
+        )
+        return [
+            (row.region, receipts.get(row.source_id, row.source_id), int(row.fen)) for row in rows
+        ]
+
     def _names(
         self,
     ) -> tuple[dict[str, str], dict[tuple[str, str], dt.datetime], dict[str, str]]:

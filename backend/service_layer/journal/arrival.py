@@ -17,3 +17,16 @@ def simulate_arrival(deps: Any, region: str, reference: str, amount_fen: int) ->
     account = deps.settings.payout.account_of(region)
     if account is not None:
         deps.bank.pay_in(account.number, reference, amount_fen)
+
+
+def simulate_earlier_arrivals(deps: Any) -> None:
+    """Before its first statement a simulated bank is told what an earlier release has booked as
+    having arrived, when it kept no account yet."""
+    if not deps.bank.is_simulated:
+        return
+    with deps.work(write=False) as work:
+        if work.bank_statements.regions():
+            return
+        arrived = work.bank_statements.simulated_arrivals()
+    for region, reference, amount_fen in arrived:
+        simulate_arrival(deps, region, reference, amount_fen)

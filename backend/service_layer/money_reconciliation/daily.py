@@ -8,6 +8,7 @@ from typing import Any
 from backend.domain.local_time import SHANGHAI
 from backend.service_layer.anchoring.model import KeyUnavailableError
 from backend.service_layer.claims.holds import HOLDING_ALARMS, LAPSED
+from backend.service_layer.journal.arrival import simulate_earlier_arrivals
 from backend.service_layer.money_reconciliation.cases import (
     Standing,
     open_cases_of,
@@ -30,6 +31,7 @@ from backend.service_layer.payout.ports import BankUnavailableError
 def reconcile_money(deps: MoneyServices, signer: ReportSigner) -> list[Standing]:
     """Ask the bank for its statements where it can be asked, compare everything, open and close
     cases, keep the signed report."""
+    simulate_earlier_arrivals(deps)
     if deps.bank.ask_for_statements():
         claims: Any = deps
         take_in_answers(claims)

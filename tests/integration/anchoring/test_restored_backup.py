@@ -247,7 +247,8 @@ def test_bill_uploaded_again_with_another_secret_is_anchored_anew_and_paid_once(
     (row,) = [one for one in json.loads(found.output) if one["what"] == payment]
     assert row["verdict"] == "case" and "its claim is not here" in row["detail"]
     close_by_two(town, payment, "流水")
-    assert reconcile(town).exit_code == 0
+    last = reconcile(town)
+    assert last.exit_code == 0, last.output
     assert town.alarms() == set()
     assert reconcile(town, "--close", case, "--by", "x", "--reason", "y").exit_code == 1
     town.close()

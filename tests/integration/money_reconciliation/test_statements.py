@@ -125,6 +125,17 @@ def test_a_day_of_deposits_and_payments_agrees_with_the_banks_statement(office: 
     assert alarms(office.world) == set()
 
 
+def test_the_simulated_bank_of_an_earlier_release_learns_what_was_booked_before(
+    office: Office,
+) -> None:
+    with office.bank.book.open() as page:
+        page._connection.execute("DELETE FROM movement")
+    office.later(1)
+    assert office.reconcile() == []
+    (kept,) = rows(office.world, tables.bank_statement)
+    assert kept.closing_fen == DEPOSITED
+
+
 def test_a_deposit_that_the_bank_does_not_know_is_named(office: Office) -> None:
     services = office.world.services
     fund = Fund("330800", "310", "330800", "test")
