@@ -46,7 +46,7 @@ def a_change_of_account_takes_effect_at_once(patch: Patch) -> None:
 
 
 def a_closed_account_is_used_on(patch: Patch) -> None:
-    patch.setattr(answers, "mark_closed", lambda *_, **__: False)
+    patch.setattr(answers, "_close_account", lambda *_: None)
 
 
 def a_change_that_was_taken_back_takes_effect(patch: Patch) -> None:
