@@ -94,6 +94,7 @@ class MoneyWalk(RuleBasedStateMachine):
             kept, numbers = copy.deepcopy(self.databases.beginning)
             vars(self).update(kept)
             self.world.numbers, self.world.sequence = numbers
+            self.world.services.clock.advance(self.ledger.skew.total_seconds())
             self._wire(self.world.services)
             return
         self.ledger, self.bank = MoneyLedger(), MoneyBank()
