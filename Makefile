@@ -33,7 +33,7 @@ test-slow: $(STAMP)
 slow = $(PY) -m pytest -m "$(1)" --timeout 1800 $(3) $(if $(JUNIT),--junit-xml=$(JUNIT)-$(2).xml) \
   $(ARGS) || [ $$? = 5 ]
 
-# How many small faults in adjudication and rules the tests find; half an hour, never part of test.
+# How many small faults in adjudication, rules and money the tests find; hours, never part of test.
 mutation: $(STAMP)
 	$(PY) scripts/mutation.py $(ARGS)
 
