@@ -55,17 +55,21 @@ UNCOUNTED: Final = frozenset(
     {
         "alarm",
         "bank_message",
+        "bank_reading",
+        "clearing_end",
+        "clearing_person",
+        "clearing_run",
         "money_report",
         "payer_key",
         "payout_file",
-        "payout_file_reading",
         "reconciliation_case_event",
     }
 )
 """Tables of which a killed process may rightly leave more rows: an alarm that was raised for a
-moment, a report of the bank that came twice, a reconciliation that was made once more, a word that
-was said again, a key that was issued and never seen, money that went in two files or in one. Each
-instruction, answer and credit at the bank is counted."""
+moment, a report of the bank that came twice, a bank file that was looked into twice, a clearing or
+a reconciliation that was made once more and found nothing new, a word that was said again, a key
+that was issued and never seen, money that went in two files or in one. Each instruction, answer
+and credit at the bank is counted."""
 
 
 class KeptLedger(InsurersLedger):
