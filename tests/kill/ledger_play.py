@@ -111,4 +111,6 @@ SCENES = [
     Scene("an insurer is registered", lambda s: s.registers()),
     Scene("yichu reconcile again", lambda s: s.reconciles()),
 ]
-CREDITS = {"credits": [1, 2]}
+
+# Bills far above what the fund pays of one person's outpatient care in a year: 3,000.00.
+CREDITS = {"credits": [300_000, 300_000]}
