@@ -167,6 +167,44 @@ def test_money_that_came_back_fills_what_is_owed_back_already() -> None:
     assert world.claim.state is ClaimState.PAID
 
 
+def test_money_that_came_back_fills_one_order_after_the_other_each_with_its_own() -> None:
+    world = Debts()
+    world.tried(PAID)
+    ordered(world, Ground(Cause.LEDGER, "x", "按账本恢复"), LayerAmounts(25_00))
+    settle(world)
+    assert [one.left_fen for one in world.orders.values()] == [25_00, 35_00]
+    world.tried(RETURNED)
+    assert settle(world) is True
+    receipts = [one.receipts[0] for one in world.orders.values()]
+    assert [(one.reference, one.amount_fen) for one in receipts] == [
+        ("returned:pay_1:1", 25_00), ("returned:pay_1:2", 35_00),
+    ]  # fmt: skip
+    assert [one.left_fen for one in world.orders.values()] == [0, 0]
+    assert [intent.payload["amount"] for intent in world.sent] == [25_00, 35_00]
+
+
+def test_what_an_institution_owes_is_not_paid_with_the_citizens_money() -> None:
+    world = Debts()
+    world.tried(PAID)
+    ordered(world, GROUND, LayerAmounts(25_00))
+    settle(world)
+    world.tried(RETURNED)
+    world.payables = [replace(PAYABLE, amount_fen=35_00)]
+    assert settle(world) is True
+    assert [one.left_fen for one in world.orders.values()] == [25_00, 0]
+
+
+def test_every_layer_that_bears_money_gives_it_back() -> None:
+    world = Debts()
+    world.books.stored.clear()
+    layers = LayerAmounts(10_00, 20_00, 14_00, 16_00)
+    world.approve("pay_1", layers)
+    world.tried(PAID)
+    assert borne(world) == layers
+    settle(world)
+    assert world.orders["C1-R1"].order.layers == layers
+
+
 def test_more_than_is_anybodys_is_an_alarm_and_nothing_is_booked() -> None:
     world = Debts()
     world.tried(RETURNED)
