@@ -24,7 +24,7 @@ from backend.service_layer.money_reconciliation.statement_rules import (
     BookMovement,
     Period,
 )
-from backend.service_layer.payout.records import StatementEntry
+from backend.service_layer.payout.records import AnswerStatus, StatementEntry
 from backend.service_layer.payout.statements import StoredStatement
 from backend.service_layer.recovery.opening import RECEIPT, receipt_source
 
@@ -123,11 +123,19 @@ class BankStatementRepository:
                 bank_statement_entry.c.end_to_end_id,
                 bank_statement.c.to_at,
                 payment_attempt.c.claim_id,
+                payment_answer.c.attempt_id.label("rejected"),
             )
             .join(bank_statement, bank_statement.c.id == bank_statement_entry.c.statement_id)
             .outerjoin(
                 payment_attempt,
                 payment_attempt.c.end_to_end_id == bank_statement_entry.c.end_to_end_id,
+            )
+            .outerjoin(
+                payment_answer,
+                sa.and_(
+                    payment_answer.c.attempt_id == payment_attempt.c.id,
+                    payment_answer.c.status == str(AnswerStatus.REJECTED),
+                ),
             )
             .where(bank_statement.c.region == region)
             .order_by(bank_statement.c.from_at, bank_statement_entry.c.ordinal)
@@ -141,7 +149,7 @@ class BankStatementRepository:
                 side=row.side,
                 amount_fen=row.amount_fen,
                 to_at=row.to_at,
-                is_instruction=row.claim_id is not None,
+                is_awaited=row.claim_id is not None and row.rejected is None,
                 claim_id=row.claim_id or "",
             )
             for row in rows

@@ -36,13 +36,14 @@ class BookMovement:
 
 @dataclass(frozen=True, slots=True)
 class BankMovement:
-    """The same on a statement; ``claim_id`` is empty for what is no instruction known here."""
+    """The same on a statement; ``claim_id`` is empty for what is no instruction known here.
+    ``is_awaited``: one whose answer may still come. What the bank has called rejected is none."""
 
     key: str
     side: str
     amount_fen: int
     to_at: dt.datetime  # the end of its statement
-    is_instruction: bool
+    is_awaited: bool
     claim_id: str
 
 
@@ -120,7 +121,7 @@ def _theirs(
     if len(entries) > 1:
         there += f", {len(entries)} times"
     if not booked:
-        known = [one for one in entries if one.is_instruction]
+        known = [one for one in entries if one.is_awaited]
         is_on_its_way = len(entries) == 1 and known and known[0].to_at >= silent_before
         if not is_on_its_way:
             yield _row(key, "not booked", there, claim_id)

@@ -199,6 +199,23 @@ def test_what_the_bank_paid_a_moment_ago_and_has_not_answered_is_on_its_way(
     assert found == (f"{claim.number}-V1-A1", "not booked", f"the bank has {FIRST_FEN} fen debit")
 
 
+def test_a_payment_that_the_bank_called_rejected_and_has_debited_is_named_at_once(
+    office: Office,
+) -> None:
+    """Before another account is paid: it holds its claim."""
+    person = office.world.person()
+    office.world.accounts.correct(person.id, person.name, "TEST-CLOSED-0004", version=1)
+    claim = claim_of(office.world, person)
+    office.world.run()
+    office.later(1)
+    assert state(office.world, claim) == ("paying", "payee")
+    name = f"{claim.number}-V1-A1"
+    office.leave(office.statement(debit(name)))
+    (found,) = [one for one in find_mismatches(office.world.services) if one.rule == "R19"]
+    assert (found.subject, found.here, found.claim_id) == (name, "not booked", claim.id)
+    assert found.there == f"the bank has {FIRST_FEN} fen debit"
+
+
 def test_balances_that_do_not_follow_are_named(office: Office) -> None:
     office.later(1)
     office.leave(office.statement(opening_fen=5))

@@ -32,9 +32,9 @@ def book(
 
 def bank(
     key: str, fen: int, side: str = "debit", *, to_at: dt.datetime = NOON, claim: str = "",
-    is_instruction: bool = True,
+    is_awaited: bool = True,
 ) -> BankMovement:  # fmt: skip
-    return BankMovement(key, side, fen, to_at, is_instruction, claim)
+    return BankMovement(key, side, fen, to_at, is_awaited, claim)
 
 
 BEFORE = book("D1", 1_000_00, "credit", NOON - 2 * DAY)
@@ -103,15 +103,15 @@ def test_money_that_left_twice_is_named_as_twice() -> None:
 
 
 def test_money_on_the_other_side_is_another_movement() -> None:
-    assert found([BEFORE, PAID], [bank("C1-V1-A1", 60_00, "credit", is_instruction=False)]) == [
+    assert found([BEFORE, PAID], [bank("C1-V1-A1", 60_00, "credit", is_awaited=False)]) == [
         ("C1-V1-A1", "not booked", "the bank has 6000 fen credit", ""),
         ("C1-V1-A1", "booked 6000 fen debit", "not on the bank's statement", "clm_1"),
     ]
 
 
 def test_money_that_is_not_booked_is_named_and_so_is_one_without_a_reference() -> None:
-    theirs = [THERE, bank("", 5_00, "credit", is_instruction=False), bank("x" * 81, 1, "credit",
-              is_instruction=False)]  # fmt: skip
+    theirs = [THERE, bank("", 5_00, "credit", is_awaited=False), bank("x" * 81, 1, "credit",
+              is_awaited=False)]  # fmt: skip
     assert found([BEFORE, PAID], theirs) == [
         ("no reference", "not booked", "the bank has 500 fen credit", ""),
         ("x" * 80, "not booked", "the bank has 1 fen credit", ""),
@@ -123,6 +123,8 @@ def test_an_instruction_that_the_bank_has_not_answered_yet_is_on_its_way() -> No
     said = [("C2-V1-A1", "not booked", "the bank has 500 fen debit", "clm_2")]
     assert found([BEFORE, PAID], [THERE, waits], silent_before=NOON) == []
     assert found([BEFORE, PAID], [THERE, waits], silent_before=NOON + MINUTE) == said
+    rejected = bank("C2-V1-A1", 5_00, to_at=NOON, claim="clm_2", is_awaited=False)
+    assert found([BEFORE, PAID], [THERE, rejected], silent_before=NOON) == said
     twice = found([BEFORE, PAID], [THERE, waits, waits], silent_before=NOON)
     assert twice == [("C2-V1-A1", "not booked", "the bank has 1000 fen debit, 2 times", "clm_2")]
 
@@ -139,7 +141,7 @@ def test_what_was_booked_and_is_on_no_statement_is_named_once_one_should_have_it
 
 def test_parts_of_one_deposit_are_compared_together() -> None:
     books = [BEFORE, PAID, book("D2", 3_00, "credit"), book("D2", 4_00, "credit")]
-    assert found(books, [THERE, bank("D2", 7_00, "credit", is_instruction=False)]) == []
+    assert found(books, [THERE, bank("D2", 7_00, "credit", is_awaited=False)]) == []
     assert found(books, [THERE]) == [
         ("D2", "booked 700 fen credit", "not on the bank's statement", "")
     ]
