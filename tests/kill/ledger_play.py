@@ -6,10 +6,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from click.testing import CliRunner
-
 from backend.adapters.database import tables
-from backend.entrypoints.cli import payer as payer_commands
 from backend.entrypoints.cli.reconcile import _adopt
 from backend.entrypoints.devchain.engine import Engine
 from backend.entrypoints.devchain.options import ChainOptions, RunOptions
@@ -18,8 +15,6 @@ from backend.service_layer.anchoring.behind import compare
 from backend.service_layer.money_reconciliation.rules import find_mismatches
 from tests.kill.stage import Scene, Stage
 from tests.kill.town import PAYER, Town, back_up, build_town, restore
-
-INSURER = 3
 
 
 class LedgerStage(Stage):
@@ -71,12 +66,6 @@ class LedgerStage(Stage):
         self.town.run_until_quiet(worker)
         worker._release()
 
-    def registers(self) -> None:
-        payer_commands.build_services = lambda: self.services  # type: ignore[assignment]
-        words = ["add", "保险公司", "--number", str(INSURER)]
-        result = CliRunner().invoke(payer_commands.command, words)
-        assert result.exit_code == 0, (result.output, result.exception)
-
     def assert_clean(self) -> None:
         found = find_mismatches(self.services)
         assert found == [], found
@@ -108,7 +97,6 @@ def stage(folder: Path, url: str | None = None) -> LedgerStage:
 SCENES = [
     Scene("yichu reconcile", lambda s: s.reconciles()),
     Scene("worker", lambda s: s.works()),
-    Scene("an insurer is registered", lambda s: s.registers()),
     Scene("yichu reconcile again", lambda s: s.reconciles()),
 ]
 
