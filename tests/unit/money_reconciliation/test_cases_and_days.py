@@ -46,7 +46,7 @@ class Database:
         self.account: str | None = "0xA1"
         self.commits = 0
         self.asked_to_write: list[bool] = []
-        self.bank = SimpleNamespace(ask_for_statements=lambda: False, is_simulated=True)
+        self.bank = SimpleNamespace(ask_for_statements=lambda: False, is_simulated=False)
 
     def add(self, name: str, **fields: Any) -> Case:
         values: dict[str, Any] = {
@@ -346,7 +346,7 @@ def test_a_due_reconciliation_keeps_cases_and_a_signed_report(day: Day) -> None:
 def test_a_bank_that_can_be_asked_for_statements_is_asked_before_anything_is_compared(
     day: Day,
 ) -> None:
-    day.database.bank = SimpleNamespace(ask_for_statements=lambda: True, is_simulated=True)
+    day.database.bank = SimpleNamespace(ask_for_statements=lambda: True, is_simulated=False)
     assert day.run() == 1
     assert day.done == ["answers", "cases", "report", "time", "time"]
 
