@@ -188,6 +188,13 @@ class AccountsWalk(EndingWalk):
             number = box.unwrap(row.wrapped_account, f"{row.id}:account").decode()
             fault = self.book.fault(people[row.person_id], number, row.created_at)
             assert not fault, f"{row.id}: {fault}"
+        services = self.world.services
+        now = services.clock.now()
+        with services.work(write=False) as work:
+            for person in self.people:
+                found = services.payees.account_for(work, person.id, now).account
+                fault = found and self.book.fault(person, found.number, now)
+                assert not fault, f"{person.name} would be paid wrongly: {fault}"
         rows = {row.id: row for row in books.all(tables.payment_attempt)}
         for answer in books.all(tables.payment_answer):
             if answer.status != "paid" and answer.reason_code in ACCOUNT_GONE:

@@ -130,6 +130,10 @@ _DAYS: Final = tuple(act for act in ACTS if act[0] in ("go_on", "bank_works", "c
 ACCOUNT_ACTS: Final = (
     *(act for act in ACTS if act[0] in ("name_account", "cancel_change", "guardian")),
     *_DAYS,
+    ("name_account", {"who": WHO, "whose": ("own",), "days": (0,)}),
+    ("cancel_change", {"who": WHO}),
+    ("cancel_change", {"who": WHO}),
+    ("time_passes", {"seconds": (80 * 3_600,)}),
     ("money_comes_back", {"place": PLACES}),
 )
 OWED_ACTS: Final = (
