@@ -151,7 +151,10 @@ class AccountsWalk(EndingWalk):
         self.pass_time(days * 86_400)
         self.go_on(1)
 
-    def cancel_change(self, who: int) -> None:
+    def cancel_change(self, who: int, is_fresh: bool) -> None:
+        """A change is taken back, twice; ``is_fresh``: one that was made a moment ago."""
+        if is_fresh:
+            self.name_account(who, "own", 0)
         person, services = self.people[who], self.world.services
         found = cancel(services, person.id, "citizen", "不是我办的")
         again = cancel(services, person.id, "citizen", "不是我办的")
