@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -14,6 +13,21 @@ from backend.domain.claim import CLOSED_STATES, ClaimState
 OPEN_STATES: Final = [str(state) for state in ClaimState if state not in CLOSED_STATES]
 _NEWEST: Final = sa.select(sa.func.max(claim.c.id))
 _NEWER: Final = sa.select(claim.c.id).where(claim.c.id > sa.bindparam("id")).order_by(claim.c.id)
+
+
+class _AsStored(sa.TypeDecorator[Any]):
+    """An instant as the database keeps it, unread: a claim whose instant was damaged has its turn
+    too, and only its own step fails."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
+        is_text = dialect.name == "sqlite"
+        return dialect.type_descriptor(sa.String() if is_text else sa.DateTime(timezone=True))
+
+
+_CHANGED: Final = sa.type_coerce(claim.c.updated_at, _AsStored()).label("changed")
 
 
 class OpenClaims:
@@ -41,19 +55,19 @@ class OpenClaims:
         return [(row.id, row.person_id) for row in rows]
 
     def due(
-        self, states: Sequence[ClaimState], after: tuple[dt.datetime, str] | None, limit: int
-    ) -> list[tuple[dt.datetime, str]]:
-        """(last change, claim id) of claims in these states behind a place in that order."""
+        self, states: Sequence[ClaimState], after: tuple[Any, str] | None, limit: int
+    ) -> list[tuple[Any, str]]:
+        """(last change as stored, claim id) of claims in these states behind such a place."""
         query = (
-            sa.select(claim.c.updated_at, claim.c.id)
+            sa.select(_CHANGED, claim.c.id)
             .where(claim.c.state.in_([str(state) for state in states]))
             .order_by(claim.c.updated_at, claim.c.id)
             .limit(limit)
         )
         if after is not None:
-            at, last_id = after
+            at, last_id = sa.literal(after[0], _AsStored()), after[1]
             is_behind = sa.or_(
                 claim.c.updated_at > at, sa.and_(claim.c.updated_at == at, claim.c.id > last_id)
             )
             query = query.where(is_behind)
-        return [(row.updated_at, row.id) for row in self._connection.execute(query)]
+        return [(row.changed, row.id) for row in self._connection.execute(query)]
