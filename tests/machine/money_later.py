@@ -148,12 +148,21 @@ class LaterWalk(YearWalk):
     # --- an older copy comes back -----------------------------------------------------------
 
     def restore(
-        self, who: int, fates: Sequence[str], rounds: int, hours: int, is_late: bool
+        self,
+        who: int,
+        fates: Sequence[str],
+        rounds: int,
+        *,
+        hours: int,
+        is_late: bool,
+        is_owed: bool,
     ) -> None:
         """Bank, ledger and payouts go on after a copy was taken; then there is only the copy."""
         if self.ledger.is_down or self.bank.is_down:
             return
         services = self.world.services
+        if is_owed:
+            self._owe(who)
         services.engine.dispose()
         copied, copied_at = self.databases.back_up(self.url), self.ledger.block
         at_copy, kept = set(self.seen), copy.deepcopy(self.book)
@@ -172,6 +181,15 @@ class LaterWalk(YearWalk):
         self.seen = at_copy | {one for one in self.seen if names[one] in at_bank}
         self._adopt(copied_at, at_bank, is_late=is_late)
         self.note("a restore")
+
+    def _owe(self, who: int) -> None:
+        """A claim is settled of which nothing is paid yet, and its person has an account."""
+        self.name_account(who, "own", 3)
+        self.claim(who, 900)
+        for _ in range(8):
+            advance_claims(self.world.services, at_once=True, with_payouts=False)
+            self.ledger.mine(self.world, 100)
+            self.ledger.finalise(self.world)
 
     def _adopt(self, copied_at: int, at_bank: set[str], *, is_late: bool) -> None:
         """Nothing moves before it; afterwards nothing is ahead. ``is_late``: the bank cannot be

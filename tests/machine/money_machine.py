@@ -97,6 +97,7 @@ INSURER_ACTS: Final[Sequence[tuple[str, dict[str, Sequence[Any]]]]] = (
     ("lodge", {"place": PLACES}),
     ("insurer", {"place": PLACES, "what": CALLS[1:], "part": (30, 60, 100, 120)}),
     ("insurer", {"place": PLACES, "what": ("settle",), "part": (40, 100, 110)}),
+    ("insurer", {"place": PLACES, "what": ("renew",), "part": (100,)}),
     ("ask_again", {"place": PLACES}),
     ("time_passes", {"seconds": (86_400, 31 * 86_400)}),
 )
@@ -108,6 +109,7 @@ RESTORE: Final[dict[str, Sequence[Any]]] = {
     "rounds": (1, 2, 3),
     "hours": (0, 1, 30, 80),
     "is_late": (False, True),
+    "is_owed": (True, False),
 }
 
 LATER_ACTS: Final[Sequence[tuple[str, dict[str, Sequence[Any]]]]] = (
@@ -141,7 +143,7 @@ OWED_ACTS: Final = (
     ("withdraw", {"place": PLACES, "state": ("void", "reversed")}),
     ("give_up", {"place": PLACES, "who": ("复核甲",)}),
     ("give_up", {"place": PLACES, "who": ("复核甲",)}),
-    ("propose", {"place": PLACES, "half": (True, False), "hows": DECISIONS[1:2]}),
+    ("propose", {"place": PLACES, "half": (True, False), "hows": DECISIONS}),
     ("propose", {"place": PLACES, "half": (True, False), "hows": DECISIONS[1:2]}),
 )
 RESTORE_ACTS: Final = (*_DAYS, ("restore", RESTORE), ("restore", RESTORE))

@@ -26,7 +26,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
 
 from backend.adapters.clock import SetClock
 from backend.adapters.database import tables
-from backend.adapters.identifiers import RandomIds
 from backend.bootstrap import Services
 from backend.domain.errors import DomainError
 from backend.domain.ledger import SlotState
@@ -51,7 +50,7 @@ from tests.machine.databases import Databases, SqliteFiles, new_folder
 from tests.machine.money_bank import MoneyBank
 from tests.machine.money_ledger import MoneyLedger, ReportSeal
 from tests.machine.money_recovery import Clerks
-from tests.machine.walk import fresh_world
+from tests.machine.walk import CountedIds, fresh_world
 from tests.memory_bank import equip
 
 DAY = dt.date(2026, 11, 3)
@@ -59,7 +58,7 @@ PEOPLE = 3
 LIMITS = InstantLimits(bill_fen=40_000, person_day_fen=60_000, pool_day_fen=100_000)
 POINTS = tuple(n for n in failpoints.NAMES if n.startswith("payout.") or n == "claims.supplemented")
 COMMITS = failpoints.BOUNDARIES
-_KEPT = ("people", "others", "ledger", "bank", "book", "accepted", "sums")
+_KEPT = ("ids", "people", "others", "ledger", "bank", "book", "accepted", "sums")
 _PAYOUT_TABLES = (
     tables.claim, tables.payout, tables.payout_file, tables.payment_attempt,
     tables.payment_answer, tables.journal_entry, tables.journal_transfer,
@@ -97,6 +96,7 @@ class MoneyWalk(RuleBasedStateMachine):
             self.world.services.clock.advance(self.ledger.skew.total_seconds())
             self._wire(self.world.services)
             return
+        self.ids = CountedIds()
         self.ledger, self.bank = MoneyLedger(), MoneyBank()
         self.people: list[Any] = []
         self.accepted: dict[str, str] = {}
@@ -125,6 +125,7 @@ class MoneyWalk(RuleBasedStateMachine):
     def _wire(self, services: Services) -> None:
         payout = dataclasses.replace(services.settings.payout, instant=LIMITS)
         services.settings = dataclasses.replace(services.settings, payout=payout)
+        services.ids = self.ids
         self.world.ledger = self.ledger
         services.__dict__["ledger"] = self.ledger
         self._equip(services)
@@ -314,7 +315,7 @@ class MoneyWalk(RuleBasedStateMachine):
 
     def other_worker(self) -> Services:
         before = self.world.services
-        services = Services(before.settings, SetClock(before.clock.now()), RandomIds())
+        services = Services(before.settings, SetClock(before.clock.now()), self.ids)
         services.__dict__["engine"] = before.engine
         services.__dict__["ledger"] = self.ledger
         self._equip(services)

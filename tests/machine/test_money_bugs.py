@@ -24,7 +24,7 @@ from backend.service_layer.payout import (
 from backend.service_layer.payout.records import AnswerStatus, Verdict
 from backend.service_layer.recovery import people
 from tests.machine.databases import SqliteFiles
-from tests.machine.money_machine import ACTS, LATER_ACTS, seeded_walk
+from tests.machine.money_machine import ACTS, LATER_ACTS, OWED_ACTS, seeded_walk
 
 pytestmark = pytest.mark.slow
 Patch = pytest.MonkeyPatch
@@ -183,9 +183,9 @@ BUGS = (
 )
 
 
-def broken_at(databases: SqliteFiles, seed: int, acts: Any = ACTS) -> str | None:
+def broken_at(databases: SqliteFiles, seed: int, acts: Any = ACTS, paid: int = 0) -> str | None:
     try:
-        seeded_walk(databases, seed, STEPS, acts=acts)
+        seeded_walk(databases, seed, STEPS, acts=acts, paid=paid)
     except ERRORS as error:
         return f"{type(error).__name__}: {error}"[:300]
     return None
@@ -219,7 +219,7 @@ def test_a_planted_bug_in_what_comes_after_payment_is_found(
 ) -> None:
     """A restored copy and money that is asked back, in walks that hold more of both."""
     plant(monkeypatch)
-    acts = (*ACTS, *LATER_ACTS, *LATER_ACTS)
-    found = next(filter(None, (broken_at(databases, seed, acts) for seed in SEEDS)), None)
+    acts = (*OWED_ACTS, *LATER_ACTS, *ACTS)
+    found = next(filter(None, (broken_at(databases, seed, acts, 2) for seed in SEEDS)), None)
     print(found)
     assert found is not None

@@ -40,6 +40,17 @@ _KEPT = ("sent", "accepted", "submitted", "known", "people", "ledger", "bank", "
 """What a walk remembers from its beginning."""
 
 
+class CountedIds(RandomIds):
+    """Identifiers in the order in which they were asked for: a seed decides the whole walk."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def new_id(self, prefix: str) -> str:
+        self.count += 1
+        return f"{prefix}_{self.count:026d}"
+
+
 def fresh_world(folder: Path, url: str) -> World:
     """A world on a furnished database, with the same keys in every walk: the order of claims, and
     so the walk, depends on them."""
