@@ -99,8 +99,9 @@ def _fault(deps: Any, work: Any, statement: BankStatement, known: StoredStatemen
     if statement.simulated != deps.bank.is_simulated:
         words = {True: "simulated", False: "real"}
         return f"it is {words[statement.simulated]}, this bank is {words[deps.bank.is_simulated]}"
-    if max(statement.created_at, statement.to_at) > now + CLOCKS_APART:
-        return f"it reaches to {statement.to_at:%FT%TZ}, which has not come yet"
+    latest = max(statement.created_at, statement.to_at)
+    if latest > now + CLOCKS_APART:
+        return f"it reaches to {latest:%FT%TZ}, which has not come yet"
     if known is not None:
         said = (
             statement.from_at, statement.to_at, statement.opening_fen, statement.closing_fen,
