@@ -29,7 +29,7 @@ from tests.machine.money_machine import ACTS, LATER_ACTS, OWED_ACTS, seeded_walk
 pytestmark = pytest.mark.slow
 Patch = pytest.MonkeyPatch
 ERRORS = (AssertionError, DomainError, LookupError, ValueError, sa.exc.SQLAlchemyError)
-SEEDS = range(6)
+SEEDS = range(12)
 STEPS = 40
 
 
