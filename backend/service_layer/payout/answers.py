@@ -309,6 +309,8 @@ def _move_claim(work: PayoutWork, one: News, now: dt.datetime) -> None:
         after, waiting = state_after_payment(work, claim), None
         if after is ClaimState.PAYING:
             waiting = claim.waiting_for
+        else:
+            work.alarms.clear("payout-failed", claim.id)
     else:
         after, waiting = ClaimState.PAYING, waiting_after_failure(one.item.reason_code)
     work.claims.update(claim.id, claim.state, now, state=after, waiting_for=waiting)

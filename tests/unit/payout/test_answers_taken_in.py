@@ -325,6 +325,25 @@ def test_of_two_payables_of_a_claim_the_second_still_waits_for_what_it_waited_fo
     assert office.moves == [("clm_1", ClaimState.PAYING, NOW, ClaimState.PAYING, "payout-run")]
 
 
+def test_the_alarm_of_a_payable_that_failed_ends_in_the_booking_that_pays_its_claim() -> None:
+    failed = ("payout-failed", "clm_1")
+    office = Office()
+    office.open = {failed: "pay_1: bad-payout", ("payout-failed", "clm_2"): ""}
+    take_in(office.deps, office.leave("R1", report(said(PAID))))
+    assert list(office.open) == [("payout-failed", "clm_2")] and office.commits == 1
+
+
+@pytest.mark.parametrize("status", [PAID, REJECTED])
+def test_the_alarm_of_a_payable_that_failed_stays_while_money_is_owed(
+    status: AnswerStatus,
+) -> None:
+    office = Office()
+    office.open = {("payout-failed", "clm_1"): "pay_2: bad-payout"}
+    office.payments.owed = {"clm_1"}
+    take_in(office.deps, office.leave("R1", report(said(status))))
+    assert ("payout-failed", "clm_1") in office.open
+
+
 def test_what_the_bank_has_only_accepted_is_booked_without_an_entry() -> None:
     office = Office()
     office.open = {("payment-unanswered", "YC1"): ""}
