@@ -231,7 +231,7 @@ def test_a_runs_progress_is_told_and_an_unknown_run_is_none() -> None:
     ("people", "limit", "tried", "after"),
     [(5, 2, 2, "per_001"), (2, 2, 2, None), (60, 99, 50, "per_049"), (0, 2, 0, None)],
 )
-def test_a_trial_goes_through_at_most_fifty_people_at_once(
+def test_a_trial_goes_through_at_most_fifty_people_in_a_call(
     people: int, limit: int, tried: int, after: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done: list[tuple[int, str]] = []
@@ -302,7 +302,7 @@ def test_a_run_that_nobody_is_at_is_gone_through_and_ended(monkeypatch: pytest.M
     assert runs.done == ["b", "a", "c"] and runs.ended == ["run_1"]
 
 
-def test_after_a_second_the_rest_is_left_and_goes_on_at_once_in_the_next_pass(
+def test_after_a_second_the_rest_is_left_and_goes_on_in_the_next_pass(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     runs = Runs(monkeypatch, takes=SECOND / 2)

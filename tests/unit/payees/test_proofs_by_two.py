@@ -97,7 +97,7 @@ class Window:
         assert (self.proofs, self.accounts, self.commits) == before and self.notices == []
 
 
-def test_a_first_account_is_payable_at_once_when_two_have_seen_one_copy() -> None:
+def test_a_first_account_is_payable_without_delay_when_two_have_seen_one_copy() -> None:
     window = Window(NAMED)
     propose_proof(window.deps, "per_1", 1, seen("窗口甲"))
     assert window.proofs == [

@@ -243,7 +243,7 @@ def test_a_claim_number_that_no_file_can_hold_is_its_own_trouble_alone() -> None
 # --- at once --------------------------------------------------------------------------------------
 
 
-def test_at_once_goes_what_is_within_the_day_of_the_person_and_of_the_pool() -> None:
+def test_instantly_goes_what_is_within_the_day_of_the_person_and_of_the_pool() -> None:
     limits = replace(LIMITS, person_day_fen=12_000)
     one = office(CLAIM, SECOND, THIRD, rules=PayoutRules(instant=limits))
     one.instructed_today = {("2026-11-20", "per_1"): 1, ("2026-11-20", "330800"): 12_001}

@@ -253,7 +253,7 @@ def test_what_an_institution_withdraws_on_the_ledger_is_adopted_and_an_alarm(
     }
 
 
-def test_at_most_two_thousand_blocks_are_read_at_once_after_the_last_one() -> None:
+def test_at_most_2000_blocks_are_read_in_one_pass_after_the_last_one() -> None:
     office, node = Office(cursor=100), Node(10_000)
     assert run.follow_withdrawals(office.deps, node) == 2_000
     assert node.asked == [(101, 2_100)] and office.cursors == [2_100]
