@@ -33,6 +33,8 @@ def seen(by: str, digest: bytes = COPY) -> Seen:
 class Window:
     """The accounts of one person with their proofs; what is written counts when committed."""
 
+    staff = SimpleNamespace(all=list)
+
     def __init__(self, *rows: AccountRow, person: Person = ADULT) -> None:
         self.accounts = [Account(one) for one in rows]
         self.person = person
@@ -64,6 +66,10 @@ class Window:
         return SimpleNamespace(
             lock=self.locked.append, get=lambda name: {self.person.id: self.person}[name]
         )
+
+    @property
+    def staff(self) -> Any:
+        return SimpleNamespace(all=lambda: [])
 
     @property
     def payees(self) -> Any:

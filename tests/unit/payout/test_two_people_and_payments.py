@@ -47,6 +47,7 @@ class Desk:
     case: Any = None
     events: list[Any] = field(default_factory=list)
     commits: int = 0
+    staff: Any = field(default_factory=lambda: SimpleNamespace(all=list))
 
     @property
     def deps(self) -> Any:
@@ -88,6 +89,10 @@ class Desk:
             message_by_id=lambda name: self.message if name == "bmg_1" else None,
             add_reading=self.readings.append,
         )
+
+    @property
+    def staff(self) -> Any:
+        return SimpleNamespace(all=lambda: [])
 
     @property
     def alarms(self) -> Any:
