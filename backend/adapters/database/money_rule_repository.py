@@ -204,3 +204,8 @@ class MoneyRuleRepository:
             )
             found |= {row.id: row.number for row in some}
         return found
+
+    def claim_of(self, number: str) -> str:
+        """The id of the claim with a number, empty for none."""
+        found = self._connection.execute(sa.select(claim.c.id).where(claim.c.number == number))
+        return found.scalar_one_or_none() or ""

@@ -16,6 +16,7 @@ from backend.service_layer.anchoring.adopt import open_case
 from backend.service_layer.anchoring.model import Case, CaseEvent
 from backend.service_layer.claims.holds import (
     ADOPTED,
+    BOOKS,
     HOLDING_ALARMS,
     LOST_CLAIM,
     show_held_payouts,
@@ -88,9 +89,10 @@ def confirm_closing(deps: ClaimServices, case_id: str, by: str, reason: str) -> 
             done = "closed; the lock is given back"
         if case.kind == ALARM:
             work.alarms.clear(case.detail["code"], case.detail["subject"])
+        ends_hold = case.kind == ALARM or _held_by_books(work, case.id)
         close_by_two(work, case.id, asked, by, reason)
         work.commit()
-    if case.kind == ALARM:
+    if ends_hold:
         show_held_payouts(deps)
     return done
 
@@ -111,6 +113,18 @@ def close_by_two(work: Any, case_id: str, asked: CaseEvent, by: str, reason: str
     )
     work.alarms.clear("reconcile-case", case_id)
     work.alarms.clear(OVERDUE, case_id)
+    if asked.outcome == CaseOutcome.ACCEPTED and _held_by_books(work, case_id):
+        work.alarms.clear(BOOKS, figures_of(case_id))
+
+
+def figures_of(case_id: str) -> str:
+    """The name of a mismatch's figures, the same for each case of them."""
+    return case_id.rpartition("#")[0]
+
+
+def _held_by_books(work: Any, case_id: str) -> bool:
+    is_open = BOOKS in work.alarms.open_counts()
+    return is_open and (BOOKS, figures_of(case_id)) in work.reconciliation.holding_alarms([BOOKS])
 
 
 def newest_proposal(work: Any, case_id: str) -> CaseEvent | None:

@@ -14,13 +14,14 @@ from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 
 BANK_AHEAD: Final = "bank-ahead"
 LAPSED: Final = "reconcile-lapsed"
+BOOKS: Final = "books-disagree"
 HOLDING_ALARMS: Final = frozenset(
-    {BEHIND, BANK_AHEAD, LAPSED, "final-reorganisation", "final-block-changed"}
+    {BEHIND, BANK_AHEAD, LAPSED, BOOKS, "final-reorganisation", "final-block-changed"}
 )
 """Alarms while which nothing is paid: chain or bank is ahead, nobody has compared them for too
-long, or what counted as final has left the chain."""
+long, the journal itself is wrong, or what counted as final has left the chain."""
 
-ADOPTED: Final = frozenset({BEHIND, BANK_AHEAD, LAPSED})
+ADOPTED: Final = frozenset({BEHIND, BANK_AHEAD, LAPSED, BOOKS})
 """Those that ``yichu reconcile`` closes; the others are closed by two people (``--close``)."""
 
 WAITING: Final = "reconcile"

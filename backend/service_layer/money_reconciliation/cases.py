@@ -1,4 +1,5 @@
-"""Mismatches as cases: each holds its claim's money, has a deadline, and waits for people.
+"""Mismatches as cases: each holds its claim's money, has a deadline, and waits for people. One of
+the journal itself holds all money (``books-disagree``).
 
 A case whose mismatch has gone is closed by the report that shows it. One that two people have
 accepted stays closed as long as the figures are the same; other figures are another case. One that
@@ -14,6 +15,8 @@ from typing import Any, Final
 
 from backend.service_layer.anchoring.adopt import open_case
 from backend.service_layer.anchoring.model import Case
+from backend.service_layer.claims.case_closing import figures_of
+from backend.service_layer.claims.holds import BOOKS
 from backend.service_layer.money_reconciliation.ports import MoneyServices
 from backend.service_layer.money_reconciliation.records import Mismatch
 from backend.service_layer.payout.holding import CASE_KEY
@@ -53,6 +56,9 @@ def open_cases_of(deps: MoneyServices, mismatches: Sequence[Mismatch]) -> list[S
                     detail[CASE_KEY] = mismatch.claim_id
                 open_case(work, case_id, KIND, detail, due_at)
                 last = work.reconciliation.case(case_id)
+            if mismatch.is_of_the_books and last.resolved_at is None:
+                wrong = f"{mismatch.rule} {mismatch.subject}: {mismatch.there}"
+                work.alarms.raise_alarm(BOOKS, name, wrong)
             found.append(Standing(mismatch, last))
         work.commit()
     watch_deadlines(deps)
@@ -82,6 +88,10 @@ def close_agreeing(work: Any, mismatches: Sequence[Mismatch], report_number: int
             work.alarms.clear("reconcile-case", case.id)
             work.alarms.clear(OVERDUE, case.id)
             closed += 1
+    if BOOKS in work.alarms.open_counts():
+        for _, figures in work.reconciliation.holding_alarms([BOOKS]):
+            if figures not in found:
+                work.alarms.clear(BOOKS, figures)
     for case in work.reconciliation.awaiting_agreement():
         if _base(case) not in found:
             work.reconciliation.add_event(
@@ -129,7 +139,7 @@ def _name(mismatch: Mismatch) -> str:
 
 
 def _base(case: Case) -> str:
-    return case.id.rpartition("#")[0]
+    return figures_of(case.id)
 
 
 def _by_mismatch(cases: Sequence[Case]) -> dict[str, list[Case]]:

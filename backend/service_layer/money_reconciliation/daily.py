@@ -7,7 +7,12 @@ from typing import Any
 
 from backend.domain.local_time import SHANGHAI
 from backend.service_layer.anchoring.model import KeyUnavailableError
-from backend.service_layer.claims.holds import HOLDING_ALARMS, LAPSED
+from backend.service_layer.claims.holds import (
+    BOOKS,
+    HOLDING_ALARMS,
+    LAPSED,
+    show_held_payouts,
+)
 from backend.service_layer.journal.arrival import simulate_earlier_arrivals
 from backend.service_layer.money_reconciliation.cases import (
     Standing,
@@ -35,10 +40,19 @@ def reconcile_money(deps: MoneyServices, signer: ReportSigner) -> list[Standing]
     if deps.bank.ask_for_statements():
         claims: Any = deps
         take_in_answers(claims)
+    was_held = _is_held_by_books(deps)
     standing = open_cases_of(deps, find_mismatches(deps))
     store_report(deps, signer, standing)
     watch_timeliness(deps)
+    if was_held != _is_held_by_books(deps):
+        waiting: Any = deps
+        show_held_payouts(waiting)
     return standing
+
+
+def _is_held_by_books(deps: MoneyServices) -> bool:
+    with deps.work(write=False) as work:
+        return BOOKS in work.alarms.open_counts()
 
 
 def is_due(now: dt.datetime, last: dt.datetime | None, at: dt.time) -> bool:
@@ -69,8 +83,8 @@ def reconcile_pass(deps: MoneyServices, signer: ReportSigner) -> int:
 def _reconcile_if_due(deps: MoneyServices, signer: ReportSigner) -> int:
     with deps.work(write=False) as work:
         last = work.money_reports.last()
-        # That no report was made is no reason to make none.
-        is_held = bool((HOLDING_ALARMS - {LAPSED}) & set(work.alarms.open_counts()))
+        # These two end with a report: they are no reason to make none.
+        is_held = bool((HOLDING_ALARMS - {LAPSED, BOOKS}) & set(work.alarms.open_counts()))
         is_agency_known = work.claims.payer_account(deps.settings.payer_number) is not None
     if not is_agency_known:
         return 0  # being set up: nothing can be claimed yet, and nobody could sign

@@ -47,6 +47,7 @@ RULES: Final = (
 )  # fmt: skip
 BY_CODE: Final = {rule.code: rule for rule in RULES}
 SUBJECT_MAX: Final = 80
+OF_THE_BOOKS: Final = frozenset({"R16", "R18"})
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -67,6 +68,11 @@ class Mismatch:
         """Names the row, figures and all: other figures are another mismatch."""
         said = "\n".join((self.rule, self.subject, self.here, self.there))
         return hashlib.sha256(said.encode()).hexdigest()[:12]
+
+    @property
+    def is_of_the_books(self) -> bool:
+        """Whether the journal itself is wrong and no claim is named: nothing is paid then."""
+        return self.rule in OF_THE_BOOKS and not self.claim_id
 
     def to_record(self) -> dict[str, str]:
         return {

@@ -123,10 +123,13 @@ def _differs(one: Settled, slot: SlotState) -> str | None:
 
 
 def _journal(work: Any, named: set[str]) -> Iterator[Mismatch]:
-    """R18: what ``yichu journal check`` finds. A claim that another rule has named is not named
-    again for standing on its wrong side."""
+    """R18: what ``yichu journal check`` finds. A claim that stands on its wrong side is named with
+    its id, once: not where another rule has named it."""
     numbers = set(work.money_rules.numbers_of(sorted(named - {""})).values())
     for fault in check_journal(work):
         if fault.rule == "claim-wrong-side" and fault.subject.partition(" ")[0] in numbers:
             continue
-        yield Mismatch("R18", fault.subject[:80], fault.rule, fault.en)
+        claim_id = ""
+        if fault.rule == "claim-wrong-side":
+            claim_id = work.money_rules.claim_of(fault.subject.partition(" ")[0])
+        yield Mismatch("R18", fault.subject[:80], fault.rule, fault.en, claim_id)

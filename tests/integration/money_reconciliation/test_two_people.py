@@ -164,6 +164,32 @@ def test_a_case_said_to_be_corrected_holds_until_a_report_agrees(world: World) -
     assert state(world, claim) == ("paid", None)
 
 
+BOOKS = Mismatch("R18", "jnl_1", "not-whole", "the entry is not whole")
+
+
+@pytest.mark.slow
+def test_a_journal_that_is_wrong_holds_every_payment(world: World) -> None:
+    """Until two people accept the figures; what they call corrected, until a report agrees."""
+    first = settled(world, claim_of(world, world.person()))
+    (found,) = open_cases_of(world.services, [BOOKS])
+    store_report(world.services, SIGNER, [found])
+    world.run()
+    assert state(world, first) == ("settled", "reconcile")
+    with pytest.raises(DomainError, match="there is no open case alarm:books-disagree"):
+        propose_closing(world.services, f"alarm:books-disagree:{BOOKS.subject}", "甲", "清除")
+    propose_closing(world.services, found.case.id, "甲", "已更正", CaseOutcome.CORRECTED)
+    confirm_closing(world.services, found.case.id, "乙", "同意")
+    world.run()
+    assert state(world, first) == ("settled", "reconcile"), "no report has agreed yet"
+    (again,) = open_cases_of(world.services, [BOOKS])
+    assert again.case.id != found.case.id
+    propose_closing(world.services, again.case.id, "甲", "已核对原件", CaseOutcome.ACCEPTED)
+    confirm_closing(world.services, again.case.id, "乙", "同意")
+    assert state(world, first) == ("settled", None), "its page says so before the next run"
+    world.run()
+    assert state(world, first) == ("paid", None)
+
+
 @pytest.mark.slow
 def test_accepted_figures_let_the_payment_go_on(world: World) -> None:
     claim = settled(world, claim_of(world, world.person()))

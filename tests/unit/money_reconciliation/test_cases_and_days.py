@@ -98,6 +98,7 @@ class Database:
                 put_case=put,
                 add_event=add_event,
                 end_case=end,
+                holding_alarms=lambda codes: [key for key in self.alarms_open if key[0] in codes],
             ),
             alarms=SimpleNamespace(
                 raise_alarm=raise_alarm,
@@ -173,6 +174,59 @@ def test_a_name_with_a_hash_in_it_counts_its_own_cases() -> None:
     first = opened(database, OTHER)
     assert first == [f"money:R11:YC1#2:{OTHER.key}#1"]
     assert opened(database, OTHER) == first
+
+
+# --- the journal itself ---------------------------------------------------------------------------
+
+BOOK_ROW = Mismatch("R18", "jnl_1", "not-whole", "the entry is not whole")
+BOOK_NAME = f"money:R18:jnl_1:{BOOK_ROW.key}"
+
+
+@pytest.mark.parametrize("rule", ["R16", "R18"])
+def test_a_journal_that_is_wrong_holds_all_money_until_a_report_agrees(rule: str) -> None:
+    database = Database()
+    row = replace(BOOK_ROW, rule=rule)
+    figures = f"money:{rule}:jnl_1:{row.key}"
+    opened(database, row)
+    wrong = {("books-disagree", figures): f"{rule} jnl_1: the entry is not whole"}
+    assert wrong.items() <= database.alarms_open.items()
+    assert closed(database, row) == 0 and wrong.items() <= database.alarms_open.items()
+    assert closed(database) == 1 and database.alarms_open == {}
+
+
+def test_what_was_said_to_be_corrected_holds_all_money_until_a_report_agrees() -> None:
+    database = Database()
+    opened(database, BOOK_ROW)
+    with database as work:
+        work.reconciliation.end_case(f"{BOOK_NAME}#1", "会计甲", "")
+    database.corrected = {f"{BOOK_NAME}#1"}
+    assert opened(database, BOOK_ROW) == [f"{BOOK_NAME}#2"]
+    assert [key for key in database.alarms_open if key[0] == "books-disagree"] == [
+        ("books-disagree", BOOK_NAME)
+    ]
+    closed(database)
+    assert not any(code == "books-disagree" for code, _ in database.alarms_open)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ROW, OTHER, replace(BOOK_ROW, claim_id="clm_1"),
+        Mismatch("R19", "FEE-1", "not booked", "the bank has 100 fen debit"),
+    ],
+    ids=["another rule", "a file", "of one claim", "a fee"],
+)  # fmt: skip
+def test_nothing_else_holds_all_money(row: Mismatch) -> None:
+    database = Database()
+    opened(database, row)
+    assert [code for code, _ in database.alarms_open] == ["reconcile-case"]
+
+
+def test_a_wrong_journal_that_two_people_accepted_holds_nothing() -> None:
+    database = Database()
+    database.add(f"{BOOK_NAME}#1", resolved_at=NOW, resolved_by="会计甲")
+    opened(database, BOOK_ROW)
+    assert database.alarms_open == {}
 
 
 # --- closing --------------------------------------------------------------------------------------
@@ -365,7 +419,7 @@ def test_a_report_of_today_is_not_made_again_and_deadlines_are_watched_always(da
     ("alarm", "compares"),
     [
         ("database-behind-chain", False), ("bank-ahead", False), ("final-reorganisation", False),
-        ("reconcile-lapsed", True), ("payment-returned", True),
+        ("reconcile-lapsed", True), ("books-disagree", True), ("payment-returned", True),
     ],
 )  # fmt: skip
 def test_while_sides_are_known_to_disagree_nothing_is_compared(

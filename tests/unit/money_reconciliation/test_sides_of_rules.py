@@ -117,6 +117,7 @@ class Sides:
             messages=list,
             answers=list,
             numbers_of=lambda ids: {one: one.replace("clm_", "C") for one in ids},
+            claim_of=lambda number: number.replace("C", "clm_"),
         )
 
 
@@ -273,7 +274,7 @@ def test_a_claim_that_another_rule_names_is_not_named_again_for_its_side() -> No
     sides.books.sums = [balance("payable:330800"), balance("fund:330800:pool")]
     sides.books.of_claims = [of_claim("payable:330800", -5)]
     named = Mismatch("R18", "C1 payable:330800", "claim-wrong-side",
-                     "the claim stands 5 fen on the other side")  # fmt: skip
+                     "the claim stands 5 fen on the other side", "clm_1")  # fmt: skip
     assert find_mismatches(sides.deps) == [named]
     first = Mismatch("R15", "C1", "a", "b", "clm_1")
     sides.balance_faults = [first]
