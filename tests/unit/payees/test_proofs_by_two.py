@@ -33,8 +33,6 @@ def seen(by: str, digest: bytes = COPY) -> Seen:
 class Window:
     """The accounts of one person with their proofs; what is written counts when committed."""
 
-    staff = SimpleNamespace(all=list)
-
     def __init__(self, *rows: AccountRow, person: Person = ADULT) -> None:
         self.accounts = [Account(one) for one in rows]
         self.person = person

@@ -47,7 +47,6 @@ class Desk:
     case: Any = None
     events: list[Any] = field(default_factory=list)
     commits: int = 0
-    staff: Any = field(default_factory=lambda: SimpleNamespace(all=list))
 
     @property
     def deps(self) -> Any:
@@ -96,7 +95,9 @@ class Desk:
 
     @property
     def alarms(self) -> Any:
-        return SimpleNamespace(clear=lambda *alarm: self.cleared.append(alarm))
+        return SimpleNamespace(
+            clear=lambda *alarm: self.cleared.append(alarm), open_counts=lambda: {}
+        )
 
     @property
     def reconciliation(self) -> Any:
