@@ -130,6 +130,10 @@ class Office:
         def add_file(stored: StoredFile, attempts: list[Attempt]) -> None:
             self.files.append((stored, attempts))
 
+        def last_hold(claim_id: str) -> Hold | None:
+            found = [one for one in self.holds if one.claim_id == claim_id]
+            return found[-1] if found else None
+
         def payables(*, after: Any, limit: int, only_fresh: bool = False) -> list[Payout]:
             assert limit == 500
             return [] if after else self.payables
@@ -143,9 +147,7 @@ class Office:
             look_ahead=lambda payables: None,
             tried=lambda payable: self.attempts.get(payable, []),
             fell_away=lambda payable: False,
-            last_hold=lambda claim: (
-                [one for one in self.holds if one.claim_id == claim] or [None]
-            )[-1],
+            last_hold=last_hold,
             add_hold=self.holds.append,
             take_turn=self.turns.append,
             add_file=add_file,
