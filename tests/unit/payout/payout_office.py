@@ -14,7 +14,7 @@ from backend.domain.ledger import IntentKind, IntentState, LedgerIntent, SlotSta
 from backend.domain.payout import PayoutRules
 from backend.service_layer.claims.records import Claim, Decision, Payout
 from backend.service_layer.payout.ports import BadPaymentFileError
-from backend.service_layer.payout.records import AccountAnswer, PayeeAccount
+from backend.service_layer.payout.records import AccountAnswer, PayeeAccount, PaymentFile
 from backend.service_layer.payout.stored import Attempt, Hold, StoredFile
 from backend.service_layer.ports import FinalSlot
 from tests.unit.payout.payables import ACCOUNT, CLAIM, NOW
@@ -104,7 +104,7 @@ class Office:
             found[key] = slot
         return found
 
-    def write(self, file: Any) -> bytes:
+    def write(self, file: PaymentFile) -> bytes:
         if self.unwritable & {item.end_to_end_id for item in file.items}:
             raise BadPaymentFileError("写不出", "no file can hold it")
         return file.message_id.encode()
