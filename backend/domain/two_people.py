@@ -7,6 +7,7 @@ same name; the database compares names once more, without regard to case.
 from __future__ import annotations
 
 import unicodedata
+from typing import Final
 
 from backend.domain.errors import ForbiddenError
 
@@ -17,13 +18,31 @@ class SamePersonError(ForbiddenError):
     code = "same-person"
 
 
+MACHINES: Final = frozenset({"worker", "reconcile", "system", "yichu", "系统"})
+"""Names under which the program itself stands in the books: no person's, as :func:`signature`
+compares them."""
+
+
+def is_machine(name: str) -> bool:
+    """Whether a name is one of the program's own."""
+    signed = signature(name)
+    return signed in MACHINES or signed.partition(":")[0] in MACHINES
+
+
 def signature(name: str) -> str:
     """A name as it is compared."""
     return "".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def require_another(first: str, second: str) -> None:
-    """Raises :class:`SamePersonError` when both names are one person's."""
+    """Raises :class:`SamePersonError` when both names are one person's, or the first step was the
+    program's own: a machine is none of two people."""
+    if is_machine(first):
+        raise SamePersonError(
+            "前一步是系统做的，不算一个人：先由一个人登记，再由另一个人来做",
+            "the step before was the program's own, which is nobody: one person does it first, "
+            "another one does this",
+        )
     if signature(first) == signature(second):
         raise SamePersonError(
             f"这一步要另一个人来做：前一步是 {first.strip()} 做的",

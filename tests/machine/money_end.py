@@ -31,6 +31,11 @@ NEVER = frozenset(
 class EndingWalk(MoneyWalk):
     """Bank, ledger and people do what is right from now on."""
 
+    def _is_stopped_by_the_worker(self, claim_id: str) -> bool:
+        with self.world.services.work(write=False) as work:
+            stopped = work.payments.last_hold(claim_id)
+        return stopped is not None and (stopped.action, stopped.by) == ("hold", "worker")
+
     def teardown(self) -> None:
         """In the end, with everything mended, everybody is paid once (P6)."""
         if not hasattr(self, "states"):
@@ -41,6 +46,8 @@ class EndingWalk(MoneyWalk):
             number = self.world.claim(claim_id).number
             # A release takes a stop by another person before it; the worker may have stopped it.
             self.tried(lambda n=number: manual.hold(self.world.services, n, "出纳员", "收尾"))
+            if self._is_stopped_by_the_worker(claim_id):
+                manual.propose_release(self.world.services, number, "出纳员", "可以付")
             manual.release(self.world.services, number, "出纳主管", "已核对")
         self.stopped.clear()
         idle = 0

@@ -55,6 +55,12 @@ class PayeeRepository:
                 happened.setdefault(entry.account_id, []).append(entry)
         return [Account(_account(row), tuple(happened.get(row.id, ()))) for row in rows]
 
+    def account(self, account_id: str) -> AccountRow | None:
+        row = self._connection.execute(
+            sa.select(payee_account).where(payee_account.c.id == account_id)
+        ).first()
+        return None if row is None else _account(row)
+
     def by_token(self, form_token: str) -> AccountRow | None:
         row = self._connection.execute(
             sa.select(payee_account).where(payee_account.c.form_token == form_token)

@@ -384,6 +384,15 @@ class PaymentRepository:
         self._forget()
         self._connection.execute(payout_hold.insert().values(_values(entry)))
 
+    def holds_of(self, claim_id: str) -> list[Hold]:
+        """Who stopped a claim's payments or let them go, first to last."""
+        rows = self._connection.execute(
+            sa.select(payout_hold)
+            .where(payout_hold.c.claim_id == claim_id)
+            .order_by(payout_hold.c.ordinal)
+        )
+        return [Hold(**row._mapping) for row in rows]
+
     def last_hold(self, claim_id: str) -> Hold | None:
         if claim_id in self._holds:
             return self._holds[claim_id]

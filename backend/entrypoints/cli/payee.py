@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from backend.entrypoints.cli.words import NAME, REASON
+from backend.entrypoints.cli.words import NAME, REASON, acting_name
 
 _PERSON = click.option("--person", required=True, help="身份证号 / the person's identity number")
 _BY = click.option("--by", required=True, type=NAME, help="经办人 / who acts")
@@ -79,6 +79,7 @@ def name(person: str, bank: str, number: str, by: str) -> None:
     from backend.service_layer.payees.declare import NamedAccount, declare
 
     services = _services()
+    by = acting_name(services, by)
     with services.work(write=False) as work:
         found = _person(work, person)
     row = declare(services, NamedAccount(found.id, bank, number, secrets.token_urlsafe(32), by))
@@ -192,6 +193,7 @@ def cancel_change(person: str, by: str, reason: str) -> None:
     from backend.service_layer.payees.declare import cancel
 
     services = _services()
+    by = acting_name(services, by)
     with services.work(write=False) as work:
         found = _person(work, person)
     count = cancel(services, found.id, by, reason)
@@ -207,6 +209,7 @@ def contact(person: str, phone: str, by: str) -> None:
     from backend.service_layer.payees.register import record_contact
 
     services = _services()
+    by = acting_name(services, by)
     with services.work() as work:
         row = record_contact(
             services, work, _person(work, person).id, phone, by=by, source="window"
@@ -235,6 +238,7 @@ def guardian(
     from backend.service_layer.payees.register import record_guardian
 
     services = _services()
+    by = acting_name(services, by)
     with services.work() as work:
         record_guardian(
             services,

@@ -223,6 +223,19 @@ def hold_command(claim_number: str, by: str, reason: str) -> None:
     )
 
 
+@command.command("propose-release")
+@click.argument("claim_number")
+@_BY
+@_REASON
+def propose_release_command(claim_number: str, by: str, reason: str) -> None:
+    """Say that a stopped claim's payments may go on; another person releases them. What the worker
+    itself has stopped needs it."""
+    from backend.service_layer.payout.manual import propose_release
+
+    propose_release(build_services(), claim_number, by, reason)
+    click.echo("已登记，等另一人 release / noted; another person releases it")
+
+
 @command.command("release")
 @click.argument("claim_number")
 @_BY

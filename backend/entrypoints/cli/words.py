@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -25,6 +25,15 @@ class Words(click.ParamType[str]):
                 f"要写 1 到 {self._most} 个字 / needs 1 to {self._most} characters", param, ctx
             )
         return text
+
+
+def acting_name(services: Any, by: str) -> str:
+    """Who a typed name is: a member of staff by username, else the name. Raises DomainError for
+    somebody whose login has ended and for the program's own names."""
+    from backend.service_layer.claims.acting import acting
+
+    with services.work(write=False) as work:
+        return acting(work, by)
 
 
 NAME: Final = Words(NAME_MAX)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from backend.domain.ruling import RulingKind
 from backend.entrypoints.staff.openapi_clearing import clearing_paths
+from backend.entrypoints.staff.openapi_money import money_paths
 from backend.entrypoints.staff.openapi_parts import KEY, RULINGS, TEXT, body, in_path, operation
 from backend.entrypoints.staff.openapi_recovery import recovery_paths
 from backend.entrypoints.staff.openapi_supervision import more_case_paths, supervision_paths
@@ -144,6 +145,7 @@ def _paths() -> dict[str, Any]:
         **supervision_paths(),
         **recovery_paths(),
         **clearing_paths(),
+        **money_paths(),
         "/staff/v1/overdue": {"get": operation("overdue", "超期", "What is late, by stage", 200)},
         "/staff/v1/statistics": {"get": operation("statistics", "统计", "Figures", 200)},
         "/staff/v1/openapi.json": {

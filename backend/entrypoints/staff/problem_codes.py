@@ -44,6 +44,11 @@ PROBLEMS: Final = {
     "bad-clearing": (422, "不能这样清算", "The clearing cannot be so"),
     "clearing-year-open": (409, "年度还没有过完", "The year is not over"),
     "clearing-conflict": (409, "差额现在不能这样办", "Not possible with this difference now"),
+    "no-such-case": (404, "没有这条待办", "There is no such open case"),
+    "outcome-missing": (422, "没有写明结果", "How it ends was not said"),
+    "words-missing": (422, "没有写明经办人或理由", "Who and why were not said"),
+    "not-at-work": (403, "这个名字不能经办", "Nobody acts by this name"),
+    "bad-page": (422, "没有这一页", "There is no such page"),
     "bad-receipt-file": (422, "到账文件没有入账", "Nothing of the file was booked"),
     "bad-points": (422, "不能这样记分", "Points cannot be booked so"),
     "announcement-not-anchored": (

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from backend.domain.errors import ConflictError, DomainError
 from backend.domain.ledger import IntentKind, IntentState, LedgerIntent
-from backend.domain.two_people import require_another
 from backend.service_layer.anchoring.adopt import open_case
 from backend.service_layer.anchoring.model import Case, CaseEvent
+from backend.service_layer.claims.acting import acting, require_other_person
 from backend.service_layer.claims.holds import (
     ADOPTED,
     BOOKS,
@@ -42,7 +42,7 @@ def propose_closing(
     deps: ClaimServices, case_id: str, by: str, reason: str, outcome: CaseOutcome | None = None
 ) -> CaseEvent:
     """One person has dealt with a case and says how it ends. Raises DomainError when there is no
-    such open case, and for a mismatch of money without ``outcome``."""
+    such open case, for a mismatch of money without ``outcome``, and as :func:`acting`."""
     with deps.work() as transaction:
         work: Any = transaction
         case = _open_case(deps, work, case_id, opens_alarm=True)
@@ -63,7 +63,7 @@ def propose_closing(
         event: CaseEvent = work.reconciliation.add_event(
             case.id,
             "proposed",
-            by=by.strip(),
+            by=acting(work, by),
             text=reason.strip(),
             outcome=str(outcome or CaseOutcome.ACCEPTED),
         )
@@ -83,7 +83,8 @@ def confirm_closing(deps: ClaimServices, case_id: str, by: str, reason: str) -> 
         work: Any = transaction
         case = _open_case(deps, work, case_id, opens_alarm=False)
         asked = _proposal(work, case.id)
-        require_another(asked.by, by)
+        by = acting(work, by)
+        require_other_person(work, asked.by, by)
         if case.kind == LOST_CLAIM and _is_locked(deps, case):
             _give_back(deps, work, case, deps.settings.payer_number)
             done = "closed; the lock is given back"
@@ -139,16 +140,18 @@ def add_note(deps: ClaimServices, case_id: str, by: str, text: str) -> None:
         work: Any = transaction
         if work.reconciliation.case(case_id) is None:
             raise _no_such_case(case_id)
-        work.reconciliation.add_event(case_id, "note", by=by.strip(), text=text.strip())
+        work.reconciliation.add_event(case_id, "note", by=acting(work, by), text=text.strip())
         work.commit()
 
 
 def assign(deps: ClaimServices, case_id: str, to: str, by: str) -> None:
-    """Say who looks into an open case."""
+    """Say who looks into an open case, by a name as :func:`acting` takes it."""
     with deps.work() as transaction:
         work: Any = transaction
         case = _open_case(deps, work, case_id, opens_alarm=False)
-        work.reconciliation.add_event(case.id, "assigned", by=by.strip(), text=to.strip())
+        work.reconciliation.add_event(
+            case.id, "assigned", by=acting(work, by), text=acting(work, to)
+        )
         work.commit()
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from backend.domain.errors import ConflictError, NotFoundError
 from backend.domain.payee import AccountRefusedError, effective_from
-from backend.domain.two_people import require_another
+from backend.service_layer.claims.acting import acting, require_other_person
 from backend.service_layer.payees.declare import announce_change
 from backend.service_layer.payees.effective import number_context
 from backend.service_layer.payees.holder import holder_of
@@ -44,7 +44,8 @@ def propose_proof(deps: PayeeServices, person_id: str, version: int, seen: Seen)
     with deps.work() as work:
         account = _waiting(deps, work, person_id, version)
         known = work.payees.proofs_of(account.row.id)
-        if known and (known[-1].by, known[-1].document_digest) == (seen.by.strip(), seen.digest):
+        by = acting(work, seen.by)
+        if known and (known[-1].by, known[-1].document_digest) == (by, seen.digest):
             return
         _add(deps, work, account.row, PROPOSED, seen)
         work.commit()
@@ -65,7 +66,7 @@ def confirm_proof(deps: PayeeServices, person_id: str, version: int, seen: Seen)
                 "还没有人核对过证明：先由一个人核对登记，再由另一个人确认",
                 "nobody has seen a proof yet: one person sees it, another one confirms",
             )
-        require_another(proofs[-1].by, seen.by)
+        require_other_person(work, proofs[-1].by, acting(work, seen.by))
         if proofs[-1].document_digest != seen.digest:
             raise ConflictError(
                 "这不是第一个人看过的那份材料，没有确认",
@@ -127,7 +128,7 @@ def _add(  # noqa: PLR0917
     ordinal = len(work.payees.proofs_of(row.id)) + 1
     work.payees.add_proof(
         Proof(
-            row.id, ordinal, action, seen.by.strip(), seen.reason.strip(), seen.digest,
+            row.id, ordinal, action, acting(work, seen.by), seen.reason.strip(), seen.digest,
             deps.clock.now(), confirmed_id,
         )
     )  # fmt: skip

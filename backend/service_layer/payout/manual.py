@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from backend.domain.claim import ClaimState
 from backend.domain.errors import ConflictError, DomainError, NotFoundError
-from backend.domain.two_people import require_another
+from backend.service_layer.claims.acting import acting, require_other_person
 from backend.service_layer.claims.case_closing import (
     CaseOutcome,
     close_by_two,
@@ -32,10 +32,20 @@ def hold(deps: PayoutServices, claim_number: str, by: str, reason: str) -> None:
     _act(deps, claim_number, "hold", by, reason)
 
 
+def propose_release(deps: PayoutServices, claim_number: str, by: str, reason: str) -> None:
+    """One person says that a stopped claim's payments may go on. It stays stopped, in that
+    person's name from now on (another row *hold*), until another person releases it.
+
+    Raises ConflictError when nothing is stopped.
+    """
+    _act(deps, claim_number, "propose", by, reason)
+
+
 def release(deps: PayoutServices, claim_number: str, by: str, reason: str) -> None:
-    """Let a stopped claim's payments go on: another person than the one who stopped them. After a
-    rejection or a return it also allows one more attempt to the same account: one person stops it
-    and asks the bank, another one releases it.
+    """Let a stopped claim's payments go on: another person than the one who stopped them, or who
+    proposed it last; what the program itself has stopped needs somebody who does. After a rejection
+    or a return it also allows one more attempt to the same account: one person stops it and asks
+    the bank, another one releases it.
 
     Raises ConflictError when nothing is stopped, and SamePersonError.
     """
@@ -48,22 +58,25 @@ def _act(deps: PayoutServices, claim_number: str, action: str, by: str, reason: 
         claim = work.claims.get(work.claims.by_number(claim_number).id, lock=True)
         last = work.payments.last_hold(claim.id)
         is_stopped = last is not None and last.action == "hold"
+        by = acting(work, by)
         if is_stopped and action == "hold":
             raise ConflictError("这笔打款已经暂停", "its payments are stopped already")
-        if action == "release":
+        if action != "hold":
             if last is None or not is_stopped:
                 raise ConflictError(
                     "这笔打款没有暂停。要再付一次：先由一个人暂停并写明理由，再由另一个人恢复",
                     "nothing is stopped. To have it tried once more one person stops it and says "
                     "why, and another one releases it",
                 )
-            require_another(last.by, by)
+            if action == "release":
+                require_other_person(work, last.by, by)
         ordinal = 1 if last is None else last.ordinal + 1
         now = deps.clock.now()
-        work.payments.add_hold(Hold(claim.id, ordinal, action, by.strip(), reason, now))
+        kept = "release" if action == "release" else "hold"
+        work.payments.add_hold(Hold(claim.id, ordinal, kept, by, reason, now))
         work.alarms.clear("payout-unwritable", claim.id)
         if claim.state is ClaimState.PAYING:
-            wanted = STOPPED if action == "hold" else NEXT_RUN
+            wanted = NEXT_RUN if action == "release" else STOPPED
             if not any(
                 one.is_open
                 for payable in work.payments.payables_of(claim.id)
@@ -83,7 +96,11 @@ def read_content(deps: PayoutServices, message_id: str, by: str, reason: str) ->
             raise NotFoundError("没有这个银行文件", "there is no such bank file")
         work.payments.add_reading(
             Reading(
-                deps.ids.new_id("brd"), message_id, by.strip(), reason.strip(), deps.clock.now()
+                deps.ids.new_id("brd"),
+                message_id,
+                acting(work, by),
+                reason.strip(),
+                deps.clock.now(),
             )
         )
         work.commit()
@@ -106,7 +123,11 @@ def acknowledge(deps: PayoutServices, message_id: str, by: str, reason: str) -> 
             raise ConflictError("这个文件已处理过", "the file was dealt with already")
         work.reconciliation.put_case(case_id, CASE_KIND, {"name": message.name})
         work.reconciliation.add_event(
-            case_id, "proposed", by=by.strip(), text=reason.strip(), outcome=CaseOutcome.ACCEPTED
+            case_id,
+            "proposed",
+            by=acting(work, by),
+            text=reason.strip(),
+            outcome=CaseOutcome.ACCEPTED,
         )
         work.commit()
 
@@ -126,7 +147,8 @@ def confirm_acknowledged(deps: PayoutServices, message_id: str, by: str, reason:
                 "还没有人说处理过这个文件：先由一个人登记，再由另一个人确认",
                 "nobody has dealt with the file yet: one person says so, another confirms",
             )
-        require_another(asked.by, by)
+        by = acting(work, by)
+        require_other_person(work, asked.by, by)
         close_by_two(work, case_id, asked, by, reason)
         work.alarms.clear(REFUSED, message_id)
         work.alarms.clear(REPEATED, message_id)

@@ -214,6 +214,9 @@ class Payments(Protocol):
 
     def add_hold(self, entry: Hold) -> None: ...
     def last_hold(self, claim_id: str) -> Hold | None: ...
+    def holds_of(self, claim_id: str) -> list[Hold]:
+        """Every step of people who stopped a claim's payments or let them go, first to last."""
+        ...
 
 
 class PayoutWork(ClaimWork, Protocol):

@@ -8,6 +8,7 @@ from typing import Final
 
 from backend.domain.errors import ConflictError, DomainError
 from backend.domain.pend_reasons import QUEUE_TITLES
+from backend.domain.two_people import is_machine
 from backend.service_layer.claims.records import Login
 from backend.service_layer.review.assignment import draw_anew
 from backend.service_layer.review.ports import ReviewServices
@@ -43,6 +44,10 @@ def add_staff(deps: ReviewServices, entry: NewStaff, password_hash: str) -> Staf
         raise BadStaffError(
             "用户名用小写字母、数字和 . _ -，2 到 60 位",
             "a username has lower-case letters, digits and . _ -, 2 to 60 of them",
+        )
+    if is_machine(entry.username) or is_machine(entry.name):
+        raise BadStaffError(
+            "这是系统自己用的名字，请换一个", "this is a name of the program itself: choose another"
         )
     if not entry.name.strip() or len(entry.name) > NAME_MAX:
         raise BadStaffError(f"姓名 {NAME_MAX} 字内", f"a name of up to {NAME_MAX} characters")

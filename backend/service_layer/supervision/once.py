@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -66,3 +68,41 @@ def keep_result(work: Any, person: str, once: Once, result: str, at: dt.datetime
     """Keep what came of the request, in the transaction that did it."""
     acts: StaffActs = work.staff_acts
     acts.add(StaffAct(person, once.key, once.digest, result, at))
+
+
+class OnceServices:
+    """The services, for one act under a key: what came of it is kept in the very transaction that
+    does it first, so that the same request again, or at the same moment, is done once."""
+
+    def __init__(self, deps: Any, person: str, once: Once) -> None:
+        self._deps = deps
+        self._person = person
+        self._once = once
+        self._is_kept = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._deps, name)
+
+    @contextmanager
+    def work(self, *, write: bool = True) -> Iterator[Any]:
+        with self._deps.work(write=write) as work:
+            yield _KeepingWork(work, self) if write and not self._is_kept else work
+
+    def keep(self, work: Any) -> None:
+        keep_result(work, self._person, self._once, "done", self._deps.clock.now())
+        self._is_kept = True
+
+
+class _KeepingWork:
+    """A transaction that keeps the act as it commits."""
+
+    def __init__(self, work: Any, services: OnceServices) -> None:
+        self._work = work
+        self._services = services
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._work, name)
+
+    def commit(self) -> None:
+        self._services.keep(self._work)
+        self._work.commit()

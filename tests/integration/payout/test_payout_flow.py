@@ -22,6 +22,7 @@ from backend.service_layer.payout.manual import (
     acknowledge,
     confirm_acknowledged,
     hold,
+    propose_release,
     release,
 )
 from backend.service_layer.payout.records import (
@@ -403,7 +404,10 @@ def test_one_instruction_that_no_file_can_hold_does_not_stop_the_others(world: W
     assert state(world, stuck) == ("paying", "payout-stopped")
     assert alarms(world) == {"payout-unwritable"}
     world.accounts.correct(bad.id, bad.name, "TEST-X")
-    release(world.services, stuck.number, "出纳甲", "户名已改")
+    with pytest.raises(SamePersonError, match="the program's own, which is nobody"):
+        release(world.services, stuck.number, "出纳甲", "户名已改")
+    propose_release(world.services, stuck.number, "出纳甲", "户名已改")
+    release(world.services, stuck.number, "会计乙", "户名已核对")
     world.run()
     assert state(world, stuck) == ("paid", None)
 
