@@ -119,6 +119,11 @@ class EventKind(StrEnum):
     RECOVERED = "recovered"
     RECOVERY_WAIVED = "recovery-waived"
     RECOVERY_OFFSET = "recovery-offset"
+    DEPOSIT_REVERSED = "deposit-reversed"
+    BANK_CHARGE = "bank-charge"
+    BANK_INTEREST = "bank-interest"
+    SUSPENSE = "suspense"
+    SUSPENSE_CLEARED = "suspense-cleared"
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,6 +414,31 @@ def recovery_offset(occasion: Occasion, amount_fen: int) -> Entry:
         AccountKind.RECEIVABLE,
         amount_fen,
     )
+
+
+def deposit_reversed(occasion: Occasion, deposit: Entry) -> Entry:
+    """红字冲销: every transfer of a deposit the other way round."""
+    mirrored = tuple(Transfer(t.credit, t.debit, t.amount_fen) for t in deposit.transfers)
+    return Entry(EventKind.DEPOSIT_REVERSED, occasion, mirrored)
+
+
+def bank_moved(kind: EventKind, occasion: Occasion, amount_fen: int, *, came: bool) -> Entry:
+    """Money came to the bank account, or left it, for no claim: against the pool for a charge or
+    interest, against the clearing account for what nobody can tell (挂账)."""
+    bank, other = occasion.fund.account(AccountKind.BANK), _fund(occasion, Layer.POOL)
+    if kind is EventKind.SUSPENSE:
+        other = occasion.fund.account(AccountKind.CLEARING)
+    debit, credit = (bank, other) if came else (other, bank)
+    return Entry(kind, occasion, (Transfer(debit, credit, amount_fen),))
+
+
+def suspense_cleared(occasion: Occasion, suspense: Entry, layer: Layer) -> Entry:
+    """Whose it was is known: what is in suspense becomes the layer's."""
+    bank, fund = occasion.fund.account(AccountKind.BANK), _fund(occasion, layer)
+    (held,) = suspense.transfers
+    other = fund if held.debit == bank else held.debit
+    moved = Transfer(held.credit if held.debit == bank else fund, other, held.amount_fen)
+    return Entry(EventKind.SUSPENSE_CLEARED, occasion, (moved,))
 
 
 def _simple(

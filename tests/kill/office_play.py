@@ -13,10 +13,11 @@ from click.testing import CliRunner
 
 from backend.adapters.bank.simulated_bank import SimulatedBank
 from backend.adapters.database import tables
-from backend.domain.journal import Fund, Layer
+from backend.domain.journal import EventKind, Fund, Layer
 from backend.domain.payee import AccountRefusedError
 from backend.entrypoints.cli import payee as payee_commands
 from backend.entrypoints.cli import payer as payer_commands
+from backend.service_layer.journal.adjustments import Wanted, confirm, propose, refuse
 from backend.service_layer.journal.closing import close_month
 from backend.service_layer.journal.deposits import deposit
 from backend.service_layer.payees import proof
@@ -56,12 +57,26 @@ def stage(folder: Path, url: str | None = None) -> MoneyStage:
     return made
 
 
-def puts_in(stage: MoneyStage) -> None:
+def puts_in(stage: MoneyStage, layer: Layer = Layer.POOL) -> None:
     fund = Fund(REGION, "310", REGION, "市中心测试")
     deposit(
-        stage.services, fund, Layer.POOL, 1_000_000, reference="D-1", by=BY, reason=WHY,
+        stage.services, fund, layer, 1_000_000, reference="D-1", by=BY, reason=WHY,
         is_simulated=True,
     )  # fmt: skip
+
+
+def wants(stage: MoneyStage) -> None:
+    """The deposit was for another layer: somebody proposes that it is reversed."""
+    wanted = Wanted(EventKind.DEPOSIT_REVERSED, REGION, "310", 1_000_000, "D-1")
+    propose(stage.services, wanted, by=ONE, reason="层次登记错误")
+
+
+def corrects(stage: MoneyStage) -> None:
+    confirm(stage.services, 2, by=OTHER, reason="与拨款单核对一致")
+
+
+def doubts(stage: MoneyStage) -> None:
+    refuse(stage.services, 1, by=OTHER, reason="没有附拨款单")
 
 
 def closes(stage: MoneyStage) -> None:
@@ -126,6 +141,11 @@ def sees(act: Any, name: str, by: str) -> Scene:
 
 SCENES = [
     Scene("money for the fund", puts_in),
+    Scene("it was for another layer", wants),
+    Scene("nobody has seen the document", doubts),
+    Scene("the document", wants),
+    Scene("it is reversed", corrects),
+    Scene("the right layer", lambda s: puts_in(s, Layer.MEDICAL_AID)),
     Scene("a first account", lambda s: s.name_account("new", "1111")),
     Scene("another account", lambda s: s.name_account("changes", "2222")),
     Scene("another one", lambda s: s.name_account("repents", "2222")),

@@ -134,6 +134,9 @@ REACHED: Final[dict[str, tuple[str, ...]]] = {
         "service_layer/clearing/run.py:clear_person#1",
     ),
     "office": (
+        "service_layer/journal/adjustments.py:propose#1",
+        "service_layer/journal/adjustments.py:confirm#1",
+        "service_layer/journal/adjustments.py:refuse#1",
         "service_layer/journal/closing.py:close_month#1",
         "service_layer/journal/deposits.py:deposit#1",
         "service_layer/payees/declare.py:cancel#1",

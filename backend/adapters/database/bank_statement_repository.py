@@ -12,13 +12,17 @@ import sqlalchemy as sa
 from backend.adapters.database.tables import (
     bank_statement,
     bank_statement_entry,
+    claim,
+    journal_adjustment,
     journal_entry,
     journal_transfer,
     payment_answer,
     payment_attempt,
     recovery_receipt,
 )
+from backend.domain.journal import EventKind
 from backend.domain.payout import parse_end_to_end_id
+from backend.service_layer.journal.adjustments import SOURCE
 from backend.service_layer.money_reconciliation.statement_rules import (
     BankMovement,
     BookMovement,
@@ -29,6 +33,7 @@ from backend.service_layer.payout.statements import StoredStatement
 from backend.service_layer.recovery.opening import RECEIPT, receipt_source
 
 _BANK: Final = "bank:"
+_PAGE: Final = 500  # values in one question
 _REFERENCE: Final = 35  # characters of a reference on a statement (ISO 20022 Max35Text)
 
 
@@ -121,7 +126,11 @@ class BankStatementRepository:
                 bank_statement_entry.c.amount_fen,
                 bank_statement_entry.c.reference,
                 bank_statement_entry.c.end_to_end_id,
+                bank_statement_entry.c.booked_on,
+                bank_statement_entry.c.statement_id,
+                bank_statement_entry.c.ordinal,
                 bank_statement.c.to_at,
+                bank_statement.c.simulated,
                 payment_attempt.c.claim_id,
                 payment_answer.c.attempt_id.label("rejected"),
             )
@@ -139,7 +148,8 @@ class BankStatementRepository:
             )
             .where(bank_statement.c.region == region)
             .order_by(bank_statement.c.from_at, bank_statement_entry.c.ordinal)
-        )
+        ).all()
+        named = self._claims_named([row.end_to_end_id for row in rows if row.claim_id is None])
         return [
             BankMovement(
                 # A name that is none of ours is the other side's: the bank's reference counts.
@@ -150,10 +160,27 @@ class BankStatementRepository:
                 amount_fen=row.amount_fen,
                 to_at=row.to_at,
                 is_awaited=row.claim_id is not None and row.rejected is None,
-                claim_id=row.claim_id or "",
+                claim_id=row.claim_id or named.get(row.end_to_end_id, ""),
+                booked_on=row.booked_on,
+                subject=f"{row.statement_id}:{row.ordinal}",
+                simulated=row.simulated,
             )
             for row in rows
         ]
+
+    def _claims_named(self, names: Sequence[str]) -> dict[str, str]:
+        """Of names that are ours by their form and no instruction here, the ids of their claims."""
+        numbers = {one: parts[0] for one in names if (parts := parse_end_to_end_id(one))}
+        found: dict[str, str] = {}
+        wanted = sorted(set(numbers.values()))
+        for start in range(0, len(wanted), _PAGE):
+            some = self._connection.execute(
+                sa.select(claim.c.number, claim.c.id).where(
+                    claim.c.number.in_(wanted[start : start + _PAGE])
+                )
+            )
+            found |= {row.number: row.id for row in some}
+        return {name: found[number] for name, number in numbers.items() if number in found}
 
     def movements(self, region: str) -> list[BookMovement]:
         """Every movement of the journal on a region's bank account."""
@@ -176,8 +203,13 @@ class BankStatementRepository:
                 )
             )
             .group_by(*columns)
+            .order_by(entry.booked_at)
         ).all()
         names, answered, receipts = self._names()
+        adjusted = self._adjusted()
+        came = {
+            row.source_id: row.booked_at for row in reversed(rows) if row.kind == EventKind.FUNDED
+        }
         found = []
         for row in rows:
             key, at = row.source_id, row.booked_at
@@ -186,11 +218,24 @@ class BankStatementRepository:
                 at = answered.get((row.source_id, row.kind), at)
             elif row.source_type == RECEIPT:
                 key = receipts.get(row.source_id, row.source_id)
-            side = "credit" if row.fen > 0 else "debit"
+            fen, side = abs(int(row.fen)), "credit" if row.fen > 0 else "debit"
+            if row.source_type == SOURCE:
+                key = adjusted.get(row.source_id, row.source_id)
+            if row.kind == EventKind.DEPOSIT_REVERSED:
+                fen, side = -fen, "credit"
+            if row.kind in (EventKind.FUNDED, EventKind.DEPOSIT_REVERSED):
+                at = came.get(key, at)  # a deposit and its corrections are one movement
             if row.source_type != "attempt":
                 key = key[:_REFERENCE]
-            found.append(BookMovement(key, side, abs(int(row.fen)), at, row.claim_id or ""))
+            found.append(BookMovement(key, side, fen, at, row.claim_id or "", row.booked_at))
         return found
+
+    def _adjusted(self) -> dict[str, str]:
+        """By what the bank names what an adjustment has booked, by the adjustment's number."""
+        rows = self._connection.execute(
+            sa.select(journal_adjustment.c.number, journal_adjustment.c.reference)
+        )
+        return {str(row.number): row.reference for row in rows}
 
     def simulated_arrivals(self) -> list[tuple[str, str, int]]:
         """(region, reference, fen) of deposits and receipts that are marked as simulated."""

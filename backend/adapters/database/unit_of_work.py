@@ -19,6 +19,7 @@ from backend.service_layer.ports import Clock
 
 if TYPE_CHECKING:
     from backend.adapters.database.account_repository import AccountRepository
+    from backend.adapters.database.adjustment_repository import AdjustmentRepository
     from backend.adapters.database.alarm_repository import AlarmRepository
     from backend.adapters.database.audit_rule_repository import AuditRuleRepository
     from backend.adapters.database.bank_statement_repository import BankStatementRepository
@@ -110,6 +111,12 @@ class SqlUnitOfWork:
         from backend.adapters.database.account_repository import AccountRepository
 
         return AccountRepository(self.connection, self._clock)
+
+    @cached_property
+    def adjustments(self) -> AdjustmentRepository:
+        from backend.adapters.database.adjustment_repository import AdjustmentRepository
+
+        return AdjustmentRepository(self.connection, self._clock)
 
     @cached_property
     def alarms(self) -> AlarmRepository:

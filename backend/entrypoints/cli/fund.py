@@ -111,6 +111,8 @@ def tell_fund(row: HaveRow) -> None:
         ("可用 / free", row.free_fen),
         ("应收追款 / owed back", row.receivable_fen),
     ]
+    if row.clearing_fen:
+        lines.append(("待查（挂账）/ in suspense", row.clearing_fen))
     lines += [(LAYER_NAMES[Layer(layer)], amount) for layer, amount in row.net_fen]
     for label, amount in lines:
         click.echo(f"  {format_yuan(amount):>20}  {label}")

@@ -11,6 +11,7 @@ import click
 from backend.domain.journal import Account, Entry, Side
 from backend.domain.money import format_yuan
 from backend.entrypoints.cli.fund import REGION
+from backend.entrypoints.cli.journal_adjust import command as adjust
 from backend.entrypoints.cli.register import Day
 
 _DAY = Day()
@@ -22,6 +23,9 @@ _JSON = click.option("--json", "as_json", is_flag=True)
 )
 def command() -> None:
     pass
+
+
+command.add_command(adjust)
 
 
 def _services() -> Any:

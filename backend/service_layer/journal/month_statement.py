@@ -15,7 +15,12 @@ from verifier.commitment.canonical import canonical_bytes
 
 STATEMENT_FORMAT: Final = "yichu-month-1"
 _MONTH: Final = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
-_OPEN_KINDS: Final = (AccountKind.PAYABLE, AccountKind.TRANSIT, AccountKind.RECEIVABLE)
+_OPEN_KINDS: Final = (
+    AccountKind.PAYABLE,
+    AccountKind.TRANSIT,
+    AccountKind.RECEIVABLE,
+    AccountKind.CLEARING,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,8 @@ def month_end(month: str) -> dt.date:
 
 
 def open_items(work: JournalWork, region: str, until: dt.date) -> tuple[OpenItem, ...]:
-    """Everything approved and not paid, with the bank and not answered, or owed back."""
+    """Everything approved and not paid, with the bank and not answered, owed back, or in
+    suspense."""
     found: list[OpenItem] = []
     for kind in _OPEN_KINDS:
         account = Account(kind, region).code

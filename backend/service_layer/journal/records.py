@@ -68,3 +68,38 @@ class JournalClose:
     closed_by: str
     reason: str
     closed_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """A correcting entry that one person has proposed. ``subject`` is what is corrected, which
+    happens once: an entry's id, or a movement of a statement (``statement_id:ordinal``)."""
+
+    number: int
+    kind: str  # backend.domain.journal.EventKind
+    region: str
+    insurance_type: str
+    layer: str | None  # of what was in suspense
+    amount_fen: int
+    reference: str  # by what the bank names it
+    side: str | None  # on the statement: credit, it came; debit, it left
+    statement_id: str | None
+    statement_ordinal: int | None
+    corrects: str | None  # id of the entry
+    subject: str
+    reason: str
+    proposed_by: str
+    proposed_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AdjustmentAnswer:
+    """How a proposal ended: ``confirmed`` with the entry that was booked, or ``refused``."""
+
+    number: int
+    action: str
+    by: str
+    reason: str
+    at: dt.datetime
+    subject: str | None = None
+    entry_id: str | None = None

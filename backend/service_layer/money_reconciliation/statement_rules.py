@@ -25,18 +25,20 @@ MISSING: Final = "bank-statement-missing"
 @dataclass(frozen=True, slots=True)
 class BookMovement:
     """Money that moved on a bank account of the journal; ``key`` is by what the bank names it.
-    ``at``: when the bank did it, as far as that is known here."""
+    ``at``: when the bank did it, as far as that is known here. A deposit that was reversed comes
+    a second time, below zero: the bank has never done anything of the kind."""
 
     key: str
     side: str  # credit: it came; debit: it left
     amount_fen: int
     at: dt.datetime
     claim_id: str
+    booked_at: dt.datetime | None = None  # when it was booked here
 
 
 @dataclass(frozen=True, slots=True)
 class BankMovement:
-    """The same on a statement; ``claim_id`` is empty for what is no instruction known here.
+    """The same on a statement; ``claim_id`` is empty for what names no claim known here.
     ``is_awaited``: one whose answer may still come. What the bank has called rejected is none."""
 
     key: str
@@ -45,6 +47,9 @@ class BankMovement:
     to_at: dt.datetime  # the end of its statement
     is_awaited: bool
     claim_id: str
+    booked_on: dt.date | None = None
+    subject: str = ""  # the statement's row: its id and the movement's place
+    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,7 @@ class Period:
     to_at: dt.datetime
     opening_fen: int
     closing_fen: int
+    simulated: bool = False
 
 
 def statements(
@@ -63,11 +69,14 @@ def statements(
 ) -> Iterator[Mismatch]:
     """R19 for every account of which there is a statement."""
     for region in work.bank_statements.regions():
+        books = work.bank_statements.movements(region)
+        # A payment that is lost has no entry, unless two people have put it in suspense.
+        without = lost.keys() - {one.key for one in books}
         yield from compare_account(
             region,
             work.bank_statements.periods(region),
-            [one for one in work.bank_statements.entries(region) if one.key not in lost],
-            work.bank_statements.movements(region),
+            [one for one in work.bank_statements.entries(region) if one.key not in without],
+            books,
             silent_before,
         )
 
@@ -103,6 +112,8 @@ def compare_account(
     until = last.to_at - CLOCKS_APART
     for place, booked in ours.items():
         if place in theirs or not any(first.from_at <= one.at <= until for one in booked):
+            continue
+        if not _total(booked):  # a deposit that never came, and was reversed
             continue
         here = f"booked {_total(booked)} fen {place[0]}"
         yield _row(place[1], here, "not on the bank's statement", booked[0].claim_id)

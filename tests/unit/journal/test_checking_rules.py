@@ -135,7 +135,10 @@ def test_open_items_are_the_claims_and_what_is_left_of_the_account() -> None:
     )
     assert set(books.asked) == {
         *(("balances", END, "330800"),),
-        *(("claims", f"{kind}:330800", END) for kind in ("payable", "transit", "receivable")),
+        *(
+            ("claims", f"{kind}:330800", END)
+            for kind in ("payable", "transit", "receivable", "clearing")
+        ),
     }
 
 

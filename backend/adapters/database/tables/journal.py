@@ -106,6 +106,49 @@ journal_transfer = sa.Table(
     sa.Index("ix_journal_transfer_credit_account_amount_fen", "credit_account", "amount_fen"),
 )
 
+# A correcting entry takes two people: one proposes, another confirms, in the entry's transaction.
+journal_adjustment = sa.Table(
+    "journal_adjustment",
+    metadata,
+    column("number", sa.Integer, INTERNAL, primary_key=True, autoincrement=False),
+    column("kind", sa.String(24), INTERNAL),  # backend.domain.journal.EventKind
+    column("region", _AREA, INTERNAL),
+    column("insurance_type", _INSURANCE, INTERNAL),
+    column("layer", sa.String(16), INTERNAL, null=True),
+    column("amount_fen", FEN, SENSITIVE),
+    column("reference", sa.String(80), INTERNAL),
+    column("side", sa.String(6), INTERNAL, null=True),  # on the statement: credit | debit
+    column("statement_id", ID, INTERNAL, null=True),
+    column("statement_ordinal", sa.Integer, INTERNAL, null=True),
+    reference("corrects", "journal_entry.id", null=True, index=False),
+    column("subject", sa.String(60), INTERNAL),
+    column("reason", sa.Text, SENSITIVE),
+    column("proposed_by", sa.String(60), INTERNAL),
+    column("proposed_at", AT, INTERNAL),
+    sa.ForeignKeyConstraint(
+        ["statement_id", "statement_ordinal"],
+        ["bank_statement_entry.statement_id", "bank_statement_entry.ordinal"],
+    ),
+    sa.Index("ix_journal_adjustment_subject", "subject"),
+)
+
+journal_adjustment_answer = sa.Table(
+    "journal_adjustment_answer",
+    metadata,
+    column(
+        "number", sa.Integer, INTERNAL, sa.ForeignKey("journal_adjustment.number"),
+        primary_key=True, autoincrement=False,
+    ),
+    column("action", sa.String(12), INTERNAL),  # confirmed | refused
+    column("by", sa.String(60), INTERNAL),
+    column("reason", sa.Text, SENSITIVE),
+    column("at", AT, INTERNAL),
+    column("subject", sa.String(60), INTERNAL, null=True),  # of a confirmed one: corrected once
+    reference("entry_id", "journal_entry.id", null=True, index=False),
+    sa.UniqueConstraint("subject"),
+    sa.UniqueConstraint("entry_id"),
+)  # fmt: skip
+
 journal_close = sa.Table(
     "journal_close",
     metadata,
