@@ -10,6 +10,7 @@ import click
 
 from backend.domain.journal import EventKind
 from backend.domain.money import format_yuan
+from backend.entrypoints.cli.bank_balance import command as bank_statement
 from backend.entrypoints.cli.fund import FUND_NAMES, REGION, services_and_region, tell_fund
 from backend.entrypoints.cli.register import Day
 
@@ -25,12 +26,19 @@ _EVENTS = {
     str(EventKind.RETURNED): "退回 / returned",
     str(EventKind.RECOVERED): "追回 / recovered",
     str(EventKind.RECOVERY_OFFSET): "抵扣 / offset",
+    str(EventKind.DEPOSIT_REVERSED): "更正：冲销拨入 / corrected: deposits reversed",
+    str(EventKind.BANK_CHARGE): "更正：银行收费 / corrected: bank charges",
+    str(EventKind.BANK_INTEREST): "更正：利息 / corrected: interest",
+    str(EventKind.SUSPENSE): "更正：挂账 / corrected: in suspense",
 }
 
 
 @click.group(name="money", help="资金三表与月结 / the three tables of money, the monthly close.")
 def command() -> None:
     pass
+
+
+command.add_command(bank_statement)
 
 
 @command.command("tables")

@@ -74,7 +74,7 @@ def bank_answers(
     deps: MoneyServices, work: Any, lost: Mapping[str, LostItem]
 ) -> Iterator[Mismatch]:
     """R13: every ending in a report that was believed is booked, and nothing else is; every report
-    that the bank left was dealt with."""
+    that the bank left was dealt with, and what was booked or filed is still there."""
     messages = {(row.name, row.digest): row for row in work.money_rules.messages()}
     booked: dict[str, dict[tuple[str, str], BookedAnswer]] = {}
     by_file: dict[str, dict[str, list[BookedAnswer]]] = {}
@@ -104,9 +104,9 @@ def bank_answers(
             yield from _of_report(report, mine, known, lost)
             yield from _of_the_rest(work, report, known, lost)
     for row in messages.values():
-        if row.verdict == Verdict.BOOKED and row.id not in seen:
+        if row.verdict in (Verdict.BOOKED, Verdict.FILED) and row.id not in seen:
             booked.pop(row.id, None)
-            yield Mismatch("R13", row.name[:80], "booked", "the bank left no such file")
+            yield Mismatch("R13", row.name[:80], row.verdict, "the bank left no such file")
     for rest in booked.values():
         for answer in rest.values():
             here = f"{answer.status}, {answer.amount_fen} fen"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import json
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -11,12 +12,14 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner, Result
 
 from backend.adapters.bank.simulated_bank import SimulatedBank
 from backend.adapters.clock import SetClock
 from backend.adapters.database import tables
 from backend.adapters.iso20022.camt053 import read_camt053, write_camt053
 from backend.domain.journal import Fund, Layer
+from backend.entrypoints.cli.main import cli
 from backend.service_layer.handling.advance import advance_claims
 from backend.service_layer.journal.deposits import deposit
 from backend.service_layer.money_reconciliation.adopt import adopt_bank
@@ -306,6 +309,68 @@ def test_a_payment_that_a_restored_backup_has_lost_is_its_own_case_alone(office:
         work.reconciliation.put_case(f"bank-payment:{lost}", "bank-payment", detail)
         work.commit()
     assert find_mismatches(office.world.services) == []
+
+
+def test_a_payment_of_no_known_instruction_holds_the_claim_that_it_names(office: Office) -> None:
+    """A second attempt that only the bank knows: somebody looks before anything more is paid."""
+    claim = office.pay()
+    first, second = (f"{claim.number}-V1-A{number}" for number in (1, 2))  # type: ignore[attr-defined]
+    office.leave(office.statement(debit(first), debit(second), debit("OTHER-V1-A1")))
+    found = [one for one in find_mismatches(office.world.services) if one.rule == "R19"]
+    assert {one.subject: one.claim_id for one in found} == {second: claim.id, "OTHER-V1-A1": ""}  # type: ignore[attr-defined]
+
+
+def test_a_filed_statement_that_disappears_from_what_was_read_is_named(office: Office) -> None:
+    office.later(1)
+    assert office.reconcile() == []
+    (kept,) = [one for one in office.bank._part("read").iterdir() if "camt" in one.name]
+    kept.unlink()
+    (found,) = find_mismatches(office.world.services)
+    assert (found.rule, found.here) == ("R13", "filed")
+    assert found.there == "the bank left no such file" and found.subject in kept.name
+
+
+def balanced(office: Office, *options: str) -> Result:
+    settings = office.world.services.settings
+    environment = {"YICHU_VAR": str(settings.var_dir), "YICHU_DATABASE_URL": settings.database_url}
+    words = ["money", "bank-statement", "--region", "330800", *options]
+    return CliRunner().invoke(cli, words, env=environment)
+
+
+def test_the_banks_balance_is_printed_beside_the_books(office: Office) -> None:
+    none = balanced(office)
+    assert none.exit_code == 1 and "没有银行对账单" in none.output
+    claim = office.pay()
+    fund = Fund("330800", "310", "330800", "test")
+    deposit(office.world.services, fund, Layer.POOL, 7_000, reference="TYPED-ONLY",
+            by="会计", reason="拨款")  # fmt: skip
+    office.later(1)
+    fee = StatementEntry(EntrySide.DEBIT, 500, "FEE-1", "", dt.date(2026, 11, 20))
+    office.leave(office.statement(fee))
+    shown = balanced(office)
+    assert shown.exit_code == 0, shown.output
+    for words in (
+        "银行存款余额调节表", "模拟银行：没有真的钱", "银行已付、企业未付", "FEE-1", "TYPED-ONLY",
+        f"{claim.number}-V1-A1", "调节后余额相符 / the adjusted balances agree",  # type: ignore[attr-defined]
+    ):  # fmt: skip
+        assert words in shown.output
+    record = json.loads(balanced(office, "--json").output)
+    # Two deposits less the fee; two deposits, one that was typed, less the payment.
+    assert record["bank_fen"] == DEPOSITED - 500
+    assert record["book_fen"] == DEPOSITED + 7_000 - FIRST_FEN
+    adjusted = DEPOSITED + 7_000 - FIRST_FEN - 500
+    assert record["adjusted_bank_fen"] == record["adjusted_book_fen"] == adjusted
+    assert [one["reference"] for one in record["bank_paid"]] == ["FEE-1"]
+    assert balanced(office, "--day", "2020-01-01").exit_code == 1
+
+
+def test_balances_that_do_not_agree_are_said_and_the_exit_status_is_1(office: Office) -> None:
+    office.later(1)
+    office.leave(office.statement(opening_fen=5))
+    shown = balanced(office)
+    assert shown.exit_code == 1
+    assert "调节后余额不符 / the adjusted balances differ by 0.05" in shown.output
+    assert "1 opens with 5 fen, the books with 0" in shown.output
 
 
 def test_a_bank_that_gives_no_statement_is_an_alarm(office: Office) -> None:

@@ -226,6 +226,17 @@ def test_an_answer_out_of_a_file_that_was_not_booked_is_named() -> None:
     ]
 
 
+def test_a_filed_statement_that_is_no_longer_there_is_named_and_a_refused_file_is_not() -> None:
+    one = agreeing()
+    row = one.messages[0]
+    one.messages += [
+        replace(row, id="bmg_2", name="st.xml", digest=b"2", verdict="filed", original_id=None),
+        replace(row, id="bmg_3", name="bad.xml", digest=b"3", verdict="refused"),
+    ]
+    gone = Mismatch("R13", "st.xml", "filed", "the bank left no such file")
+    assert of_answers(one) == [gone]
+
+
 def test_a_booked_file_that_the_bank_never_left_is_named_and_its_answers_with_it() -> None:
     one = agreeing()
     one.left = {}
