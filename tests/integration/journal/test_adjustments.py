@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -117,7 +116,7 @@ class Office:
 
 
 @pytest.fixture
-def office(sqlite: sa.Engine) -> Iterator[Office]:
+def office(sqlite: sa.Engine) -> Office:
     return Office(sqlite)
 
 

@@ -17,6 +17,7 @@ from backend.domain import journal
 from backend.domain.errors import DomainError
 from backend.domain.journal import JournalConflictError, JournalError, LayerAmounts
 from backend.domain.money import MoneyError
+from backend.domain.two_people import SamePersonError
 from backend.entrypoints.cli import fund, money
 from backend.entrypoints.cli import journal as journal_command
 from tests.integration.claims.world import settings_for
@@ -248,3 +249,33 @@ def test_close_that_is_not_possible_is_refused(
     run: Run, words: tuple[str, ...], status: int
 ) -> None:
     assert run("money", "close", *words).exit_code == status
+
+
+def test_a_deposit_is_corrected_by_two_people(run: Run) -> None:
+    run(*DEPOSIT)
+    wanted = (
+        "journal", "adjust", "propose", "--kind", "deposit-reversed", "--fund", "310",
+        "--amount", "1,000,000.00", "--reference", "ICBC-1", "--by", "张三", "--reason", "应为居民",
+    )  # fmt: skip
+    assert run(*changed(wanted, "--amount", "0")).exit_code == 2
+    assert "没有更正 / no adjustments" in run("journal", "adjust", "list").output
+    assert "adjustment 1 is proposed and not booked" in run(*wanted).output
+    answer = ("1", "--by", "张三", "--reason", "核对")
+    same = run("journal", "adjust", "confirm", *answer).exception
+    assert isinstance(same, SamePersonError) and "another person does this" in same.en
+    waits = run("journal", "adjust", "list", "--open").output
+    assert "deposit-reversed  330800 310  1,000,000.00  ICBC-1  张三：应为居民" in waits
+    done = run("journal", "adjust", "confirm", *changed(answer, "--by", "李四"))
+    assert "更正 1 已记账 / booked: jrn_" in done.output
+    told = run("money", "tables").output
+    assert "-1,000,000.00  更正：冲销拨入 / corrected: deposits reversed" in told
+    assert "三表相符 / the three tables tie" in told
+    assert "已记账 / booked" in run(*changed(DEPOSIT, "--fund", "390")).output
+    (row,) = json.loads(run("journal", "adjust", "list", "--json").output)
+    assert (row["proposed_by"], row["answer"]["by"]) == ("张三", "李四")
+    run(*changed(changed(wanted, "--fund", "390"), "--by", "李四"))
+    assert (
+        "refused, nothing is booked"
+        in run("journal", "adjust", "refuse", "2", "--by", "李四", "--reason", "x").output
+    )
+    assert "没有更正 / no adjustments" in run("journal", "adjust", "list", "--open").output
