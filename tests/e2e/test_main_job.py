@@ -65,7 +65,7 @@ LINES = (
     (("6,000.00", "4,656.00"), ("5,000.00", "3,492.00"), ("1,000.00", "0.00")),
 )
 _LINE = re.compile(
-    r'<dt>\d+\. [^<]+</dt><dd class="num">([^<]+)</dd></div>(.*?)'
+    r'<dt[^>]*>\d+\. [^<]+</dt><dd class="num">([^<]+)</dd></div>(.*?)'
     r'<dd class="strong">报销</dd><dd class="num strong">([^<]+)</dd>',
     re.DOTALL,
 )
