@@ -428,6 +428,7 @@ def test_nothing_is_batched_before_a_node_has_answered(town: Town) -> None:
     elsewhere.close()
 
 
+@pytest.mark.slow
 def test_payouts_are_held_and_said_to_wait_until_the_chain_is_adopted(
     town: Town, tmp_path: Path
 ) -> None:

@@ -97,6 +97,7 @@ def test_a_part_that_another_payer_bore_gives_no_supplementary_reason(world: Wor
         assert claim_facts(work, claim).manual_reason == ""
 
 
+@pytest.mark.slow
 def test_every_count_opens_its_list(world: World) -> None:
     first = claimed(world)
     second = claimed(world, payer_name="测试乙丑")

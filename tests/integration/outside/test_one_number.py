@@ -147,6 +147,7 @@ def store_as_member(world: World, person: Person, number: str) -> str:
     return world.store(invoice_of(person, number, **MEMBER))
 
 
+@pytest.mark.slow
 def test_a_bill_that_its_hospital_has_uploaded_is_matched_never_anchored_anew(
     world: World,
 ) -> None:

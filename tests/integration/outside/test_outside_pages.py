@@ -74,6 +74,7 @@ class Phone:
         )
 
 
+@pytest.mark.slow
 def test_a_bill_is_handed_in_and_followed_to_the_claim(world: World) -> None:
     person = world.person()
     phone = Phone(world, "citizen01")

@@ -54,6 +54,7 @@ def test_the_run_by_hand_pays_what_waits_and_says_what_it_did(world: World) -> N
     assert "0 files, 0 instructions" in again and len(world.bank.paid) == 1
 
 
+@pytest.mark.slow
 def test_a_run_without_the_ledger_says_that_it_is_not_finished(world: World) -> None:
     claim_of(world, world.person())
     world.run()

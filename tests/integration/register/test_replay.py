@@ -47,6 +47,7 @@ def _bills(world: World) -> list[str]:
         return [bill.invoice_id for bill in work.claims.bills_of(lookup)]
 
 
+@pytest.mark.slow
 def test_all_decisions_of_a_busy_year_are_replayed_to_the_same_record(world: World) -> None:
     """Deductible shared, class C, unknown code, people's approval and refusal, late filing."""
     person = world.person()

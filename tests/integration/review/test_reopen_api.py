@@ -261,6 +261,7 @@ def test_of_two_confirmations_at_once_one_reopens(any_office: Office) -> None:
 # --- the command line --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_command_line_proposes_lists_and_confirms(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
