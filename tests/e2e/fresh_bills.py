@@ -13,12 +13,14 @@ from tests.e2e.processes import wait_for
 from tests.e2e.system import System
 
 
-def fresh_bill(system: System, citizen: int, serial: int, hospital: int = 2) -> SampleBill:
+def fresh_bill(
+    system: System, citizen: int, serial: int, hospital: int = 2, days_before: int = 45
+) -> SampleBill:
     """A claimable bill that nothing else knows; by default of the custodial hospital."""
     population = system.population
     where, who = population.hospitals[hospital], population.citizens[citizen - 1]
     day = last_day_of_one_year(population.as_of)
-    day = day.fromordinal(day.toordinal() - 45)
+    day = day.fromordinal(day.toordinal() - days_before)
     # Far above every yearly deductible, so that something is paid whoever claims it.
     goods = (Goods("01", "03", 2, 200_000_000 + serial * 10_000), Goods("02", "09", 60, 10_000_000))
     lines = tuple(charge(population.catalogue, day, entry) for entry in goods)
