@@ -116,7 +116,7 @@ def test_what_the_losing_half_of_a_cut_network_held_ends_on_the_chain_once(
         four.command("cut", ",".join(map(str, losing)), ",".join(map(str, winning)))
         urls = ",".join(map(four.url, losing))
         system.worker.start(YICHU_RPC_URLS=urls, YICHU_PROBE_BLOCKS="0")
-        fresh = fresh_bill(system, citizen=16, serial=406)
+        fresh = fresh_bill(system, citizen=19, serial=406)
         send(system, fresh)
         touch(system, claimed)
         sent = wait_for("anchor and lodge to be sent", lambda: sent_by(system))
