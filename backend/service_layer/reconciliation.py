@@ -19,7 +19,6 @@ from backend.service_layer.anchoring.follow import follow
 from backend.service_layer.anchoring.reconcile import advance_finality
 from backend.service_layer.claims.case_closing import ALARM
 from backend.service_layer.claims.holds import ADOPTED, HOLDING_ALARMS, show_held_payouts
-from backend.service_layer.handling.ports import HandlingServices
 from backend.service_layer.intake.adopt import adopt_bill_event, find_lost_leaves
 from backend.service_layer.intake.ports import IntakeServices
 from backend.service_layer.money_reconciliation import cases as money_cases
@@ -30,13 +29,14 @@ from backend.service_layer.money_reconciliation.records import BY_CODE, Mismatch
 from backend.service_layer.money_reconciliation.rules import find_mismatches
 from backend.service_layer.payout.unmatched import KIND as UNMATCHED
 from backend.service_layer.recovery.adopt import retry_recoveries
+from backend.service_layer.recovery.ports import RecoveryServices
 
 FINAL_SECONDS: Final = 60.0
 _PAUSE_SECONDS: Final = 0.2
 _TRIED_AGAIN: Final = frozenset({"leaves-lost", "claim-lost", "settlement-differs", UNMATCHED})
 
 
-class Services(HandlingServices, IntakeServices, Protocol):
+class Services(RecoveryServices, IntakeServices, Protocol):
     """What handling and intake need; one object gives both."""
 
     def work(self, *, write: bool = True) -> Any: ...

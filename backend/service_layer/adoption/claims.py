@@ -37,9 +37,9 @@ from backend.service_layer.claims.final_slots import read_final_slots
 from backend.service_layer.claims.holds import LOST_CLAIM
 from backend.service_layer.claims.records import Claim, Decision, Reason, StageResult
 from backend.service_layer.claims.stages import store_stage
-from backend.service_layer.handling.ports import HandlingServices
 from backend.service_layer.handling.withdraw import REASON_WITHDRAWN, note_withdrawal
 from backend.service_layer.recovery.adopt import adopt_recovery
+from backend.service_layer.recovery.ports import RecoveryServices
 from verifier.errors import VerificationError
 
 DIFFERS: Final = "settlement-differs"
@@ -56,7 +56,7 @@ _BYTES: Final = ("decision_fingerprint", "policy_hash")
 
 
 def adopt_claim_event(
-    deps: HandlingServices, work: Any, event: LedgerEvent, at: dt.datetime
+    deps: RecoveryServices, work: Any, event: LedgerEvent, at: dt.datetime
 ) -> Line:
     """Bring the claim of an event to the state that the event shows, or keep a case."""
     if event.call not in _STEPS:
@@ -90,7 +90,7 @@ def _keep_payment(work: Any, event: LedgerEvent, at: dt.datetime) -> Line:
     return Line("case", describe(event), f"{event.values['value']} fen, unknown here")
 
 
-def _adopt(deps: HandlingServices, work: Any, event: LedgerEvent, at: dt.datetime) -> Line | None:
+def _adopt(deps: RecoveryServices, work: Any, event: LedgerEvent, at: dt.datetime) -> Line | None:
     """A line when the event was adopted or agrees, None when it cannot be."""
     claim = _claim_of(work, event)
     if claim is None:
@@ -121,7 +121,7 @@ def _holds_leaf(work: Any, claim: Claim, event: LedgerEvent) -> bool:
 
 
 def _intent(
-    deps: HandlingServices, work: Any, claim: Claim, kind: IntentKind, key: str, **payload: Any
+    deps: RecoveryServices, work: Any, claim: Claim, kind: IntentKind, key: str, **payload: Any
 ) -> LedgerIntent:
     return LedgerIntent(
         id=deps.ids.new_id("int"),
@@ -135,7 +135,7 @@ def _intent(
 
 
 def _lodge(
-    deps: HandlingServices, work: Any, claim: Claim, event: LedgerEvent, at: dt.datetime
+    deps: RecoveryServices, work: Any, claim: Claim, event: LedgerEvent, at: dt.datetime
 ) -> Line:
     """The claim holds the lock. It is screened all the same, with the lock known as its own."""
     counter = event.values["counter"]
@@ -158,7 +158,7 @@ def _lodge(
 
 
 def _renew(
-    deps: HandlingServices, work: Any, claim: Claim, event: LedgerEvent, at: dt.datetime
+    deps: RecoveryServices, work: Any, claim: Claim, event: LedgerEvent, at: dt.datetime
 ) -> Line:
     values = event.values
     key = f"renew:{claim.id}:{values['counter']}:{values['value']}"
@@ -178,7 +178,7 @@ def _renew(
 
 
 def _settle(
-    deps: HandlingServices, work: Any, claim: Claim, event: LedgerEvent, at: dt.datetime
+    deps: RecoveryServices, work: Any, claim: Claim, event: LedgerEvent, at: dt.datetime
 ) -> Line | None:
     values = event.values
     decision: Decision | None = work.decisions.latest(claim.id)
@@ -220,7 +220,7 @@ def _is_decision(decision: Decision, values: Mapping[str, Any]) -> bool:
 
 
 def _decide_again(
-    deps: HandlingServices, work: Any, claim: Claim, event: LedgerEvent
+    deps: RecoveryServices, work: Any, claim: Claim, event: LedgerEvent
 ) -> Decision | None:
     """The decision that was lost, worked out again; None unless the amount is the ledger's."""
     values = event.values
@@ -238,7 +238,7 @@ def _decide_again(
 
 
 def _differs(
-    deps: HandlingServices, work: Any, claim: Claim, event: LedgerEvent, at: dt.datetime
+    deps: RecoveryServices, work: Any, claim: Claim, event: LedgerEvent, at: dt.datetime
 ) -> Line:
     """Settled on the ledger, but not as it is or would be decided here: a person looks."""
     if claim.state in _UNSETTLED:
@@ -256,7 +256,7 @@ def _differs(
 
 
 def _release(
-    deps: HandlingServices, work: Any, claim: Claim, event: LedgerEvent, at: dt.datetime
+    deps: RecoveryServices, work: Any, claim: Claim, event: LedgerEvent, at: dt.datetime
 ) -> Line | None:
     """The lock was given back after the backup: the claim ends; why is lost where it was not
     stored yet, and the page says so."""
@@ -295,7 +295,7 @@ def _release(
     return Line("adopted", describe(event), f"claim {claim.number} was released")
 
 
-def _release_withdrawn(deps: HandlingServices, work: Any, claim: Claim, event: LedgerEvent) -> Line:
+def _release_withdrawn(deps: RecoveryServices, work: Any, claim: Claim, event: LedgerEvent) -> Line:
     """The citizen had withdrawn the claim after the backup."""
     if claim.state is not ClaimState.WITHDRAWING:
         note_withdrawal(deps, work, claim, "按账本恢复", BY_LEDGER)
@@ -316,7 +316,7 @@ _STEPS: Final[Mapping[str, Callable[..., Line | None]]] = {
 # --- cases ------------------------------------------------------------------------------------
 
 
-def retry_cases(deps: HandlingServices) -> list[Line]:
+def retry_cases(deps: RecoveryServices) -> list[Line]:
     """Try the open cases of claims again: their bills may have come back since."""
     with deps.work(write=False) as reading:
         board: Any = reading
@@ -324,7 +324,7 @@ def retry_cases(deps: HandlingServices) -> list[Line]:
     return [_retry(deps, case) for case in cases]
 
 
-def _retry(deps: HandlingServices, case: Case) -> Line:
+def _retry(deps: RecoveryServices, case: Case) -> Line:
     events = [_from_json(entry) for entry in case.detail["events"]]
     key, counter = bytes.fromhex(case.detail["key"]), case.detail["counter"]
     read = read_final_slots(deps, [key])[key]

@@ -8,14 +8,14 @@ from typing import Any, Final
 from backend.domain.revision import Cause
 from backend.service_layer.claims.decide import Adjudicated, decision_record
 from backend.service_layer.claims.records import Claim, Decision
-from backend.service_layer.handling.ports import HandlingServices
+from backend.service_layer.recovery.ports import RecoveryServices
 from verifier.commitment.canonical import canonical_bytes
 
 BY_LEDGER: Final = "ledger"
 
 
 def add_decision_of_ledger(
-    deps: HandlingServices,
+    deps: RecoveryServices,
     work: Any,
     claim: Claim,
     adjudicated: Adjudicated,

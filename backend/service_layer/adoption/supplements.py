@@ -22,12 +22,12 @@ from backend.service_layer.claims.benefits import DAMAGE, adjudicate_again, adju
 from backend.service_layer.claims.decide import Adjudicated
 from backend.service_layer.claims.records import Claim, Decision
 from backend.service_layer.claims.supplement import payments_in_effect
-from backend.service_layer.handling.ports import HandlingServices
+from backend.service_layer.recovery.ports import RecoveryServices
 from verifier.errors import VerificationError
 
 
 def adopt_supplement(
-    deps: HandlingServices, work: Any, event: LedgerEvent, at: dt.datetime
+    deps: RecoveryServices, work: Any, event: LedgerEvent, at: dt.datetime
 ) -> Line | None:
     """The line of an adopted supplement; None when no decision here can be shown to be its."""
     claim = _claim_of(work, event)
@@ -88,7 +88,7 @@ def _is_its(decision: Decision, event: LedgerEvent, paid: int) -> bool:
 
 
 def _decide_again(
-    deps: HandlingServices, work: Any, claim: Claim, event: LedgerEvent, paid: int
+    deps: RecoveryServices, work: Any, claim: Claim, event: LedgerEvent, paid: int
 ) -> Decision | None:
     """The decision that was lost, worked out again; None unless the amount is the ledger's.
 
@@ -110,7 +110,7 @@ def _decide_again(
     return add_decision_of_ledger(deps, work, claim, found, values)
 
 
-def _worked_out(deps: HandlingServices, work: Any, claim: Claim) -> Iterator[Adjudicated]:
+def _worked_out(deps: RecoveryServices, work: Any, claim: Claim) -> Iterator[Adjudicated]:
     """On the totals of its last decision, as an appeal does, and on the year's present ones."""
     bill = work.claims.bill_of_version(claim.version_id)
     ways: tuple[Callable[[], Adjudicated], ...] = (

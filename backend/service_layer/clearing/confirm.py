@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from backend.domain.clearing import ClearingConflictError, Finding
 from backend.domain.errors import NotFoundError
 from backend.domain.recovery import Cause, Recovery
-from backend.service_layer.clearing.ports import ClearingWork
+from backend.service_layer.clearing.ports import ClearingServices, ClearingWork
 from backend.service_layer.clearing.records import CLEARED, PROPOSED, Item
 from backend.service_layer.clearing.year import work_out
 from backend.service_layer.recovery.people import approve, dismiss
 from backend.service_layer.supervision.leads import person_of
 
 
-def confirm(deps: Any, item_id: str, by: str, reason: str) -> Recovery:
+def confirm(deps: ClearingServices, item_id: str, by: str, reason: str) -> Recovery:
     """One of two people says that a lower amount stands; with the second it is owed.
 
     The year is worked out again first: nothing is confirmed on facts that have changed. Raises
@@ -29,7 +27,7 @@ def confirm(deps: Any, item_id: str, by: str, reason: str) -> Recovery:
     return approve(deps, order, by, reason)
 
 
-def decline(deps: Any, item_id: str, by: str, reason: str) -> Recovery:
+def decline(deps: ClearingServices, item_id: str, by: str, reason: str) -> Recovery:
     """Decide against it: nothing is owed, and this amount is not proposed again."""
     with deps.work(write=False) as work:
         item = _proposed(work, item_id)
@@ -62,7 +60,7 @@ def _order_of(work: ClearingWork, item: Item) -> str:
     return found[0].order.id
 
 
-def _require_still_so(deps: Any, work: ClearingWork, item: Item) -> None:
+def _require_still_so(deps: ClearingServices, work: ClearingWork, item: Item) -> None:
     found = work_out(deps, work, item.person_id, item.year)
     if found.outcome != CLEARED or found.year is None:
         raise ClearingConflictError(

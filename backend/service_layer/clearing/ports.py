@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from backend.service_layer.claims.ports import CountedYears
 from backend.service_layer.clearing.records import (
@@ -14,9 +14,9 @@ from backend.service_layer.clearing.records import (
     SettledBill,
     StatedClaim,
 )
-from backend.service_layer.handling.ports import HandlingServices, HandlingWork
+from backend.service_layer.intake.ports import Institutions
 from backend.service_layer.policies.ports import DecidedClaims
-from backend.service_layer.recovery.ports import Recoveries
+from backend.service_layer.recovery.ports import RecoveryServices, RecoveryWork
 
 
 class Clearings(CountedYears, Protocol):
@@ -91,18 +91,14 @@ class Clearings(CountedYears, Protocol):
         ...
 
 
-class ClearingWork(HandlingWork, Protocol):
+class ClearingWork(RecoveryWork, Protocol):
     @property
     def clearings(self) -> Clearings: ...
     @property
     def decided_claims(self) -> DecidedClaims: ...
     @property
-    def recoveries(self) -> Recoveries: ...
-    @property
-    def institutions(self) -> Any: ...
-    @property
-    def leads(self) -> Any: ...
+    def institutions(self) -> Institutions: ...
 
 
-class ClearingServices(HandlingServices, Protocol):
+class ClearingServices(RecoveryServices, Protocol):
     def work(self, *, write: bool = True) -> ClearingWork: ...

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Protocol
-
-from backend.service_layer.money_reconciliation.records import Mismatch
-from backend.service_layer.payout.records import IncomingFile, PaymentFile, StatusReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,57 +76,6 @@ class BookedAnswer:
     claim_id: str
     amount_fen: int
     file: str  # message id of the payment file
-
-
-class MoneyRules(Protocol):
-    """Questions to the database; one transaction sees one instant after ``freeze``."""
-
-    def freeze(self) -> None: ...
-    def claim_rules(self) -> Iterator[Mismatch]: ...
-    def payment_rules(
-        self, silent_before: dt.datetime, lost_files: Set[str]
-    ) -> Iterator[Mismatch]: ...
-    def claim_balances(self, without: Set[str]) -> Iterator[Mismatch]: ...
-    def settled(self) -> list[Settled]: ...
-    def decisions(self) -> Iterator[StoredDecision]: ...
-    def files(self) -> Iterator[FileRow]: ...
-    def items(self) -> dict[str, list[ItemRow]]: ...
-    def messages(self) -> list[MessageRow]: ...
-    def answers(self) -> list[BookedAnswer]: ...
-    def counts(self) -> dict[str, int]: ...
-    def known_names(self) -> tuple[set[str], set[str]]: ...
-    def numbers_of(self, claim_ids: Sequence[str]) -> dict[str, str]: ...
-    def claim_of(self, number: str) -> str:
-        """The id of the claim with a number, empty for none."""
-        ...
-
-
-class BankCopies(Protocol):
-    """What the bank's side of the exchange still has, whatever became of the database."""
-
-    @property
-    def is_simulated(self) -> bool: ...
-
-    def handed_over(self) -> Iterable[IncomingFile]:
-        """Every file that was ever handed over."""
-        ...
-
-    def handed_names(self) -> set[str]: ...
-    def dealt_with_names(self) -> set[str]:
-        """Names of the bank's files that were put away."""
-        ...
-
-    def received(self) -> Iterable[IncomingFile]:
-        """Every file that the bank ever left, oldest first."""
-        ...
-
-
-class ReadableFormat(Protocol):
-    def read(self, content: bytes) -> StatusReport: ...
-
-    def read_payment(self, content: bytes) -> PaymentFile:
-        """A payment file of ours, read back. Raises BadPaymentFileError when it cannot be read."""
-        ...
 
 
 class MoneyServices(Protocol):

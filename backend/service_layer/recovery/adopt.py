@@ -42,12 +42,15 @@ from backend.service_layer.recovery.opening import (
     order_recovery,
     receipt_source,
 )
+from backend.service_layer.recovery.ports import RecoveryServices, RecoveryWork
 
 FROM_LEDGER: Final = "ledger"
 _CASES: Final = "recover:"  # what the id of such a case begins with
 
 
-def adopt_recovery(deps: Any, work: Any, event: LedgerEvent, at: dt.datetime) -> Line | None:
+def adopt_recovery(
+    deps: RecoveryServices, work: RecoveryWork, event: LedgerEvent, at: dt.datetime
+) -> Line | None:
     """The line of an adopted recovery; None when it cannot be shown to be one of ours."""
     claim = _claim_of(work, event)
     ordinal = None if claim is None else _ordinal(deps, claim, event.values["recovery_number"])
@@ -65,7 +68,7 @@ def adopt_recovery(deps: Any, work: Any, event: LedgerEvent, at: dt.datetime) ->
     return Line("adopted", describe(event), f"{found.order.id}: {amount} fen came back")
 
 
-def _claim_of(work: Any, event: LedgerEvent) -> Claim | None:
+def _claim_of(work: RecoveryWork, event: LedgerEvent) -> Claim | None:
     for claim_id in work.reconciliation.live_claims_on_key(event.key):
         work.people.lock(work.claims.get(claim_id).person_id)
         claim: Claim = work.claims.get(claim_id, lock=True)
@@ -74,7 +77,7 @@ def _claim_of(work: Any, event: LedgerEvent) -> Claim | None:
     return None
 
 
-def _ordinal(deps: Any, claim: Claim, number: bytes) -> int | None:
+def _ordinal(deps: RecoveryServices, claim: Claim, number: bytes) -> int | None:
     for ordinal in range(1, ORDINALS_MAX + 1):
         if ledger_number(deps.network_key, order_id(claim.number, ordinal)) == number:
             return ordinal
@@ -82,7 +85,7 @@ def _ordinal(deps: Any, claim: Claim, number: bytes) -> int | None:
 
 
 def _made_again(
-    deps: Any, work: Any, claim: Claim, event: LedgerEvent, *, known: bool
+    deps: RecoveryServices, work: RecoveryWork, claim: Claim, event: LedgerEvent, *, known: bool
 ) -> Recovery | None:
     """The order that was lost, for what came back; in its place, and within what is borne."""
     borne, amount = borne_of(work, claim.id), event.values["value"]
@@ -101,7 +104,9 @@ class Incoming:
     received_on: dt.date
 
 
-def _fill(deps: Any, work: Any, claim: Claim, found: Recovery, money: Incoming) -> None:
+def _fill(
+    deps: RecoveryServices, work: RecoveryWork, claim: Claim, found: Recovery, money: Incoming
+) -> None:
     if not money.amount_fen:
         return
     name = found.order.id
@@ -122,7 +127,7 @@ def _fill(deps: Any, work: Any, claim: Claim, found: Recovery, money: Incoming) 
     book(work, recovered_entry(said, money.amount_fen))
 
 
-def retry_recoveries(deps: Any) -> list[Line]:
+def retry_recoveries(deps: RecoveryServices) -> list[Line]:
     """Try the open cases of unknown recoveries again: their claims may be paid here by now."""
     with deps.work(write=False) as work:
         cases = [one for one in work.reconciliation.open_cases() if one.id.startswith(_CASES)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Final
 
 from backend.domain.claim import ClaimState
 from backend.domain.journal import LayerAmounts
@@ -21,14 +21,19 @@ from backend.service_layer.claims.records import Claim
 from backend.service_layer.failpoints import reach
 from backend.service_layer.journal.funds import layers_of_record
 from backend.service_layer.recovery.opening import Ground, borne_of, order_recovery
-from backend.service_layer.recovery.ports import LoweredRevision, OrderedLead
+from backend.service_layer.recovery.ports import (
+    LoweredRevision,
+    OrderedLead,
+    RecoveryServices,
+    RecoveryWork,
+)
 from backend.service_layer.supervision.leads import person_of
 
 UNASSIGNED: Final = "recovery-unassigned"
 SHORT: Final = "recovery-short"
 
 
-def locked_claim(work: Any, claim_id: str) -> Claim:
+def locked_claim(work: RecoveryWork, claim_id: str) -> Claim:
     work.people.lock(work.claims.get(claim_id).person_id)
     claim: Claim = work.claims.get(claim_id, lock=True)
     return claim
@@ -37,7 +42,7 @@ def locked_claim(work: Any, claim_id: str) -> Claim:
 # --- supervision -------------------------------------------------------------------------------
 
 
-def open_of_lead(deps: Any, lead: OrderedLead) -> bool:
+def open_of_lead(deps: RecoveryServices, lead: OrderedLead) -> bool:
     """Open what a final finding orders on the claim that it is about; the institution owes it.
 
     At most what the fund bore of that claim: the rest, and a finding about an institution as a
@@ -67,7 +72,7 @@ def open_of_lead(deps: Any, lead: OrderedLead) -> bool:
     return True
 
 
-def _claim_of(work: Any, lead: OrderedLead) -> str | None:
+def _claim_of(work: RecoveryWork, lead: OrderedLead) -> str | None:
     if lead.subject_kind == SubjectKind.CLAIM:
         return lead.subject_id
     if lead.subject_kind == SubjectKind.INVOICE:
@@ -80,7 +85,9 @@ def _ground(lead: OrderedLead) -> Ground:
     return Ground(Cause.FINDING, lead.id, lead.reason[:500], institution_code=lead.institution_code)
 
 
-def assign(deps: Any, lead_id: str, claim_number: str, amount_fen: int, *, by: str) -> Recovery:
+def assign(
+    deps: RecoveryServices, lead_id: str, claim_number: str, amount_fen: int, *, by: str
+) -> Recovery:
     """Lay a part of what a finding orders on one claim of that institution.
 
     Raises NotFoundError (no such order, claim, person), ForbiddenError (own institution),
@@ -117,7 +124,7 @@ def assign(deps: Any, lead_id: str, claim_number: str, amount_fen: int, *, by: s
 # --- less than was decided ---------------------------------------------------------------------
 
 
-def propose_of_revision(deps: Any, revision: LoweredRevision) -> bool:
+def propose_of_revision(deps: RecoveryServices, revision: LoweredRevision) -> bool:
     """Propose what a confirmed revision gives less: two people decide whether it is owed."""
     with deps.work() as work:
         claim = locked_claim(work, revision.claim_id)
@@ -132,7 +139,9 @@ def propose_of_revision(deps: Any, revision: LoweredRevision) -> bool:
     return True
 
 
-def _layers_of(deps: Any, work: Any, claim: Claim, explanation: str) -> LayerAmounts:
+def _layers_of(
+    deps: RecoveryServices, work: RecoveryWork, claim: Claim, explanation: str
+) -> LayerAmounts:
     """By layer, what people confirmed. A reopening keeps no amount: it is worked out again."""
     record = json.loads(explanation)
     if "hifp_pay_fen" not in record:
@@ -141,7 +150,7 @@ def _layers_of(deps: Any, work: Any, claim: Claim, explanation: str) -> LayerAmo
 
 
 def propose(
-    deps: Any, work: Any, claim: Claim, rightful: LayerAmounts, ground: Ground
+    deps: RecoveryServices, work: RecoveryWork, claim: Claim, rightful: LayerAmounts, ground: Ground
 ) -> Recovery | None:
     """Propose to recover what a paid claim got beyond ``rightful``; None when there is nothing.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from backend.domain.ledger import IntentKind, LedgerIntent
 from backend.domain.local_time import local_day
 from backend.domain.recovery import Debtor, Order, Recovery
 from backend.service_layer.claims.records import Claim
 from backend.service_layer.recovery.notices import announce_end
+from backend.service_layer.recovery.ports import RecoveryServices, RecoveryWork
 
 OVERDUE: Final = "recovery-overdue"
 REFUSED: Final = "recovery-refused"
@@ -20,7 +21,9 @@ def dedupe_key(order_id: str) -> str:
     return f"recover:{order_id}"
 
 
-def recover_intent(deps: Any, work: Any, claim: Claim, order: Order, amount_fen: int) -> Any:
+def recover_intent(
+    deps: RecoveryServices, work: RecoveryWork, claim: Claim, order: Order, amount_fen: int
+) -> LedgerIntent:
     """The ledger's call for an order."""
     bill = work.claims.bill_of_version(claim.version_id)
     return LedgerIntent(
@@ -39,7 +42,9 @@ def recover_intent(deps: Any, work: Any, claim: Claim, order: Order, amount_fen:
     )
 
 
-def close_when_over(deps: Any, work: Any, claim: Claim, order_id: str) -> Recovery:
+def close_when_over(
+    deps: RecoveryServices, work: RecoveryWork, claim: Claim, order_id: str
+) -> Recovery:
     """Once nothing is left, say on the ledger what came back, and tell the person. Of an order
     that was waived before anything came back the ledger hears nothing. The caller commits."""
     found: Recovery = work.recoveries.get(order_id)

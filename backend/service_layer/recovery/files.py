@@ -11,11 +11,12 @@ import datetime as dt
 import io
 import re
 from collections import Counter
-from typing import Any, Final
+from typing import Final
 
 from backend.domain.errors import DomainError
 from backend.service_layer.failpoints import reach
 from backend.service_layer.recovery.people import Incoming, take_receipt
+from backend.service_layer.recovery.ports import RecoveryServices
 
 HEAD: Final = ["reference", "order", "yuan", "received_on"]
 BYTES_MAX: Final = 2**20
@@ -38,7 +39,7 @@ class ReceiptFileError(DomainError):
         )
 
 
-def take_in_receipts(deps: Any, content: bytes, *, by: str) -> tuple[int, int]:
+def take_in_receipts(deps: RecoveryServices, content: bytes, *, by: str) -> tuple[int, int]:
     """Book every row of a bank's file in one transaction; (new, known before).
 
     Raises :class:`ReceiptFileError` with every fault, and then nothing of it is booked.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from backend.domain.money import format_yuan
 from backend.domain.recovery import CAUSE_ZH, Cause, Order, Recovery, State
 from backend.service_layer.payees.notices import announce
+from backend.service_layer.recovery.ports import RecoveryServices, RecoveryWork
 
 KIND: Final = "recovery"
 _CAUSE_EN: Final = {
@@ -19,7 +20,7 @@ _CAUSE_EN: Final = {
 }
 
 
-def announce_opening(deps: Any, work: Any, order: Order) -> None:
+def announce_opening(deps: RecoveryServices, work: RecoveryWork, order: Order) -> None:
     yuan = format_yuan(order.amount_fen)
     day = order.due_on
     announce(
@@ -37,7 +38,7 @@ def announce_opening(deps: Any, work: Any, order: Order) -> None:
     )
 
 
-def announce_end(deps: Any, work: Any, recovery: Recovery) -> None:
+def announce_end(deps: RecoveryServices, work: RecoveryWork, recovery: Recovery) -> None:
     order = recovery.order
     is_waived = recovery.state is State.WAIVED
     zh, en = ("余款不再要求退回", "waived") if is_waived else ("已经退清", "paid back in full")

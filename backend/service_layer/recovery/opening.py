@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from backend.domain.journal import Account, AccountKind, Layer, LayerAmounts, Occasion
 from backend.domain.journal import recovery_opened as opened_entry
@@ -23,6 +23,7 @@ from backend.service_layer.claims.records import Claim
 from backend.service_layer.journal.booking import book
 from backend.service_layer.journal.funds import fund_of_claim
 from backend.service_layer.recovery.notices import announce_opening
+from backend.service_layer.recovery.ports import RecoveryServices, RecoveryWork
 
 SYSTEM: Final = "system:recovery"
 PROPOSED: Final = "recovery-proposed"
@@ -43,7 +44,7 @@ class Ground:
     institution_code: str | None = None
 
 
-def borne_of(work: Any, claim_id: str) -> LayerAmounts:
+def borne_of(work: RecoveryWork, claim_id: str) -> LayerAmounts:
     """What the layers bear of a claim by the journal: approved, less what fell away or is owed
     back, and what was given up again."""
     found = dict.fromkeys(Layer, 0)
@@ -62,7 +63,7 @@ def borne_of(work: Any, claim_id: str) -> LayerAmounts:
 
 
 def order_recovery(
-    deps: Any, work: Any, claim: Claim, layers: LayerAmounts, ground: Ground
+    deps: RecoveryServices, work: RecoveryWork, claim: Claim, layers: LayerAmounts, ground: Ground
 ) -> Recovery:
     """The order of this ground, made unless it is there; the caller holds the claim's lock and
     commits. It is owed at once, or proposed where two people decide.
@@ -99,7 +100,7 @@ def order_recovery(
     return Recovery(order)
 
 
-def take_effect(deps: Any, work: Any, claim: Claim, order: Order) -> None:
+def take_effect(deps: RecoveryServices, work: RecoveryWork, claim: Claim, order: Order) -> None:
     """From now on the amount is owed: in the journal, and told to a person who owes it."""
     book(work, opened_entry(occasion(deps, work, claim, (ORDER, order.id)), order.layers))
     if order.debtor is Debtor.PERSON:
@@ -107,7 +108,11 @@ def take_effect(deps: Any, work: Any, claim: Claim, order: Order) -> None:
 
 
 def occasion(
-    deps: Any, work: Any, claim: Claim, source: tuple[str, str], by: str = "worker"
+    deps: RecoveryServices,
+    work: RecoveryWork,
+    claim: Claim,
+    source: tuple[str, str],
+    by: str = "worker",
 ) -> Occasion:
     """What an entry of a recovery says apart from its money; ``source`` is (type, id)."""
     return Occasion(

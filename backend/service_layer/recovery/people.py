@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from backend.domain.claim import ClaimState
 from backend.domain.journal import recovered as recovered_entry
@@ -47,23 +47,28 @@ from backend.service_layer.recovery.opening import (
     receipt_source,
     take_effect,
 )
-from backend.service_layer.recovery.ports import Dismissal, WaiverRequest
+from backend.service_layer.recovery.ports import (
+    Dismissal,
+    RecoveryServices,
+    RecoveryWork,
+    WaiverRequest,
+)
 from backend.service_layer.supervision.leads import person_of
 
 BY_CLERK: Final = "clerk"
 
 
-def _taken(work: Any, order_id: str) -> tuple[Claim, Recovery]:
+def _taken(work: RecoveryWork, order_id: str) -> tuple[Claim, Recovery]:
     """The claim and the order, locked in the order in which everybody locks."""
     claim = locked_claim(work, work.recoveries.get(order_id).order.claim_id)
     return claim, work.recoveries.get(order_id, lock=True)
 
 
-def _person(work: Any, by: str, recovery: Recovery) -> str:
+def _person(work: RecoveryWork, by: str, recovery: Recovery) -> str:
     return person_of(work, by, recovery.order.institution_code or "")
 
 
-def approve(deps: Any, order_id: str, by: str, reason: str) -> Recovery:
+def approve(deps: RecoveryServices, order_id: str, by: str, reason: str) -> Recovery:
     """One of two people says that a proposed order stands; with the second it is owed.
 
     Raises NotFoundError, RecoveryError (no reason), SamePersonError, RecoveryConflictError (not
@@ -87,7 +92,7 @@ def approve(deps: Any, order_id: str, by: str, reason: str) -> Recovery:
     return changed
 
 
-def _require_still_so(work: Any, claim: Claim, found: Recovery) -> None:
+def _require_still_so(work: RecoveryWork, claim: Claim, found: Recovery) -> None:
     """Between proposal and decision the claim may have got another version, or lost its bill."""
     if claim.state is not ClaimState.PAID:
         raise RecoveryConflictError(
@@ -102,7 +107,7 @@ def _require_still_so(work: Any, claim: Claim, found: Recovery) -> None:
         )
 
 
-def dismiss(deps: Any, order_id: str, by: str, reason: str) -> Recovery:
+def dismiss(deps: RecoveryServices, order_id: str, by: str, reason: str) -> Recovery:
     """Decide against a proposed order: nothing is owed. Raises as :func:`approve`."""
     text = check_reason(reason)
     with deps.work() as work:
@@ -121,7 +126,7 @@ def dismiss(deps: Any, order_id: str, by: str, reason: str) -> Recovery:
 
 
 def plan(
-    deps: Any, order_id: str, count: int, first_due: dt.date, *, by: str, reason: str
+    deps: RecoveryServices, order_id: str, count: int, first_due: dt.date, *, by: str, reason: str
 ) -> Recovery:
     """Divide what is left into monthly parts; it takes the place of the plan before. The plan that
     stands, said again by the same person, is no other one.
@@ -166,7 +171,7 @@ class Incoming:
     received_on: dt.date
 
 
-def receive(deps: Any, money: Incoming, *, by: str) -> bool:
+def receive(deps: RecoveryServices, money: Incoming, *, by: str) -> bool:
     """Take down money that a clerk sees on the account; False when the reference is there
     already, the same.
 
@@ -180,7 +185,9 @@ def receive(deps: Any, money: Incoming, *, by: str) -> bool:
     return is_new
 
 
-def take_receipt(deps: Any, work: Any, money: Incoming, *, by: str, source: str = BY_CLERK) -> bool:
+def take_receipt(
+    deps: RecoveryServices, work: RecoveryWork, money: Incoming, *, by: str, source: str = BY_CLERK
+) -> bool:
     """:func:`receive` within the caller's transaction."""
     order_id, reference = money.order_id, money.reference.strip()
     claim, found = _taken(work, order_id)
@@ -216,7 +223,7 @@ def take_receipt(deps: Any, work: Any, money: Incoming, *, by: str, source: str 
     return True
 
 
-def ask_waiver(deps: Any, order_id: str, by: str, reason: str) -> WaiverRequest:
+def ask_waiver(deps: RecoveryServices, order_id: str, by: str, reason: str) -> WaiverRequest:
     """Ask that what is left be given up; another person decides (:func:`approve_waiver`).
 
     Raises NotFoundError, RecoveryError, RecoveryConflictError (nothing is owed).
@@ -228,7 +235,7 @@ def ask_waiver(deps: Any, order_id: str, by: str, reason: str) -> WaiverRequest:
         _require_owed(found)
         before = work.recoveries.waiver_requests(order_id)
         if before and (before[-1].by, before[-1].reason) == (person, text):
-            return before[-1]  # type: ignore[no-any-return]
+            return before[-1]
         request = WaiverRequest(order_id, len(before) + 1, person, text, deps.clock.now())
         work.recoveries.add_waiver_request(request)
         work.alarms.raise_alarm(WAIVER_ASKED, order_id, f"{found.left_fen} fen")
@@ -236,7 +243,7 @@ def ask_waiver(deps: Any, order_id: str, by: str, reason: str) -> WaiverRequest:
     return request
 
 
-def ask_waiver_of_set_aside(deps: Any, order_id: str, by: str, reason: str) -> bool:
+def ask_waiver_of_set_aside(deps: RecoveryServices, order_id: str, by: str, reason: str) -> bool:
     """What is left of an order whose finding was set aside is not owed: ask that it be given up,
     in the name of who set it aside. Another person approves, as always. False when nothing is
     owed any more."""
@@ -248,7 +255,7 @@ def ask_waiver_of_set_aside(deps: Any, order_id: str, by: str, reason: str) -> b
     return True
 
 
-def approve_waiver(deps: Any, order_id: str, by: str) -> Recovery:
+def approve_waiver(deps: RecoveryServices, order_id: str, by: str) -> Recovery:
     """Give up what is left, as another person has asked: the layers bear it after all.
 
     Raises NotFoundError, RecoveryConflictError (nobody asked, nothing is owed), SamePersonError.

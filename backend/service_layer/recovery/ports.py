@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from backend.domain.recovery import (
     Approval,
@@ -16,10 +16,11 @@ from backend.domain.recovery import (
     Recovery,
     Waiver,
 )
-from backend.domain.supervision import SupervisionClocks
-from backend.service_layer.claims.ports import ClaimServices, ClaimSettings, ClaimWork
 from backend.service_layer.claims.records import Payout
+from backend.service_layer.handling.ports import HandlingServices, HandlingWork
 from backend.service_layer.payees.ports import PayeeRows
+from backend.service_layer.payout.ports import OpenCases
+from backend.service_layer.supervision.lead_records import SupervisionWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,40 +140,36 @@ class Recoveries(Protocol):
     def set_cursor(self, block_number: int) -> None: ...
 
 
-class RecoveryWork(ClaimWork, Protocol):
+class CasesOfLedger(OpenCases, Protocol):
+    """The cases that wait for a person, and what the ledger's events are matched with."""
+
+    def live_claims_on_key(self, invoice_key: bytes) -> Sequence[str]: ...
+    def holding_alarms(self, codes: Sequence[str]) -> Sequence[tuple[str, str]]:
+        """(code, subject) of the open alarms with one of these codes."""
+        ...
+
+
+class RecoveryWork(HandlingWork, SupervisionWork, Protocol):
+    """One database transaction with what a claim's handling, leads and recoveries write."""
+
     @property
     def recoveries(self) -> Recoveries: ...
     @property
     def payees(self) -> PayeeRows: ...
     @property
-    def leads(self) -> Any: ...
-    @property
-    def staff(self) -> Any: ...
-    @property
-    def invoices(self) -> Any: ...
-    @property
-    def institutions(self) -> Any: ...
+    def reconciliation(self) -> CasesOfLedger: ...
 
 
-class RecoverySettings(ClaimSettings, Protocol):
-    @property
-    def supervision(self) -> SupervisionClocks: ...
+class RecoveryServices(HandlingServices, Protocol):
+    def work(self, *, write: bool = True) -> RecoveryWork: ...
 
 
-class RecoveryServices(ClaimServices, Protocol):
-    @property
-    def settings(self) -> RecoverySettings: ...
-
-    def work(self, *, write: bool = True) -> Any: ...
-
-
-def fallen_away(work: Any, claim_id: str) -> frozenset[str]:
+def fallen_away(work: RecoveryWork, claim_id: str) -> frozenset[str]:
     """The payables of a claim that are owed no longer."""
-    found: frozenset[str] = work.recoveries.reversed_payables(claim_id)
-    return found
+    return work.recoveries.reversed_payables(claim_id)
 
 
-def still_owed(work: Any, claim_id: str) -> list[Payout]:
+def still_owed(work: RecoveryWork, claim_id: str) -> list[Payout]:
     """The payables of a claim that did not fall away."""
     gone = fallen_away(work, claim_id)
     return [one for one in work.payments.payables_of(claim_id) if one.id not in gone]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from backend.domain.recovery import Debtor, Recovery, State
 from backend.service_layer.claims.records import Claim
+from backend.service_layer.recovery.ports import RecoveryWork
 
 
-def owed_by_citizen(work: Any, claim: Claim) -> list[Recovery]:
+def owed_by_citizen(work: RecoveryWork, claim: Claim) -> list[Recovery]:
     """What the person owes, or owed, of a claim: not what two people have not decided, and not
     what the institution owes."""
     hidden = (State.PROPOSED, State.DISMISSED)

@@ -20,6 +20,7 @@ from backend.service_layer.recovery.causes import open_of_lead, propose_of_revis
 from backend.service_layer.recovery.closing import OVERDUE, REFUSED
 from backend.service_layer.recovery.opening import SYSTEM
 from backend.service_layer.recovery.people import ask_waiver_of_set_aside
+from backend.service_layer.recovery.ports import RecoveryServices
 from backend.service_layer.recovery.withdrawn import settle_withdrawn
 from verifier.errors import VerificationError
 
@@ -30,7 +31,7 @@ _WITHDRAWALS: Final = ("void", "reverse")
 _CLOSABLE: Final = ("lead", "recovery-ordered")
 
 
-def recovery_pass(deps: Any) -> int:
+def recovery_pass(deps: RecoveryServices) -> int:
     """One look at everything that recoveries wait for; returns how much changed."""
     with deps.work(write=False) as work:
         withdrawn = work.recoveries.withdrawn_claims()
@@ -48,7 +49,7 @@ def recovery_pass(deps: Any) -> int:
     return changed + _tell(deps) + _close_leads(deps)
 
 
-def _try(deps: Any, subject: str, act: Callable[[], bool]) -> int:
+def _try(deps: RecoveryServices, subject: str, act: Callable[[], bool]) -> int:
     """One that fails on data of its own must not stop the others."""
     try:
         return int(act())
@@ -60,7 +61,7 @@ def _try(deps: Any, subject: str, act: Callable[[], bool]) -> int:
         return 0
 
 
-def _tell(deps: Any) -> int:
+def _tell(deps: RecoveryServices) -> int:
     """Alarms for instalments that are late and for events that the ledger refused; what is not
     late any more, by a new plan, is no alarm."""
     today = local_day(deps.clock.now())
@@ -84,13 +85,13 @@ def _tell(deps: Any) -> int:
     return 1
 
 
-def _close_leads(deps: Any) -> int:
+def _close_leads(deps: RecoveryServices) -> int:
     with deps.work(write=False) as work:
         waiting = work.recoveries.leads_to_close()
     return sum(_close_lead(deps, lead_id) for lead_id in waiting)
 
 
-def _close_lead(deps: Any, lead_id: str) -> int:
+def _close_lead(deps: RecoveryServices, lead_id: str) -> int:
     """A lead whose money came back, or was given up, is over."""
     with deps.work() as work:
         lead = work.leads.get(lead_id, lock=True)
@@ -120,7 +121,7 @@ def _close_lead(deps: Any, lead_id: str) -> int:
     return 1
 
 
-def follow_withdrawals(deps: Any, node: Any) -> int:
+def follow_withdrawals(deps: RecoveryServices, node: Any) -> int:
     """Read final blocks for bills that an institution has declared void or reversed on the ledger
     by itself; returns how many blocks were read.
 

@@ -6,13 +6,13 @@ whether it was paid. What was paid is owed back.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from backend.domain.claim import ClaimState
 from backend.domain.journal import LayerAmounts, approval_reversed, recovery_offset
 from backend.domain.ledger import IntentKind
 from backend.domain.local_time import local_day
-from backend.domain.recovery import Cause, Debtor, Receipt, less, share
+from backend.domain.recovery import Cause, Debtor, Receipt, Recovery, less, share
 from backend.service_layer.claims.records import Claim, Payout, StoredBill
 from backend.service_layer.claims.supplement import DIFFERS, REFUSED_BY_LEDGER
 from backend.service_layer.failpoints import reach
@@ -29,7 +29,12 @@ from backend.service_layer.recovery.opening import (
     order_recovery,
     receipt_source,
 )
-from backend.service_layer.recovery.ports import PayableReversal, still_owed
+from backend.service_layer.recovery.ports import (
+    PayableReversal,
+    RecoveryServices,
+    RecoveryWork,
+    still_owed,
+)
 
 PAYABLE: Final = "payable"
 OVERPAID: Final = "recovery-overpaid"
@@ -48,7 +53,7 @@ _HANDLED: Final = (
 )
 
 
-def settle_withdrawn(deps: Any, claim_id: str) -> bool:
+def settle_withdrawn(deps: RecoveryServices, claim_id: str) -> bool:
     """Bring the money of one claim whose bill is void or reversed to what is right; False when
     nothing changed now. Doing it again changes nothing."""
     with deps.work() as work:
@@ -66,13 +71,15 @@ def settle_withdrawn(deps: Any, claim_id: str) -> bool:
     return changed
 
 
-def _is_supplement_open(work: Any, claim: Claim) -> bool:
+def _is_supplement_open(work: RecoveryWork, claim: Claim) -> bool:
     """Whether the ledger has not answered a supplement yet: then its sum is not known."""
     tries = work.outbox.of_subject(claim.id, IntentKind.SUPPLEMENT)
     return bool(tries) and not tries[-1].is_final
 
 
-def _settle(deps: Any, work: Any, claim: Claim, bill: StoredBill, cause: Cause) -> bool:
+def _settle(
+    deps: RecoveryServices, work: RecoveryWork, claim: Claim, bill: StoredBill, cause: Cause
+) -> bool:
     payables = still_owed(work, claim.id)
     standing = {one.id: _standing(work, one) for one in payables}
     if "paid" in standing.values() and not work.journal.entries_of(claim.id):
@@ -99,7 +106,7 @@ def _settle(deps: Any, work: Any, claim: Claim, bill: StoredBill, cause: Cause) 
     return changed
 
 
-def _standing(work: Any, payable: Payout) -> str:
+def _standing(work: RecoveryWork, payable: Payout) -> str:
     """``unpaid`` (not with the bank), ``under-way`` or ``paid``."""
     tried = work.payments.tried(payable.id)
     if not tried:
@@ -111,7 +118,9 @@ def _standing(work: Any, payable: Payout) -> str:
     return "paid" if tried[-1].is_paid else "unpaid"
 
 
-def _fall_away(deps: Any, work: Any, claim: Claim, payable: Payout, cause: Cause) -> bool:
+def _fall_away(
+    deps: RecoveryServices, work: RecoveryWork, claim: Claim, payable: Payout, cause: Cause
+) -> bool:
     """Take back an approval that is not with the bank. Where the bank had carried it out and gave
     it back, the money first fills what is owed back already. False when more came back than is
     anybody's here: a person looks."""
@@ -133,13 +142,13 @@ def _fall_away(deps: Any, work: Any, claim: Claim, payable: Payout, cause: Cause
     return True
 
 
-def _was_returned(work: Any, payable: Payout) -> bool:
+def _was_returned(work: RecoveryWork, payable: Payout) -> bool:
     tried = work.payments.tried(payable.id)
     answer = tried[-1].answer if tried else None
     return answer is not None and answer.status is AnswerStatus.RETURNED
 
 
-def _owed_by_person(work: Any, claim: Claim) -> list[Any]:
+def _owed_by_person(work: RecoveryWork, claim: Claim) -> list[Recovery]:
     return [
         one
         for one in work.recoveries.of_claim(claim.id)
@@ -147,7 +156,9 @@ def _owed_by_person(work: Any, claim: Claim) -> list[Any]:
     ]
 
 
-def _offset(deps: Any, work: Any, claim: Claim, payable: Payout, amount_fen: int) -> None:
+def _offset(
+    deps: RecoveryServices, work: RecoveryWork, claim: Claim, payable: Payout, amount_fen: int
+) -> None:
     """The very money that is owed back has come back through the bank: no other payment is ever
     kept for it."""
     now = deps.clock.now()
