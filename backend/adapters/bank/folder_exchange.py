@@ -163,7 +163,7 @@ class FolderExchange:
             raise ValueError(f"{name[:120]!r} is no file name of the bank exchange")
 
     def _unavailable(self, error: OSError) -> BankUnavailableError:
-        what = os.strerror(error.errno) if error.errno else type(error).__name__
+        what = error.strerror or type(error).__name__
         return BankUnavailableError(
             f"银行文件目录 {self._folder} 用不了：{what}。没有丢失，稍后自动再试。",
             f"the bank folder {self._folder} cannot be used: {what}. Nothing is lost; tried again.",
