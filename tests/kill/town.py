@@ -42,6 +42,8 @@ from tests.reference import commitment as reference
 ITEM: Final = ("XM01AEE156A010010180277", "布洛芬缓释胶囊")  # 甲, no price limit
 PAYER: Final = 1
 SECRET_NAMES: Final = ("network_key", "wrapping_key", "session_key")
+#: From New Year to after the last day of a bill, 7 November.
+YEARS_BILLS: Final = dt.timedelta(days=311)
 OWN_EVENTS: Final = ("Anchored", "Lodged", "Settled", "Released", "Unchanged", "AnchorUnchanged")
 
 
@@ -113,10 +115,12 @@ class Town:
     def bill(self, person: Person, number: int, yuan: int = 20_000) -> Invoice:
         """A bill far above every yearly deductible, so that something is paid on it.
 
-        Each number has a day and a total of its own: alike, they would be charged twice.
+        Each number has a day and a total of its own: alike, they would be charged twice. All days
+        are of one year, and past on any day that the tests run.
         """
         code, name = ITEM
-        day = dt.date(self.services.clock.now().year, 1, 15) + dt.timedelta(days=number * 8 % 300)
+        year = (self.services.clock.now() - YEARS_BILLS).year
+        day = dt.date(year, 1, 15) + dt.timedelta(days=number * 8 % 300)
         total_fen = yuan * 100 + number
         return Invoice(
             institution_code=CUSTODIAL,
