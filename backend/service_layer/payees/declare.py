@@ -65,9 +65,9 @@ def declare(deps: PayeeServices, named: NamedAccount) -> AccountRow:
         person = work.people.get(named.person_id)
         holder = holder_of(work, person, deps.clock.now())
         known = _known(deps, work, named, lookup, holder)
+        if known is not None:
+            return known
         _require_few(deps, work.payees.accounts_of(person.id))
-    if known is not None:
-        return known
     match = deps.bank.check_name(holder.name, number, bank.code)
     with deps.work() as work:
         work.people.lock(person.id)
