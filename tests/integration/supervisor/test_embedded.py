@@ -311,7 +311,7 @@ def test_a_stubborn_child_is_killed_with_its_children(tmp_path: Path) -> None:
         patch.setattr("backend.entrypoints.supervisor.children.STOP_SECONDS", 0.3)
         began = time.monotonic()
         family.stop()
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 7  # not the eight seconds of a real stop
     assert not is_running(grandchild)
 
 
