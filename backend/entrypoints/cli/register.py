@@ -97,7 +97,10 @@ def file_remote_command(
     person: str, *, status: str, area: str, filed_on: dt.date | None, **signed: Any
 ) -> None:
     """File care elsewhere (异地备案) for PERSON, late or in time; claims are worked out again."""
-    day = filed_on or dt.datetime.now(dt.UTC).date()
+    from backend.bootstrap import build_services
+    from backend.domain.local_time import local_day
+
+    day = filed_on or local_day(build_services().clock.now())
     _record(person, "filing", status, signed, detail=area, filed_on=day)
 
 

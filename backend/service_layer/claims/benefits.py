@@ -23,6 +23,7 @@ from backend.domain.claim import IN_EFFECT_STATES, ClaimState
 from backend.domain.errors import DomainError
 from backend.domain.explanation import ExplanationOfBenefits
 from backend.domain.invoice import Invoice, VisitKind
+from backend.domain.local_time import local_day
 from backend.domain.person import (
     History,
     HistoryEntry,
@@ -140,7 +141,7 @@ def snapshot_of(
     deps: ClaimServices, work: ClaimWork, person_id: str, service_on: dt.date
 ) -> PersonSnapshot:
     """The person as known today, insured as on the day of service; no name, no number."""
-    return deps.facts.person_snapshot(work, person_id, deps.clock.now().date(), service_on)
+    return deps.facts.person_snapshot(work, person_id, local_day(deps.clock.now()), service_on)
 
 
 def pick_pack(packs: Iterable[PolicyPack], region: str, day: dt.date) -> PolicyPack:

@@ -25,6 +25,7 @@ from backend.domain.cause import (
     national_code,
 )
 from backend.domain.errors import DomainError
+from backend.domain.local_time import local_day
 from backend.domain.policy import PolicyError
 from backend.service_layer.claims.benefits import (
     DAMAGE,
@@ -110,7 +111,7 @@ def write_cause(deps: ClaimServices, work: ClaimWork, claim_id: str) -> Cause:
         earlier = [*stored["earlier"], before][-EARLIER_MAX:]
     basis = {
         "version": 1 if stored is None else stored["version"] + 1,
-        "on": deps.clock.now().date().isoformat(),
+        "on": local_day(deps.clock.now()).isoformat(),
         "zh": cause.zh,
         "en": cause.en,
         "earlier": earlier,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from backend.domain.local_time import local_day
 from backend.domain.register import RegisterFact, known_facts
 from backend.service_layer.handling.ports import HandlingServices
 from backend.service_layer.register.entries import Entry, check_entry, check_signature
@@ -42,7 +43,7 @@ def record_fact(
             return Recorded(known, is_new=False)
         standing = known_facts(facts)
         now = deps.clock.now()
-        check_entry(entry, standing, region=deps.settings.region, today=now.date())
+        check_entry(entry, standing, region=deps.settings.region, today=local_day(now))
         fact = RegisterFact(
             id=deps.ids.new_id("fct"),
             person_id=person_id,

@@ -50,6 +50,17 @@ def test_a_late_filing_is_told_with_what_became_of_each_claim(world: World, run:
 
 
 @pytest.mark.slow
+def test_a_filing_of_the_first_hours_of_chinas_day_is_of_that_day(world: World, run: Run) -> None:
+    world.person()
+    world.services.clock.advance(15 * 3600)  # 01:00 of 21 November; the 20th in UTC
+    tomorrow = run("file-remote", "citizen01", *FILED, "--filed-on", "2026-11-22", *SIGNED)
+    assert isinstance(tomorrow.exception, RegisterRefusedError)
+    assert "the day of filing is in the future" in str(tomorrow.exception)
+    assert run("file-remote", "citizen01", *FILED, *SIGNED).exit_code == 0
+    assert "2026-10-01..… 备案于 2026-11-21" in run("show", "citizen01").output
+
+
+@pytest.mark.slow
 def test_what_was_known_at_a_time_is_shown(world: World, run: Run) -> None:
     world.person()
     hardship = ("set-hardship", "citizen01", "--code", "low-income", "--from", "2026-01-01")
