@@ -135,8 +135,20 @@ _ACCIDENTS: Final = {
     "受伤的日期不能在今天以后": "The day cannot be after today",
     "受伤的日期太早，请再看一下年份": "The day is too long ago: check the year",
 }
+_OUTSIDE: Final = {
+    "交件": "Handed in",
+    "工作人员录入": "Typed by a clerk",
+    "另一人核对": "Compared by another one",
+    "就医地审核": "Checked at the place of care",
+    "核实票据真伪和明细": "whether bill and lines are genuine",
+    "经办机构上链并提交申请": "Written to the ledger by the agency, claim sent",
+    "未经医院上链": "not anchored by its hospital",
+    "参保地确认": "Confirmed at the place of insurance",
+    "另一位工作人员确认": "by another clerk",
+    "没有通过": "not accepted",
+}
 
 ENGLISH: Final = MappingProxyType(
-    _STEPS | _BANK | _DECISIONS | _APPEALS | _RECOVERIES | _SHARING | _ACCIDENTS
+    _STEPS | _BANK | _DECISIONS | _APPEALS | _RECOVERIES | _SHARING | _ACCIDENTS | _OUTSIDE
 )
 """Chinese words and what an English page says in their place."""

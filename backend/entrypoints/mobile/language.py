@@ -27,9 +27,14 @@ def say(zh: str, en: str) -> str:
     return en if en and is_english() else zh
 
 
+def first_large(en: str) -> str:
+    """An English text with a large first letter: reasons and errors begin with a small one."""
+    return en[:1].upper() + en[1:]
+
+
 def sentence(zh: str, en: str) -> str:
-    """The same with a large first letter: reasons and errors begin with a small one."""
-    return say(zh, en[:1].upper() + en[1:])
+    """The text in the page's language, in English with a large first letter."""
+    return say(zh, first_large(en))
 
 
 def translated(zh: str) -> str:

@@ -14,6 +14,7 @@ from backend.domain.errors import DomainError
 from backend.entrypoints import problems
 from backend.entrypoints.access import AccessRule, access
 from backend.entrypoints.mobile import outside_texts
+from backend.entrypoints.mobile.language import said, say, sentence
 from backend.entrypoints.mobile.session import services
 from backend.entrypoints.mobile.views import PHONE, blueprint
 from backend.service_layer.intake.faults import InvalidInvoiceError
@@ -76,8 +77,11 @@ def hand_in_now() -> tuple[str, int] | WerkzeugResponse:
         )
     except DomainError as error:
         faults = _faults_of(error)
-        said = "没有收下这个文件，什么也没有保存。文件里的内容有错：" if faults else error.zh
-        return _page(said, faults), problems.status_of(error)
+        wrong = say(
+            "没有收下这个文件，什么也没有保存。文件里的内容有错：",
+            "This file was not taken and nothing was stored. What it holds is wrong:",
+        )
+        return _page(wrong if faults else said(error), faults), problems.status_of(error)
     return redirect(url_for("m.outside_bill", bill_id=bill.id), 303)
 
 
@@ -98,7 +102,7 @@ def _content(file: FileStorage) -> bytes:
 def _faults_of(error: DomainError) -> list[str]:
     if not isinstance(error, InvalidInvoiceError):
         return []
-    return [fault.zh for fault in error.faults[:FAULTS_SHOWN]]
+    return [sentence(fault.zh, fault.en) for fault in error.faults[:FAULTS_SHOWN]]
 
 
 @blueprint.get("/outside/<bill_id>")
@@ -137,5 +141,5 @@ def _then_show(bill_id: str, act: Any) -> tuple[str, int] | WerkzeugResponse:
     try:
         act()
     except DomainError as error:
-        return _bill_page(bill_id, error.zh), problems.status_of(error)
+        return _bill_page(bill_id, said(error)), problems.status_of(error)
     return redirect(url_for("m.outside_bill", bill_id=bill_id), 303)

@@ -16,6 +16,7 @@ from backend.entrypoints.mobile import session
 from backend.entrypoints.public.rate_limit import RateLimit
 from backend.entrypoints.web import create_app
 from backend.service_layer.handling.confirm_outside import confirm_claim
+from tests.integration.claims.test_money_pages import chinese_left
 from tests.integration.claims.world import World
 from tests.integration.outside.desk import (
     accept,
@@ -202,6 +203,35 @@ def test_a_list_is_added_and_a_bill_withdrawn(world: World) -> None:
     assert "您已撤回" in phone.get(f"/m/outside/{bill.id}")
     again = phone.post(f"/m/outside/{bill.id}/withdraw", csrf_token=token)
     assert again.status_code == 409
+
+
+@pytest.mark.slow
+def test_pages_of_bills_from_outside_leave_no_chinese_on_an_english_page(world: World) -> None:
+    person = world.person()
+    pages = {give(world, person, picture_of()).id: "Taken, waiting to be typed"}
+    phone = Phone(world, "citizen01")
+    refused = phone.hand_in(("bill", b"no bill"))
+    assert "不认识这种文件" in refused.get_data(as_text=True)
+    phone.client.set_cookie("lang", "en", domain="localhost")
+    refused = phone.hand_in(("bill", b"no bill"))
+    assert refused.status_code == 422
+    assert "Nothing was kept: not a kind of file that is taken" in refused.get_data(as_text=True)
+    html = [phone.get("/m/outside"), refused.get_data(as_text=True)]
+    bill = give(world, person, xml_of(invoice_of(person)))
+    pages[bill.id] = "Being checked at the place of care"
+    html += [phone.get(f"/m/outside/{one}") for one in pages]
+    assert [title for title, page in zip(pages.values(), html[2:], strict=True) if title in page]
+    accept(world, bill)
+    anchor_all(world)
+    html.append(phone.get(f"/m/outside/{bill.id}"))
+    token = field_of(html[2], "csrf_token")
+    drawn = next(iter(pages))
+    assert phone.post(f"/m/outside/{drawn}/withdraw", csrf_token=token).status_code == 303
+    html.append(phone.get(f"/m/outside/{drawn}"))
+    assert "You withdrew it" in html[-1]
+    again = phone.post(f"/m/outside/{drawn}/withdraw", csrf_token=token)
+    html.append(again.get_data(as_text=True))
+    assert [chinese_left(page) for page in html] == [[]] * len(html)
 
 
 @pytest.mark.slow

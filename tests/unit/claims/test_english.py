@@ -1,4 +1,4 @@
-"""Every text about money has its English: nothing on an English page falls back to Chinese."""
+"""Every text of the citizen's pages has its English: nothing falls back to Chinese."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from backend.domain.recovery import CAUSE_ZH as RECOVERY_CAUSES
 from backend.domain.revision import APPEAL_REASONS, REOPEN_REASONS
 from backend.domain.revision import CAUSE_ZH as DECISION_CAUSES
 from backend.domain.second_payer import PART_ZH
-from backend.entrypoints.mobile import status_texts, waiting_texts
+from backend.entrypoints.mobile import outside_texts, status_texts, waiting_texts
 from backend.entrypoints.mobile.english import ENGLISH
 from backend.entrypoints.mobile.language import say
 from backend.service_layer.claims.holds import NEXT_RUN
@@ -24,16 +24,10 @@ from backend.service_layer.second_payers.consent import PHASE_ZH
 
 HAN = re.compile(r"[\u4e00-\u9fff]+")
 PAGES = Path(status_texts.__file__).parent.parent / "pages" / "templates"
-#: Bills from outside: not about money, in Chinese with a line of English.
-CHINESE_ALONE = {"outside.html", "outside_bill.html"}
 #: Read aloud in Chinese, and not offered on an English page; the name of the language itself.
 SPOKEN = re.compile(r"<button id=\"speak\".*?</button>|'中文'", re.DOTALL)
 CHINESE_ARGUMENT = re.compile(r"\bt\((?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")")
-TEMPLATES = sorted(
-    path
-    for path in (*PAGES.glob("*.html"), *PAGES.glob("m/*.html"))
-    if path.name not in CHINESE_ALONE
-)
+TEMPLATES = sorted((*PAGES.glob("*.html"), *PAGES.glob("m/*.html")))
 
 
 def _literals(path: Path) -> set[str]:
@@ -53,6 +47,18 @@ def _literals(path: Path) -> set[str]:
         and id(node) not in said
         and HAN.search(node.value)
     }
+
+
+def test_every_step_of_a_bill_from_outside_has_english_words() -> None:
+    source = Path(outside_texts.__file__).read_text("utf-8").partition("def steps_of")[2]
+    found = {one for one in re.findall(r'"([^"\n]+)"', source) if HAN.search(one)}
+    assert len(found) > 8
+    assert found - set(ENGLISH) == set()
+
+
+def test_every_advice_on_a_bill_from_outside_is_in_both_languages() -> None:
+    for zh, en in outside_texts._NEXT.values():
+        assert HAN.search(zh) and en and not HAN.search(en), (zh, en)
 
 
 def test_every_step_has_english_words() -> None:
@@ -95,7 +101,12 @@ def test_a_held_payment_says_what_happened_what_is_kept_and_what_to_do(code: str
 
 
 def test_every_state_has_english_words() -> None:
-    every = [*waiting_texts.WAITING.values(), *status_texts._STATES.values()]
+    every = [
+        *waiting_texts.WAITING.values(),
+        *status_texts._STATES.values(),
+        *outside_texts._STATES.values(),
+        outside_texts._PENDED,
+    ]
     assert [one.title for one in every if not all(one.en)] == []
 
 
