@@ -61,6 +61,13 @@ class AdjustmentRepository:
     def all(self, *, open_only: bool = False) -> list[tuple[Adjustment, AdjustmentAnswer | None]]:
         return self._read(_answer.number.is_(None) if open_only else sa.true())
 
+    def page(
+        self, after: int, limit: int, *, open_only: bool = False
+    ) -> list[tuple[Adjustment, AdjustmentAnswer | None]]:
+        """Those after a number, oldest first."""
+        is_wanted = _answer.number.is_(None) if open_only else sa.true()
+        return self._read(sa.and_(_proposed.number > after, is_wanted), limit)
+
     def corrected_by(self, subject: str) -> int | None:
         """The number of the adjustment that has corrected it."""
         found: int | None = self._connection.execute(
@@ -79,7 +86,7 @@ class AdjustmentRepository:
         return [row.id for row in sorted(rows, key=lambda row: source_types.index(row.source_type))]
 
     def _read(
-        self, where: sa.ColumnElement[bool]
+        self, where: sa.ColumnElement[bool], limit: int | None = None
     ) -> list[tuple[Adjustment, AdjustmentAnswer | None]]:
         answers = [
             _answer[one.name].label(f"answer_{one.name}") for one in fields(AdjustmentAnswer)
@@ -89,6 +96,7 @@ class AdjustmentRepository:
             .outerjoin(journal_adjustment_answer, _answer.number == _proposed.number)
             .where(where)
             .order_by(_proposed.number)
+            .limit(limit)
         )
         found = []
         for row in rows:

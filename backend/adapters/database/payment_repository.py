@@ -24,6 +24,7 @@ from backend.adapters.database.tables import (
     payout_lane,
 )
 from backend.domain.claim import ClaimState
+from backend.domain.errors import ConflictError
 from backend.service_layer.claims.records import Payout
 from backend.service_layer.payout.records import AnswerStatus, Lane, Verdict
 from backend.service_layer.payout.stored import (
@@ -381,8 +382,17 @@ class PaymentRepository:
         return [Reading(**row._mapping) for row in rows]
 
     def add_hold(self, entry: Hold) -> None:
+        """Raises ConflictError where another step was stored meanwhile, or it is no other
+        person's."""
         self._forget()
-        self._connection.execute(payout_hold.insert().values(_values(entry)))
+        try:
+            with self._connection.begin_nested():
+                self._connection.execute(payout_hold.insert().values(_values(entry)))
+        except sa.exc.IntegrityError as error:
+            raise ConflictError(
+                "刚才有人处理了这笔打款，或不能由此人处理；请重新查看",
+                "somebody else dealt with this payment, or this person cannot: look again",
+            ) from error
 
     def holds_of(self, claim_id: str) -> list[Hold]:
         """Who stopped a claim's payments or let them go, first to last."""

@@ -190,16 +190,31 @@ class ReconciliationRepository:
         self, case_id: str, kind: str, detail: dict[str, Any], due_at: dt.datetime | None = None
     ) -> None:
         """Open a case, or add to an open one what it says now; a resolved one stays resolved."""
-        known = self.case(case_id)
-        if known is None:
-            text = json.dumps(detail, sort_keys=True)
-            self._connection.execute(
-                sa.insert(table).values(
-                    id=case_id, kind=kind, detail=text, found_at=self._clock.now(), due_at=due_at
-                )
-            )
-        elif known.resolved_at is None and (known.kind, known.detail) != (kind, detail):
+        known = self.case(case_id) or self._open(case_id, kind, detail, due_at)
+        if known is None or known.resolved_at is not None:
+            return
+        if (known.kind, known.detail) != (kind, detail):
             self.add_event(case_id, "renewed", by=BY_ITSELF, text="", case_kind=kind, detail=detail)
+
+    def _open(
+        self, case_id: str, kind: str, detail: dict[str, Any], due_at: dt.datetime | None
+    ) -> Case | None:
+        """None when it is opened now, else the one that somebody else has opened at this moment."""
+        text = json.dumps(detail, sort_keys=True)
+        try:
+            with self._connection.begin_nested():
+                self._connection.execute(
+                    sa.insert(table).values(
+                        id=case_id, kind=kind, detail=text, found_at=self._clock.now(),
+                        due_at=due_at,
+                    )
+                )  # fmt: skip
+        except sa.exc.IntegrityError:
+            opened = self.case(case_id)
+            if opened is None:
+                raise
+            return opened
+        return None
 
     def case(self, case_id: str) -> Case | None:
         """A case as it is now: with what was added last."""
@@ -219,7 +234,7 @@ class ReconciliationRepository:
         """Close a case whose matter was adopted; False when there is no such open case. By hand
         cases are closed by two people, and mismatches of money by a report: the database sees
         to it."""
-        if self._lock_open(case_id) is None:
+        if not self.lock_open(case_id):
             return False
         self.add_event(case_id, "adopted", by=by, text=resolution)
         self.end_case(case_id, by, resolution)
@@ -275,13 +290,24 @@ class ReconciliationRepository:
         of which no report has shown yet that all sides agree."""
         return [*self.open_cases(), *self.awaiting_agreement()]
 
-    def _lock_open(self, case_id: str) -> str | None:
-        found: str | None = self._connection.execute(
+    def lock_open(self, case_id: str) -> bool:
+        """Keep everybody else from closing a case until the transaction ends; False when there is
+        no such open case. Whoever closes it at the same moment is waited for."""
+        found = self._connection.execute(
             sa.select(table.c.id)
             .where(table.c.id == case_id, table.c.resolved_at.is_(None))
             .with_for_update()
         ).scalar_one_or_none()
-        return found
+        return found is not None
+
+    def lock_alarm(self, code: str, subject: str) -> None:
+        """Wait for whoever deals with an open alarm, until whose transaction ends."""
+        self._connection.execute(
+            sa.select(alarm.c.id)
+            .where(alarm.c.code == code, alarm.c.subject == subject, alarm.c.cleared_at.is_(None))
+            .order_by(alarm.c.id)
+            .with_for_update()
+        ).all()
 
     def _cases(self, *conditions: sa.ColumnElement[bool]) -> list[Case]:
         rows = self._connection.execute(

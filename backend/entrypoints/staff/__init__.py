@@ -2,6 +2,7 @@
 
 from backend.entrypoints.staff import (
     accident_views,
+    adjustment_views,
     claim_views,
     clearing_views,
     lead_views,
@@ -25,6 +26,7 @@ lead_views.add_step_routes()
 
 __all__ = [
     "accident_views",
+    "adjustment_views",
     "authenticate",
     "blueprint",
     "claim_views",

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Any, Final, TypeVar, cast
 
-from backend.domain.errors import ForbiddenError
+from backend.domain.errors import DomainError, ForbiddenError
 from backend.entrypoints.access import AccessRule, access
 from backend.entrypoints.staff.requests import MalformedStaffRequestError, request_key, text_of
 from backend.entrypoints.staff.session import caller, services
@@ -49,14 +49,29 @@ def reason_of(body: dict[str, Any], name: str = "reason") -> str:
     return text
 
 
-def do_once(act: Callable[[Any, str], object], *asked: str) -> None:
+def do_once(
+    act: Callable[[Any, str], object], *asked: str, result: Callable[[Any], str] | None = None
+) -> str | None:
     """Do an act with the services and the caller's username, once under the request's
-    Idempotency-Key; ``asked`` says what it is. Raises KeyUsedError where the key stands for
-    another one."""
+    Idempotency-Key; ``asked`` says what it is. The same request at the same moment is answered as
+    the one that came first. Returns what ``result`` read when that one was done, None when it is
+    done now. Raises KeyUsedError where the key stands for another one."""
     me = caller()
     digest = hashlib.sha256("\n".join(asked[1:]).encode()).hexdigest()
     once = Once(request_key(), (asked[0], digest))
-    with services().work(write=False) as work:
-        is_done = result_of(work, me.id, once) is not None
-    if not is_done:
-        act(OnceServices(services(), me.id, once), me.username)
+
+    def kept() -> str | None:
+        with services().work(write=False) as work:
+            return result_of(work, me.id, once)
+
+    found = kept()
+    if found is not None:
+        return found
+    try:
+        act(OnceServices(services(), me.id, once, result), me.username)
+    except DomainError:
+        # The same request may have been done while this one waited for it.
+        found = kept()
+        if found is None:
+            raise
+    return found

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from backend.domain.journal import AMOUNT_FEN_MAX, Layer
+from backend.domain.person import INSURANCE_TYPES
 from backend.entrypoints.staff.openapi_parts import (
     KEY,
     TEXT,
+    WHOLE,
     body,
     in_path,
     in_query,
     operation,
 )
+from backend.service_layer.journal.adjustments import KINDS
 
 _WORDS: Final = {"type": "string", "minLength": 1, "maxLength": 500}
 _REASON: Final = body(("reason",), reason=_WORDS)
@@ -32,7 +36,13 @@ def _post(name: str, zh: str, en: str, **more: Any) -> dict[str, Any]:
 
 def money_paths() -> dict[str, Any]:
     """What the desks of the agency do with its own money and the accounts that it pays to."""
-    return {**_reconciliation(), **_payments(), **_messages(), **_proofs()}
+    return {
+        **_reconciliation(),
+        **_payments(),
+        **_messages(),
+        **_proofs(),
+        **_adjustments(),
+    }
 
 
 def _reconciliation() -> dict[str, Any]:
@@ -137,4 +147,38 @@ def _proofs() -> dict[str, Any]:
             "confirmProof", "确认证明", "Another person, the same copy", **_SEEN
         ) | account,
         f"{one}/refuse": _post("refuseProof", "证明不符", "Never paid to", **_SEEN) | account,
+    }  # fmt: skip
+
+
+def _adjustments() -> dict[str, Any]:
+    here = "/staff/v1/adjustments"
+    one = f"{here}/{{number}}"
+    number = {"parameters": in_path("number")}
+    flag = {"type": "string", "enum": ["1"]}
+    page = in_query(open=flag, after=WHOLE, limit=_limit(200))
+    wanted = body(
+        ("kind", "insurance_type", "amount_fen", "reason"),
+        kind={"type": "string", "enum": sorted(map(str, KINDS))},
+        region={"type": "string", "pattern": "^[0-9]{6}$"},
+        insurance_type={"type": "string", "enum": sorted(INSURANCE_TYPES)},
+        amount_fen={"type": "integer", "minimum": 1, "maximum": AMOUNT_FEN_MAX},
+        reference={"type": "string", "maxLength": 80},
+        side={"type": "string", "enum": ["credit", "debit"]},
+        layer={"type": "string", "enum": sorted(map(str, Layer))},
+        suspense={"type": "integer", "minimum": 1},
+        reason=_WORDS,
+    )
+    return {
+        here: {
+            "get": operation("adjustments", "凭证更正", "Correcting entries, oldest first", 200,
+                             parameters=page)
+        } | _post("proposeAdjustment", "提出更正", "One person proposes; nothing is booked",
+                  **wanted),
+        one: {"get": operation("adjustment", "一张更正凭证", "With both people", 200)} | number,
+        f"{one}/confirm": _post(
+            "confirmAdjustment", "确认更正", "Another person confirms: it is booked", **_REASON
+        ) | number,
+        f"{one}/refuse": _post(
+            "refuseAdjustment", "退回更正", "It falls away, nothing is booked", **_REASON
+        ) | number,
     }  # fmt: skip

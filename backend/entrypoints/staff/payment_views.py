@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from flask import Response, jsonify, request
 
-from backend.domain.errors import ConflictError, NotFoundError
+from backend.domain.errors import NotFoundError
 from backend.domain.review import covers
 from backend.entrypoints.access import AccessRule
 from backend.entrypoints.staff.agency_desk import agency, do_once, reason_of
@@ -75,17 +75,10 @@ def propose_payments(number: str) -> Answer:
 def release_payments(number: str) -> Answer:
     """Another person than the one who proposed it lets it go on."""
     reason = reason_of(read_object("reason"))
-
-    def act(deps: Any, by: str) -> None:
-        with deps.work(write=False) as work:
-            if not is_proposed(work, work.claims.by_number(number).id):
-                raise ConflictError(
-                    "还没有人提出恢复：先由一个人提出，再由另一个人确认",
-                    "nobody has proposed to release it: one person proposes, another confirms",
-                )
-        manual.release(deps, number, by, reason)
-
-    do_once(act, "payment-release", number, reason)
+    do_once(
+        lambda deps, by: manual.release_proposed(deps, number, by, reason),
+        "payment-release", number, reason,
+    )  # fmt: skip
     return _answer(number)
 
 

@@ -26,6 +26,9 @@ from backend.service_layer.claims.ports import ClaimServices
 ALARM: Final = "alarm"
 OVERDUE: Final = "money-case-overdue"
 MISMATCH: Final = "money-mismatch"
+BANK_FILE: Final = "bank-file"
+"""Kind of the case of a file of the bank of which nothing was booked; its id names the message."""
+FILE_ALARMS: Final = ("bank-file-refused", "bank-file-repeated")
 _MISTAKEN: Final = 4  # ReleaseReason.Mistaken of the contract
 
 
@@ -99,7 +102,7 @@ def confirm_closing(deps: ClaimServices, case_id: str, by: str, reason: str) -> 
 
 
 def close_by_two(work: Any, case_id: str, asked: CaseEvent, by: str, reason: str) -> None:
-    """Confirm a proposal and close its case, in the caller's transaction."""
+    """Confirm a proposal and close its case with its alarms, in the caller's transaction."""
     name = by.strip()
     work.reconciliation.add_event(
         case_id,
@@ -114,6 +117,10 @@ def close_by_two(work: Any, case_id: str, asked: CaseEvent, by: str, reason: str
     )
     work.alarms.clear("reconcile-case", case_id)
     work.alarms.clear(OVERDUE, case_id)
+    kind, _, subject = case_id.partition(":")
+    if kind == BANK_FILE:
+        for code in FILE_ALARMS:
+            work.alarms.clear(code, subject)
     if asked.outcome == CaseOutcome.ACCEPTED and _held_by_books(work, case_id):
         work.alarms.clear(BOOKS, figures_of(case_id))
 
@@ -158,21 +165,25 @@ def assign(deps: ClaimServices, case_id: str, to: str, by: str) -> None:
 def _open_case(deps: ClaimServices, work: Any, case_id: str, *, opens_alarm: bool) -> Case:
     if case_id.startswith(f"{ALARM}:"):
         return _case_of_alarm(deps, work, case_id, opens=opens_alarm)
-    case: Case | None = work.reconciliation.case(case_id)
-    if case is None or case.resolved_at is not None:
+    # Nobody else closes it until we commit, so what is read of it stays true.
+    if not work.reconciliation.lock_open(case_id):
         raise _no_such_case(case_id)
+    case: Case = work.reconciliation.case(case_id)
     return case
 
 
 def _case_of_alarm(deps: ClaimServices, work: Any, case_id: str, *, opens: bool) -> Case:
     """The open case of an alarm that holds payouts. A later alarm of the same words is another
     incident: each is kept with its time."""
+    code, _, subject = case_id.removeprefix(f"{ALARM}:").partition(":")
+    # Two people who find it at one moment open one case.
+    work.reconciliation.lock_alarm(code, subject)
     for known in work.reconciliation.cases_of(ALARM):
         name, _, _ = known.id.rpartition(":")
-        if known.resolved_at is None and case_id in (known.id, name):
+        is_meant = known.resolved_at is None and case_id in (known.id, name)
+        if is_meant and work.reconciliation.lock_open(known.id):
             case: Case = known
             return case
-    code, _, subject = case_id.removeprefix(f"{ALARM}:").partition(":")
     held = work.reconciliation.holding_alarms(sorted(HOLDING_ALARMS - ADOPTED))
     if not opens or (code, subject) not in held:
         raise _no_such_case(case_id)

@@ -22,7 +22,8 @@ from backend.domain.journal import (
     Occasion,
 )
 from backend.domain.money import format_yuan
-from backend.domain.two_people import require_another, signature
+from backend.domain.two_people import signature
+from backend.service_layer.claims.acting import acting, require_other_person
 from backend.service_layer.claims.ports import ClaimSettings
 from backend.service_layer.journal.booking import book
 from backend.service_layer.journal.deposits import bookings_of
@@ -83,13 +84,14 @@ def propose(deps: AdjustmentServices, wanted: Wanted, *, by: str, reason: str) -
 
     Raises :class:`JournalError` for what could never be booked, NotFoundError for a deposit, a
     movement or a suspense that is not there, ConflictError for what is corrected or proposed
-    already, and :class:`FundShortError`.
+    already, :class:`FundShortError`, and NotAtWorkError for a name by which nobody acts.
     """
     _require_words(by, reason)
     with deps.work() as work:
+        by = acting(work, by)
         work.journal.lock_months(wanted.region, to_close=True)
         drawn = replace(
-            _draw(work, wanted), reason=reason.strip(), proposed_by=by.strip(),
+            _draw(work, wanted), reason=reason.strip(), proposed_by=by,
             proposed_at=deps.clock.now(), number=work.adjustments.next_number(),
         )  # fmt: skip
         proposals: list[_Proposal] = work.adjustments.of_subject(drawn.subject)
@@ -117,12 +119,13 @@ def confirm(deps: AdjustmentServices, number: int, *, by: str, reason: str) -> E
     _require_words(by, reason)
     with deps.work() as work:
         proposed = _waiting(work, number)
-        require_another(proposed.proposed_by, by)
+        by = acting(work, by)
+        require_other_person(work, proposed.proposed_by, by)
         entry = _entry(deps, work, proposed, by)
         book(work, entry)
         work.adjustments.add_answer(
             AdjustmentAnswer(
-                number, CONFIRMED, by.strip(), reason.strip(), deps.clock.now(),
+                number, CONFIRMED, by, reason.strip(), deps.clock.now(),
                 proposed.subject, entry.id,
             )
         )  # fmt: skip
@@ -136,7 +139,7 @@ def refuse(deps: AdjustmentServices, number: int, *, by: str, reason: str) -> No
     with deps.work() as work:
         _waiting(work, number)
         work.adjustments.add_answer(
-            AdjustmentAnswer(number, REFUSED, by.strip(), reason.strip(), deps.clock.now())
+            AdjustmentAnswer(number, REFUSED, acting(work, by), reason.strip(), deps.clock.now())
         )
         work.commit()
 

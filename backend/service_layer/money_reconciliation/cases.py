@@ -80,7 +80,9 @@ def close_agreeing(work: Any, mismatches: Sequence[Mismatch], report_number: int
     said = f"report {report_number}: all sides say the same"
     closed = 0
     for case in work.reconciliation.open_cases():
-        if case.kind == KIND and _base(case) not in found:
+        # People who close it at this very moment have closed it.
+        is_gone = case.kind == KIND and _base(case) not in found
+        if is_gone and work.reconciliation.lock_open(case.id):
             work.reconciliation.add_event(
                 case.id, "agrees", by=BY_ITSELF, text=said, report_number=report_number
             )

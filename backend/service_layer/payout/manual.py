@@ -9,19 +9,20 @@ from backend.domain.claim import ClaimState
 from backend.domain.errors import ConflictError, DomainError, NotFoundError
 from backend.service_layer.claims.acting import acting, require_other_person
 from backend.service_layer.claims.case_closing import (
+    BANK_FILE,
     CaseOutcome,
     close_by_two,
     newest_proposal,
 )
 from backend.service_layer.claims.holds import NEXT_RUN
-from backend.service_layer.payout.answers import REFUSED, REPEATED
+from backend.service_layer.payout.desk import is_proposed
 from backend.service_layer.payout.holding import STOPPED
 from backend.service_layer.payout.ports import PayoutServices
 from backend.service_layer.payout.records import Verdict
 from backend.service_layer.payout.stored import Hold, Reading
 
 WORDS_MAX = 500
-CASE_KIND = "bank-file"
+CASE_KIND = BANK_FILE
 
 
 def hold(deps: PayoutServices, claim_number: str, by: str, reason: str) -> None:
@@ -52,7 +53,24 @@ def release(deps: PayoutServices, claim_number: str, by: str, reason: str) -> No
     _act(deps, claim_number, "release", by, reason)
 
 
-def _act(deps: PayoutServices, claim_number: str, action: str, by: str, reason: str) -> None:
+def release_proposed(deps: PayoutServices, claim_number: str, by: str, reason: str) -> None:
+    """Let go on what another person has proposed to release, as the desk asks for it. A stop that
+    is newer than the proposal, also one of this very moment, takes another proposal.
+
+    Raises what :func:`release` raises, and ConflictError when nobody has proposed it.
+    """
+    _act(deps, claim_number, "release", by, reason, needs_proposal=True)
+
+
+def _act(
+    deps: PayoutServices,
+    claim_number: str,
+    action: str,
+    by: str,
+    reason: str,
+    *,
+    needs_proposal: bool = False,
+) -> None:
     _require_words(by, reason)
     with deps.work() as work:
         claim = work.claims.get(work.claims.by_number(claim_number).id, lock=True)
@@ -67,6 +85,11 @@ def _act(deps: PayoutServices, claim_number: str, action: str, by: str, reason: 
                     "这笔打款没有暂停。要再付一次：先由一个人暂停并写明理由，再由另一个人恢复",
                     "nothing is stopped. To have it tried once more one person stops it and says "
                     "why, and another one releases it",
+                )
+            if needs_proposal and not is_proposed(work, claim.id):
+                raise ConflictError(
+                    "还没有人提出恢复：先由一个人提出，再由另一个人确认",
+                    "nobody has proposed to release it: one person proposes, another confirms",
                 )
             if action == "release":
                 require_other_person(work, last.by, by)
@@ -118,10 +141,9 @@ def acknowledge(deps: PayoutServices, message_id: str, by: str, reason: str) -> 
         if message.verdict in (Verdict.BOOKED, Verdict.FILED):
             raise ConflictError("这个文件已入账，不用处理", "the file was booked: nothing to do")
         case_id = f"{CASE_KIND}:{message_id}"
-        known = work.reconciliation.case(case_id)
-        if known is not None and known.resolved_at is not None:
-            raise ConflictError("这个文件已处理过", "the file was dealt with already")
         work.reconciliation.put_case(case_id, CASE_KIND, {"name": message.name})
+        if not work.reconciliation.lock_open(case_id):
+            raise _is_dealt_with()
         work.reconciliation.add_event(
             case_id,
             "proposed",
@@ -138,10 +160,10 @@ def confirm_acknowledged(deps: PayoutServices, message_id: str, by: str, reason:
     _require_words(by, reason)
     case_id = f"{CASE_KIND}:{message_id}"
     with deps.work() as work:
-        known = work.reconciliation.case(case_id)
-        if known is not None and known.resolved_at is not None:
-            raise ConflictError("这个文件已处理过", "the file was dealt with already")
-        asked = None if known is None else newest_proposal(work, case_id)
+        is_open = work.reconciliation.lock_open(case_id)
+        if not is_open and work.reconciliation.case(case_id) is not None:
+            raise _is_dealt_with()
+        asked = newest_proposal(work, case_id) if is_open else None
         if asked is None:
             raise ConflictError(
                 "还没有人说处理过这个文件：先由一个人登记，再由另一个人确认",
@@ -150,9 +172,11 @@ def confirm_acknowledged(deps: PayoutServices, message_id: str, by: str, reason:
         by = acting(work, by)
         require_other_person(work, asked.by, by)
         close_by_two(work, case_id, asked, by, reason)
-        work.alarms.clear(REFUSED, message_id)
-        work.alarms.clear(REPEATED, message_id)
         work.commit()
+
+
+def _is_dealt_with() -> ConflictError:
+    return ConflictError("这个文件已处理过", "the file was dealt with already")
 
 
 def _require_words(by: str, reason: str) -> None:

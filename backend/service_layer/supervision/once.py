@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -72,12 +72,16 @@ def keep_result(work: Any, person: str, once: Once, result: str, at: dt.datetime
 
 class OnceServices:
     """The services, for one act under a key: what came of it is kept in the very transaction that
-    does it first, so that the same request again, or at the same moment, is done once."""
+    does it first, so that the same request again, or at the same moment, is done once. ``result``
+    reads in that transaction what came of it."""
 
-    def __init__(self, deps: Any, person: str, once: Once) -> None:
+    def __init__(
+        self, deps: Any, person: str, once: Once, result: Callable[[Any], str] | None = None
+    ) -> None:
         self._deps = deps
         self._person = person
         self._once = once
+        self._result = result
         self._is_kept = False
 
     def __getattr__(self, name: str) -> Any:
@@ -89,7 +93,8 @@ class OnceServices:
             yield _KeepingWork(work, self) if write and not self._is_kept else work
 
     def keep(self, work: Any) -> None:
-        keep_result(work, self._person, self._once, "done", self._deps.clock.now())
+        came = "done" if self._result is None else self._result(work)
+        keep_result(work, self._person, self._once, came, self._deps.clock.now())
         self._is_kept = True
 
 

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from backend.adapters.database import tables
+from backend.domain.journal import AMOUNT_FEN_MAX, EventKind
 from backend.domain.two_people import SamePersonError
 from backend.entrypoints.cli import payout as payout_commands
 from backend.entrypoints.public.rate_limit import RateLimit
@@ -27,11 +28,15 @@ from backend.service_layer.claims.case_closing import (
     propose_closing,
 )
 from backend.service_layer.handling.advance import advance_claims
+from backend.service_layer.journal.adjustments import Wanted
+from backend.service_layer.journal.adjustments import confirm as confirm_adjustment
+from backend.service_layer.journal.adjustments import propose as propose_adjustment
 from backend.service_layer.money_reconciliation.cases import open_cases_of
 from backend.service_layer.money_reconciliation.records import Mismatch
 from backend.service_layer.money_reconciliation.report import store_report
 from backend.service_layer.payout.manual import hold, propose_release, release
 from backend.service_layer.review.staff_register import BadStaffError, NewStaff, add_staff
+from tests.funding import POOL_FEN
 from tests.integration.claims.world import World
 from tests.integration.money_reconciliation.test_cases_and_reports import AGENCY, SIGNER
 from tests.integration.money_reconciliation.test_two_people import prepared
@@ -48,9 +53,14 @@ WHY = {"reason": "已核对"}
 CLERK, BOSS, SECOND = "clerk01", "supervisor01", "supervisor02"
 DIGEST = hashlib.sha256(BOOK).hexdigest()
 SEEN = {"document": DIGEST, "reason": "存折与身份证一致"}
+REVERSED = WHY | {
+    "kind": "deposit-reversed", "insurance_type": "310", "amount_fen": POOL_FEN,
+    "reference": "test-330800-310",
+}  # fmt: skip
 WATCHED = (
     tables.reconciliation_case_event, tables.payout_hold, tables.bank_reading, tables.payee_proof,
-    tables.payee_account, tables.staff_act,
+    tables.payee_account, tables.staff_act, tables.journal_adjustment,
+    tables.journal_adjustment_answer,
 )  # fmt: skip
 
 
@@ -98,18 +108,20 @@ def test_who_is_refused_and_what_cannot_be_read(world: World) -> None:
     reads = (
         "/reconciliation", "/reconciliation/cases", of_case(case), "/reconciliation/reports",
         "/payments", of_claim, "/payments/messages", "/payments/messages/bmg_x", "/payee-proofs",
-        "/payee-proofs/acc_x",
+        "/payee-proofs/acc_x", "/adjustments", "/adjustments/1",
     )  # fmt: skip
     clerks = (
         (of_case(case, "/notes"), {"text": "查到"}), (of_case(case, "/propose"), WHY),
         (f"{of_claim}/hold", WHY), (f"{of_claim}/release-proposals", WHY),
         ("/payments/messages/bmg_x/acknowledge", WHY), ("/payee-proofs/acc_x/verify", SEEN),
-        ("/payee-proofs/acc_x/refuse", SEEN),
+        ("/payee-proofs/acc_x/refuse", SEEN), ("/adjustments", REVERSED),
+        ("/adjustments/1/refuse", WHY),
     )  # fmt: skip
     bosses = (
         (of_case(case, "/assign"), {"to": CLERK}), (of_case(case, "/confirm"), WHY),
         (f"{of_claim}/release", WHY), ("/payments/messages/bmg_x/confirm", WHY),
         ("/payments/messages/bmg_x/readings", WHY), ("/payee-proofs/acc_x/confirm", SEEN),
+        ("/adjustments/1/confirm", WHY),
     )  # fmt: skip
     before = counted(world)
     stranger = desks.office.at_desk()
@@ -137,6 +149,7 @@ def test_who_is_refused_and_what_cannot_be_read(world: World) -> None:
     for path in (
         "/payments?state=x", "/payments?limit=201", "/payments/messages?limit=101",
         "/reconciliation/cases?limit=0", "/reconciliation/cases?after=x", "/payee-proofs?after=x",
+        "/adjustments?limit=201", "/adjustments?after=x",
     ):  # fmt: skip
         assert code_of(desks.get(CLERK, path)) == bad, path
     assert code_of(desks.get(CLERK, "/payments?after=x")) == (422, "bad-page")
@@ -148,7 +161,8 @@ def test_who_is_refused_and_what_cannot_be_read(world: World) -> None:
 def test_what_is_not_there_is_not_found(world: World) -> None:
     desks = Desks.open(world)
     for path in (of_case("money:x"), of_case("alarm:x:y"), "/payments/claims/C1",
-                 "/payments/messages/bmg_x", "/payee-proofs/acc_x"):  # fmt: skip
+                 "/payments/messages/bmg_x", "/payee-proofs/acc_x", "/adjustments/1",
+                 "/adjustments/99999999999"):  # fmt: skip
         assert code_of(desks.get(BOSS, path))[0] == 404, path
     for path, body in (
         (of_case("money:x", "/notes"), {"text": "查到"}), (of_case("money:x", "/propose"), WHY),
@@ -156,6 +170,8 @@ def test_what_is_not_there_is_not_found(world: World) -> None:
         ("/payments/claims/C1/hold", WHY), ("/payments/claims/C1/release", WHY),
         ("/payments/messages/bmg_x/acknowledge", WHY), ("/payments/messages/bmg_x/confirm", WHY),
         ("/payments/messages/bmg_x/readings", WHY), ("/payee-proofs/acc_x/confirm", SEEN),
+        ("/adjustments/1/confirm", WHY), ("/adjustments/1/refuse", WHY),
+        ("/adjustments", REVERSED | {"reference": "unknown"}),
     ):  # fmt: skip
         assert code_of(desks.post(BOSS, path, body, "some-key-1"))[0] == 404, path
     case = case_of(world)
@@ -360,3 +376,76 @@ def test_a_refused_proof_is_over(world: World, tmp_path: Path) -> None:
     assert (refused["steps"][0]["action"], refused["links"]) == ("refused", {})
     assert code_of(desks.post(BOSS, f"{here}/verify", SEEN, "verify-01")) == (409, "conflict")
     assert window.standing() == "account-unproven"
+
+
+def balance_of_bank(world: World) -> int:
+    with world.services.work(write=False) as work:
+        return int(work.journal.balance("bank:330800"))
+
+
+def test_a_correcting_entry_is_booked_by_two_sign_ins(world: World) -> None:
+    desks, before = Desks.open(world), balance_of_bank(world)
+    shown = twice(desks, BOSS, "/adjustments", REVERSED, "propose-1")
+    assert (shown["number"], shown["answer"], sorted(shown["links"])) == (1, None, ["refuse"])
+    here = "/adjustments/1"
+    assert code_of(desks.post(SECOND, "/adjustments", REVERSED, "propose-2")) == (409, "conflict")
+    assert code_of(desks.post(BOSS, f"{here}/confirm", WHY, "confirm-1")) == (403, "same-person")
+    # The same person under the name that the command line knows.
+    for typed in (desks.people[BOSS].name, BOSS.upper(), desks.people[BOSS].id):
+        with pytest.raises(SamePersonError, match="another person does this"):
+            confirm_adjustment(world.services, 1, by=typed, reason="同意")
+    for typed, words in (("gone", "the login of gone has ended"), ("worker", "the program itself")):
+        with pytest.raises(NotAtWorkError, match=words):
+            confirm_adjustment(world.services, 1, by=typed, reason="同意")
+    assert balance_of_bank(world) == before
+    assert sorted(desks.get(SECOND, here).get_json()["links"]) == ["confirm", "refuse"]
+    booked = twice(desks, SECOND, f"{here}/confirm", WHY, "confirm-2")
+    assert (booked["proposed_by"], booked["answer"]["by"], booked["links"]) == (BOSS, SECOND, {})
+    assert balance_of_bank(world) == before - POOL_FEN
+    for step in ("confirm", "refuse"):
+        assert code_of(desks.post(SECOND, f"{here}/{step}", WHY, "again-001")) == (409, "conflict")
+    # The request that proposed it, sent once more, is that one still.
+    again = desks.post(BOSS, "/adjustments", REVERSED, "propose-1")
+    assert (again.status_code, again.get_json()) == (200, booked)
+    assert code_of(desks.post(BOSS, "/adjustments", REVERSED, "propose-3"))[0] == 409
+
+
+def test_who_typed_a_correction_cannot_confirm_it_signed_in(world: World) -> None:
+    desks = Desks.open(world)
+    wanted = Wanted(EventKind.DEPOSIT_REVERSED, "330800", "310", POOL_FEN, "test-330800-310")
+    made = propose_adjustment(world.services, wanted, by=desks.people[BOSS].name, reason="重复")
+    assert made.proposed_by == BOSS
+    path = "/adjustments/1/confirm"
+    assert code_of(desks.post(BOSS, path, WHY, "confirm-1")) == (403, "same-person")
+    assert desks.post(SECOND, path, WHY, "confirm-1").get_json()["answer"]["by"] == SECOND
+
+
+def test_corrections_that_cannot_be_are_refused_and_come_in_pages(world: World) -> None:
+    desks, bad = Desks.open(world), (400, "malformed-staff-request")
+    for change in (
+        {"kind": "funded"}, {"kind": None}, {"insurance_type": "311"}, {"amount_fen": 0},
+        {"amount_fen": "1"}, {"amount_fen": AMOUNT_FEN_MAX + 1}, {"region": "33080"},
+        {"region": "33080012"}, {"reference": "x" * 81}, {"side": "both"}, {"layer": "other"},
+        {"suspense": 0}, {"suspense": 2**31}, {"corrects": "jrn_1"},
+    ):  # fmt: skip
+        sent = REVERSED | change
+        assert code_of(desks.post(CLERK, "/adjustments", sent, "some-key-1")) == bad, change
+    for change, told in (
+        ({"amount_fen": 1}, (422, "bad-journal-entry")),
+        ({"insurance_type": "390"}, (422, "bad-journal-entry")),
+        ({"kind": "bank-charge", "reference": "FEE-1"}, (404, "not-found")),
+        ({"kind": "suspense-cleared", "suspense": 7, "layer": "pool"}, (404, "not-found")),
+    ):
+        sent = REVERSED | change
+        assert code_of(desks.post(CLERK, "/adjustments", sent, "some-key-1")) == told, change
+    assert sum(counted(world).values()) == 0
+    twice(desks, CLERK, "/adjustments", REVERSED, "propose-1")
+    ended = twice(desks, CLERK, "/adjustments/1/refuse", WHY, "refuse-01")
+    assert ended["answer"]["action"] == "refused" and ended["links"] == {}
+    desks.post(CLERK, "/adjustments", REVERSED, "propose-2")
+    page = desks.get(CLERK, "/adjustments?limit=1").get_json()
+    assert ([one["number"] for one in page["adjustments"]], page["next"]) == ([1], 1)
+    rest = desks.get(CLERK, "/adjustments?limit=1&after=1").get_json()
+    assert ([one["number"] for one in rest["adjustments"]], rest["next"]) == ([2], None)
+    waits = desks.get(CLERK, "/adjustments?open=1").get_json()["adjustments"]
+    assert [one["number"] for one in waits] == [2]

@@ -92,6 +92,7 @@ class Database:
             reconciliation=SimpleNamespace(
                 cases_of=lambda kind: [c for c in self.cases.values() if c.kind == kind],
                 case=self.cases.get,
+                lock_open=lambda case_id: self.cases[case_id].resolved_at is None,
                 open_cases=lambda: [c for c in self.cases.values() if c.resolved_at is None],
                 corrected=lambda: self.corrected,
                 awaiting_agreement=lambda: self.waiting,

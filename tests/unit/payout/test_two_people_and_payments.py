@@ -13,6 +13,7 @@ import pytest
 from backend.domain.claim import ClaimState
 from backend.domain.errors import ConflictError, DomainError, NotFoundError
 from backend.domain.two_people import SamePersonError
+from backend.service_layer.claims.case_closing import confirm_closing
 from backend.service_layer.claims.records import Claim
 from backend.service_layer.payout.manual import (
     acknowledge,
@@ -20,6 +21,7 @@ from backend.service_layer.payout.manual import (
     hold,
     read_content,
     release,
+    release_proposed,
 )
 from backend.service_layer.payout.records import Verdict
 from backend.service_layer.payout.stored import BankMessage, Hold, Reading
@@ -82,6 +84,7 @@ class Desk:
         tried = [SimpleNamespace(is_open=one) for one in self.open_attempts]
         return SimpleNamespace(
             last_hold=lambda claim: (found(claim, "clm_1", self.holds) or [None])[-1],
+            holds_of=lambda claim: found(claim, "clm_1", self.holds),
             add_hold=self.holds.append,
             payables_of=lambda claim: found(claim, "clm_1", [SimpleNamespace(id="pay_1")]),
             tried=lambda payable: found(payable, "pay_1", tried),
@@ -102,7 +105,8 @@ class Desk:
     @property
     def reconciliation(self) -> Any:
         def put_case(name: str, kind: str, detail: dict[str, Any]) -> None:
-            self.case = SimpleNamespace(id=name, kind=kind, detail=detail, resolved_at=None)
+            if self.case is None:
+                self.case = SimpleNamespace(id=name, kind=kind, detail=detail, resolved_at=None)
 
         def add_event(case: str, kind: str, **said: Any) -> None:
             assert case == CASE
@@ -116,6 +120,7 @@ class Desk:
 
         return SimpleNamespace(
             case=lambda name: self.case if name == CASE else None,
+            lock_open=lambda name: name == CASE and self.case and not self.case.resolved_at,
             put_case=put_case,
             add_event=add_event,
             events_of=lambda name: self.events if name == CASE else [],
@@ -327,3 +332,26 @@ def test_what_nobody_has_noted_cannot_be_confirmed() -> None:
         "nobody has dealt with the file yet: one person says so, another confirms"
     )
     assert desk.cleared == [] and desk.commits == 0
+
+
+def test_a_bank_file_that_is_closed_among_the_cases_closes_its_alarm_in_the_same_commit() -> None:
+    """``yichu reconcile --confirm bank-file:ID``: the case was closed and the alarm stayed."""
+    desk = Desk()
+    acknowledge(desk.deps, "bmg_1", "出纳甲", "银行重发")
+    assert confirm_closing(desk.deps, CASE, "会计乙", "已核对") == "closed"
+    assert ("bank-file-refused", "bmg_1") in desk.cleared
+    assert ("bank-file-repeated", "bmg_1") in desk.cleared and desk.commits == 2
+
+
+def test_a_release_at_the_desk_takes_a_proposal_that_is_newer_than_the_stop() -> None:
+    for holds in ([stopped_by("出纳甲")], [stopped_by("出纳甲"), stopped_by("甲", 2, "release"),
+                                          stopped_by("丙", 3)]):  # fmt: skip
+        desk = Desk(holds=list(holds))
+        with pytest.raises(ConflictError, match="nobody has proposed to release it"):
+            release_proposed(desk.deps, "C1", "会计乙", "已核对")
+        assert desk.holds == holds and desk.commits == 0
+    proposed = Desk(holds=[stopped_by("出纳甲"), stopped_by("出纳丙", 2)])
+    with pytest.raises(SamePersonError, match="another person does this"):
+        release_proposed(proposed.deps, "C1", "出纳丙", "已核对")
+    release_proposed(proposed.deps, "C1", "会计乙", "已核对")
+    assert [one.action for one in proposed.holds] == ["hold", "hold", "release"]
