@@ -46,7 +46,7 @@ def add_statement(page: Page, account: str, now: dt.datetime) -> bool:
     statement = BankStatement(
         message_id=f"SIMST-{name}",
         created_at=now,
-        statement_id=f"{number}-{name[:20]}",
+        statement_id=f"{number}-{name}",
         account=account,
         from_at=before.to_at,
         to_at=to_at,

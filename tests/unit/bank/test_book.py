@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sqlite3
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -168,6 +169,22 @@ def test_an_instant_is_the_same_whatever_clock_it_was_read_from(page: Page) -> N
     page.add_answer(Answer("a", b"1", AT.astimezone(CHINA)))
     assert page.answers_due(AT - SECOND) == []
     assert [one.name for one in page.answers_due(AT.astimezone(CHINA))] == ["a"]
+
+
+def test_the_book_is_kept_in_utc_whatever_the_machines_own_zone(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.move(moved("debit", 100, "SIM-1", "E-1"))
+    monkeypatch.setenv("TZ", "Asia/Shanghai")
+    time.tzset()
+    try:
+        page.move(moved("debit", 200, "SIM-2", "E-2", AT + SECOND))
+        found = page.moved(OURS, AT - SECOND, AT + SECOND)
+        assert [one.amount_fen for one in found] == [100, 200]
+        assert page.moved(OURS, AT + SECOND, AT + 2 * SECOND) == []
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_what_an_earlier_release_has_only_credited_is_found(page: Page) -> None:

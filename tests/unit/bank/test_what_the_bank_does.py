@@ -469,6 +469,7 @@ def test_what_arrives_under_one_reference_arrives_once(giving: World) -> None:
     long = "R" * 36
     for fen in (1_000, 999):
         giving.bank.pay_in(OURS, long, fen)
+    assert [one.reference for one in giving.movements()] == ["R" * 35]  # Max35Text
     giving.bank.ask_for_statements()
     [found] = statements(giving)
     assert found.entries == (entry(EntrySide.CREDIT, 1_000, "R" * 35),)
