@@ -7,7 +7,7 @@ before it, and then let go on together.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,18 +16,11 @@ import pytest
 import sqlalchemy as sa
 
 from backend.adapters.database import tables
-from backend.entrypoints.public.rate_limit import RateLimit
-from backend.entrypoints.staff import session
 from backend.service_layer.money_reconciliation.cases import open_cases_of
 from backend.service_layer.money_reconciliation.records import Mismatch
 from tests.funding import POOL_FEN
 from tests.integration.claims.world import World
-from tests.integration.money_reconciliation.standing_server import (
-    at_one_instant,
-    copy_of,
-    migrated_database,
-)
-from tests.integration.money_reconciliation.test_two_people import prepared
+from tests.integration.money_reconciliation.standing_server import at_one_instant
 from tests.integration.payees.test_proofs import BOOK, FIRST
 from tests.integration.payees.test_proofs import Desk as Window
 from tests.integration.payout.office import alarms, claim_of, rows, settled
@@ -44,20 +37,9 @@ CLAIM_ROW = "SELECT id FROM claim FOR UPDATE"
 CASE_ROW = "SELECT id FROM reconciliation_case FOR UPDATE"
 
 
-@pytest.fixture(scope="module")
-def template(postgresql_server: str) -> str:
-    return migrated_database(postgresql_server)
-
-
 @pytest.fixture
-def world(
-    postgresql_server: str, template: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[World]:
-    monkeypatch.setattr(session, "_LOGINS", RateLimit(count=50, seconds=60))
-    with copy_of(postgresql_server, template) as url:
-        made = prepared(tmp_path, url)
-        yield made
-        made.services.engine.dispose()
+def world(world_on_postgresql: World) -> World:
+    return world_on_postgresql
 
 
 @pytest.fixture
