@@ -95,6 +95,7 @@ class Office:
         self.steals_start = 0
         self.commits = 0
         self.writing: list[bool] = []
+        self.wrote: list[bool] = []
         self.made = 0
 
     @property
@@ -110,7 +111,9 @@ class Office:
         return f"{prefix}_{self.made}"
 
     def _work(self, *, write: bool = True) -> Any:
+        assert isinstance(write, bool)
         self.writing.append(write)
+        self.wrote += [write] * write
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -164,6 +167,7 @@ class Office:
         return {"clm_1": PAID, "clm_2": SECOND}[name]
 
     def _runs(self, year: int, *, limit: int) -> list[Run]:
+        assert limit == 1, "the newest alone is asked for"
         found = sorted(self.runs, key=lambda one: -one.ordinal)
         return [one for one in found if one.year == year][:limit]
 
@@ -197,22 +201,28 @@ class Office:
 @pytest.fixture(autouse=True)
 def world(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """What is decided again and asked back; ``revised`` False: no other version is made."""
-    found = SimpleNamespace(revisions=[], recoveries=[], revised=True)
+    found = SimpleNamespace(revisions=[], recoveries=[], points=[], revised=True)
 
     def work_out(deps: Any, work: Any, person: str, year: int) -> PersonYear:
+        assert work.people, "within a transaction"
         deps.work.__self__.worked_out.append((person, year))
         years: dict[str, PersonYear] = deps.work.__self__.years
         return years[person]
 
     def revise_alone(deps: Any, work: Any, *told: Any) -> Any:
+        assert deps.clock.now() == NOW and work.people
         found.revisions.append(told)
         return SimpleNamespace(version=4) if found.revised else None
 
     monkeypatch.setattr(run, "work_out", work_out)
     monkeypatch.setattr(run, "revise_alone", revise_alone)
-    monkeypatch.setattr(
-        run, "order_recovery", lambda deps, work, *told: found.recoveries.append(told)
-    )
+
+    def order_recovery(deps: Any, work: Any, *told: Any) -> None:
+        assert deps.clock.now() == NOW and work.people
+        found.recoveries.append(told)
+
+    monkeypatch.setattr(run, "order_recovery", order_recovery)
+    monkeypatch.setattr(run, "reach", found.points.append)
     monkeypatch.setattr(run, "person_of", lambda work, by: f"id of {by}")
     return found
 
@@ -263,6 +273,8 @@ def test_a_trial_tells_everything_and_writes_nothing() -> None:
         "known_before": 0, "waiting": 0,
     }  # fmt: skip
     assert office.commits == 0 and office.items == [] and office.done == []
+    assert office.worked_out == [("per_1", 2025), ("per_2", 2025)]
+    assert office.wrote == [], "every transaction only reads"
 
 
 def test_a_trial_of_a_year_that_is_none_reads_nobody() -> None:
@@ -332,11 +344,13 @@ def test_the_same_request_again_is_the_run_that_it_began_also_when_that_has_ende
     assert len(office.runs) == 1
 
 
-def test_a_run_clears_everybody_and_ends() -> None:
+def test_a_run_clears_everybody_and_ends(world: SimpleNamespace) -> None:
     office = Office(per_1=person_year(LESS), per_2=PersonYear("unreadable", "C7: x", {}, None))
     told: list[Found] = []
     done, figures = run.run_year(office.deps, 2025, by="清算员甲", report=told.append)
     assert done.id == "clr_1" and office.ended == [("clr_1", NOW)]
+    assert done.started_by == "id of 清算员甲"
+    assert world.points == ["clearing.person-done"] * 2, "where the tests of kills end it"
     assert office.worked_out == [("per_1", 2025), ("per_2", 2025)]
     assert [(one.person_id, one.outcome, one.detail) for one in office.done] == [
         ("per_1", "cleared", ""), ("per_2", "unreadable", "C7: x"),
