@@ -487,8 +487,10 @@ def test_at_most_five_claims_that_wait_are_named(world: SimpleNamespace) -> None
     office.years["per_1"] = replace(
         office.years["per_1"], claims={f"C{n}": PAID for n in range(1, 8)}
     )
-    clear(office)
+    figures = Figures()
+    clear(office, figures)
     assert office.done[0].detail == "not paid yet: C1, C2, C3, C4, C5"
+    assert figures.waiting == 7
 
 
 @pytest.mark.parametrize("finding", [Finding.NO_RULE, Finding.LAYERS])

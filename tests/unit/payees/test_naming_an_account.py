@@ -53,7 +53,7 @@ class Desk:
     @property
     def deps(self) -> Any:
         return SimpleNamespace(
-            work=lambda write=True: self,
+            work=self._work,
             clock=SimpleNamespace(now=lambda: NOW),
             ids=SimpleNamespace(new_id=lambda prefix: f"{prefix}_new"),
             settings=SimpleNamespace(payee_delay=DELAY),
@@ -65,6 +65,10 @@ class Desk:
                 wrap=lambda content, name: content + b"|" + name.encode(),
             ),
         )  # fmt: skip
+
+    def _work(self, *, write: bool = True) -> Any:
+        assert isinstance(write, bool)
+        return self
 
     def _check(self, *asked: str) -> NameMatch:
         self.asked.append(asked)
