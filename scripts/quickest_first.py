@@ -1,4 +1,4 @@
-"""pytest plugin of ``scripts/mutation.py``: ask the quickest tests first.
+"""pytest plugin of ``scripts/mutation.py``: ask the quickest tests first, and some not at all.
 
 A mutant ends with the first test that fails, so a slow test is asked only when no quick one has an
 objection. Files stay together, so that what a module prepares once is prepared once. What each
@@ -16,8 +16,17 @@ import pytest
 NOTES = Path("mutmut-stats.json")
 
 
+def _is_asked(item: pytest.Item) -> bool:
+    if not isinstance(item, pytest.Function):
+        return True
+    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    needs_server = "postgresql_server" in item.fixturenames or "postgresql" in parameters
+    return not needs_server and not getattr(item.obj, "is_hypothesis_test", False)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort by the quickest test of the file, then by the time of the test."""
+    items[:] = [item for item in items if _is_asked(item)]
     if not NOTES.exists():
         return
     took: dict[str, float] = json.loads(NOTES.read_text())["duration_by_test"]
