@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -99,7 +100,7 @@ def _text(
     record = {
         "format": FORMAT,
         "number": number,
-        "made_at": now.astimezone(dt.UTC).isoformat(timespec="seconds"),
+        "made_at": _second(now),
         "previous_digest": previous.hex(),
         "rules": [f"{rule.code} {rule.name}" for rule in RULES],
         "compared": work.money_rules.counts(),
@@ -136,7 +137,17 @@ def verify_report(deps: MoneyServices, signer: SignatureReader, number: int) -> 
         raise _bad(number, "签名不对", "its signature is not of its account")
     if report.account not in accounts:
         raise _bad(number, "签名账户不是本经办机构的", "its account is not one of this agency")
+    said = json.loads(report.text)
+    beside = (report.number, _second(report.made_at), report.mismatch_count)
+    if (said["number"], said["made_at"], said["mismatch_count"]) != beside:
+        raise _bad(
+            number, "列表中的数字与签名内容不符", "the figures beside it are not those signed"
+        )
     return report
+
+
+def _second(at: dt.datetime) -> str:
+    return at.astimezone(dt.UTC).isoformat(timespec="seconds")
 
 
 def _bad(number: int, zh: str, en: str) -> ReportError:

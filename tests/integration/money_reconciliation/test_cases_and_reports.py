@@ -255,6 +255,7 @@ CHANGES: tuple[tuple[int, dict[str, object], str], ...] = (
     (1, {"signature": bytes(65)}, "not of its account"),
     (1, {"signature": b"short"}, "not of its account"),
     (1, {"account": STRANGER.address}, "not of its account"),
+    (1, {"mismatch_count": 1}, "the figures beside it are not those signed"),
 )
 
 
