@@ -33,10 +33,16 @@ class Office:
         self.lead = SimpleNamespace(source_reference="ref_1", subject_kind=SubjectKind.CLAIM)
         self.steps: list[Any] = [SimpleNamespace(amount_fen=None)]
         self.commits = 0
+        self.wrote = 0
 
     @property
     def deps(self) -> Any:
-        return SimpleNamespace(work=lambda write=True: self, clock=SimpleNamespace(now=lambda: NOW))
+        return SimpleNamespace(work=self._work, clock=SimpleNamespace(now=lambda: NOW))
+
+    def _work(self, *, write: bool = True) -> Any:
+        assert isinstance(write, bool)
+        self.wrote += write
+        return self
 
     def __enter__(self) -> Any:
         def of_lead(*asked: str) -> list[Any]:
@@ -82,6 +88,7 @@ def acts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 
     def acting(name: str) -> Callable[..., bool]:
         def act(deps: Any, *subject: Any) -> bool:
+            assert deps.clock.now() == NOW
             done.append((name, *(getattr(one, "id", one) for one in subject)))
             if "damaged" in done[-1]:
                 raise ValueError("not a number")
@@ -99,6 +106,14 @@ def acts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     return done
 
 
+@pytest.fixture(autouse=True)
+def points(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The named points that were reached, at which the tests of kills end the process."""
+    reached: list[str] = []
+    monkeypatch.setattr(run, "reach", reached.append)
+    return reached
+
+
 def test_everything_that_waits_is_looked_at_and_one_failure_stops_nobody_else(
     acts: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,22 +121,24 @@ def test_everything_that_waits_is_looked_at_and_one_failure_stops_nobody_else(
         withdrawn_claims=["clm_1", "damaged", "same"],
         ordered_leads=[SimpleNamespace(id="odd"), SimpleNamespace(id="led_2")],
         lowered=[SimpleNamespace(id="rev_1")],
-        of_findings_set_aside=[("rec_1", "withdrawn")],
+        of_findings_set_aside=[("rec_1", "withdrawn"), ("rec_2", "odd")],
     )
     lines = [SimpleNamespace(verdict=verdict) for verdict in ("adopted", "case", "adopted")]
-    monkeypatch.setattr(run, "retry_recoveries", lambda deps: lines)
+    monkeypatch.setattr(run, "retry_recoveries", lambda deps: lines if deps.work else [])
     # One claim, one lead, one revision, one order set aside, and two of a restored backup.
     assert run.recovery_pass(office.deps) == 6
     assert acts == [
         ("settle_withdrawn", "clm_1"), ("settle_withdrawn", "damaged"),
         ("settle_withdrawn", "same"), ("open_of_lead", "odd"), ("open_of_lead", "led_2"),
         ("propose_of_revision", "rev_1"), ("ask_waiver_of_set_aside", "rec_1", "withdrawn"),
+        ("ask_waiver_of_set_aside", "rec_2", "odd"),
     ]  # fmt: skip
     assert office.open == {
         ("recovery-step-failed", "damaged"): "ValueError",
         ("recovery-step-failed", "odd"): "conflict",
+        ("recovery-step-failed", "rec_2"): "conflict",
     }
-    assert office.commits == 2
+    assert office.commits == office.wrote == 3, "what is looked at is read alone"
 
 
 def owed(name: str, due: tuple[dt.date, int] | None) -> Any:
@@ -174,14 +191,17 @@ def closing(monkeypatch: pytest.MonkeyPatch) -> Office:
     return office
 
 
-def test_a_lead_whose_money_is_over_is_closed_with_what_came_back(closing: Office) -> None:
+def test_a_lead_whose_money_is_over_is_closed_with_what_came_back(
+    closing: Office, points: list[str]
+) -> None:
     assert run.recovery_pass(closing.deps) == 1
     ((name, step),) = closing.closed
     assert name == "led_1" and (step.ordinal, step.kind, step.by, step.part) == (
         2, StepKind.RECOVERED, "system:recovery", None,
     )  # fmt: skip
     assert step.reason == "追回 600 分，应追 800 分 / 600 of 800 fen came back"
-    assert (step.at, step.on) == (NOW, TODAY) and closing.commits == 1
+    assert (step.at, step.on) == (NOW, TODAY) and closing.commits == closing.wrote == 1
+    assert points == ["recovery.lead-closed"]
 
 
 def test_a_lead_with_money_still_owed_stays_open(closing: Office) -> None:
@@ -229,11 +249,12 @@ class Node:
 
 
 def test_what_an_institution_withdraws_on_the_ledger_is_adopted_and_an_alarm(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, points: list[str]
 ) -> None:
     adopted: list[str] = []
 
     def adopt(work: Any, event: Any) -> Any:
+        assert work.alarms, "within the transaction that keeps the cursor"
         adopted.append(event.bill)
         verdict = "agrees" if event.bill == "known" else "adopted"
         return SimpleNamespace(verdict=verdict, detail=event.bill)
@@ -246,7 +267,7 @@ def test_what_an_institution_withdraws_on_the_ledger_is_adopted_and_an_alarm(
     )  # fmt: skip
     assert run.follow_withdrawals(office.deps, node) == 11
     assert node.asked == [(40, 50)] and office.cursors == [50] and office.commits == 1
-    assert adopted == ["inv_1", "inv_2", "known"]
+    assert adopted == ["inv_1", "inv_2", "known"] and points == ["recovery.withdrawals-read"]
     assert office.open == {
         ("bill-withdrawn-on-ledger", "inv_1"): "void by its institution",
         ("bill-withdrawn-on-ledger", "inv_2"): "reverse by its institution",
