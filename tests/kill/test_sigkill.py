@@ -40,8 +40,11 @@ KILLS = 50
 BILLS_AT_ONCE = 4
 POINTS = [name for name in NAMES if name not in ("claims.released", *AFTERWARDS)]
 REACH_SECONDS = 3.0
+SLOW = 3
+"""So many times longer a worker is waited for while fewer than two in five have met their point: on
+a busy machine they come to it later."""
 QUIET_SECONDS = 90.0
-LIMIT_SECONDS = 400.0
+LIMIT_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -143,13 +146,17 @@ class Killing:
         for entry in list(self._running):
             process, point = entry
             age = time.monotonic() - self._since.get(process.pid or 0, time.monotonic())
-            if process.is_alive() and age < point.after:
+            if process.is_alive() and age < self._patience(point):
                 continue
             self.at_failpoints += not process.is_alive()
             kill(process)
             assert process.exitcode == -signal.SIGKILL, (point, process.exitcode)
             self.kills += 1
             self._running.remove(entry)
+
+    def _patience(self, point: Point) -> float:
+        is_slow = self.at_failpoints < 0.4 * self.kills
+        return point.after * SLOW if point.failpoint and is_slow else point.after
 
 
 @pytest.mark.timeout(LIMIT_SECONDS + QUIET_SECONDS + 60)
