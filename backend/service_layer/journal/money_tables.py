@@ -39,8 +39,8 @@ class HaveRow:
 
     @property
     def free_fen(self) -> int:
-        """At the bank and owed to nobody."""
-        return self.closing_fen - self.owed_fen
+        """At the bank, owed to nobody, and not what came in and is in suspense."""
+        return self.closing_fen - self.owed_fen - max(0, self.clearing_fen)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,8 @@ def _occasion(
 
 
 class Purse:
-    """What each fund still has at the bank, apart from what the bank was already told to pay.
+    """What each fund still has at the bank, apart from what the bank was already told to pay and
+    from what is in suspense.
 
     Asked under the lock of the lanes, so that two workers do not spend the same money.
     """
@@ -113,8 +114,10 @@ class Purse:
         return True
 
     def _available(self, fund: Fund) -> int:
-        bank, transit = (
+        bank, transit, suspense = (
             self._work.journal.balance(fund.account(kind), insurance_type=fund.insurance_type)
-            for kind in (AccountKind.BANK, AccountKind.TRANSIT)
+            for kind in (AccountKind.BANK, AccountKind.TRANSIT, AccountKind.CLEARING)
         )
-        return bank - transit
+        # What came in and belongs to nobody known may have to go back: it pays no claim. What has
+        # left for nobody known is missing at the bank already.
+        return bank - transit - max(0, suspense)

@@ -312,6 +312,8 @@ def test_with_every_movement_explained_the_bank_and_the_books_agree(office: Offi
 def test_money_that_came_from_nobody_known_is_held_and_given_to_a_layer(office: Office) -> None:
     held = office.books(EventKind.SUSPENSE, INTEREST, "INT-1", side="credit")
     assert office.balance("clearing") == INTEREST
+    (have,) = office.tables().have
+    assert (have.closing_fen, have.free_fen) == (DEPOSITED + INTEREST, DEPOSITED), "not to be paid"
     office.books(EventKind.SUSPENSE_CLEARED, INTEREST, suspense=held, layer=Layer.POOL)
     assert office.balance("clearing") == 0
     assert office.balance("bank") == DEPOSITED + INTEREST

@@ -84,12 +84,15 @@ class Office:
 # --- the purse ------------------------------------------------------------------------------------
 
 
-def purse(bank: int, transit: int, alarms: Alarms) -> tuple[Purse, list[tuple[str, str]]]:
+def purse(
+    bank: int, transit: int, alarms: Alarms, suspense: int = 0
+) -> tuple[Purse, list[tuple[str, str]]]:
     asked: list[tuple[str, str]] = []
 
     def balance(account: str, *, insurance_type: str) -> int:
         asked.append((account, insurance_type))
-        return {"bank:330800": bank, "transit:330800": transit}[account]
+        held = {"bank:330800": bank, "transit:330800": transit, "clearing:330800": suspense}
+        return held[account]
 
     funds = {"clm_1": CITY, "clm_2": CITY, "clm_3": replace(CITY, insurance_type="390")}
     work: Any = SimpleNamespace(
@@ -111,7 +114,18 @@ def test_what_is_at_the_bank_less_what_it_was_told_to_pay_can_be_spent_once() ->
     assert alarms.open == {("fund-short", "330800/310"): "1001 fen are asked, 1000 left"}
     assert made.take(second, 1_000) is True, "the last fen"
     assert made.take(second, 1) is False
-    assert asked == [("bank:330800", "310"), ("transit:330800", "310")], "asked once"
+    names = ("bank:330800", "transit:330800", "clearing:330800")
+    assert asked == [(name, "310") for name in names], "asked once"
+
+
+def test_money_in_suspense_pays_no_claim() -> None:
+    """It came in by mistake and may have to go back."""
+    made, _ = purse(10_000, 1_000, Alarms(), suspense=6_000)
+    assert made.take(CLAIM, 3_001) is False
+    assert made.take(CLAIM, 3_000) is True
+    made, _ = purse(10_000, 1_000, Alarms(), suspense=-6_000)
+    assert made.take(CLAIM, 9_001) is False, "what left for nobody known is gone already"
+    assert made.take(CLAIM, 9_000) is True
 
 
 def test_a_smaller_amount_that_fits_is_no_end_of_a_shortage() -> None:
