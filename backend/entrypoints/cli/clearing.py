@@ -93,8 +93,9 @@ def _total(head: dict[str, Any], figures: Figures, *, as_json: bool) -> None:
     click.echo(
         f"{head.get('run', '试算 / trial')}  {head['year']}\n"
         f"人 / people: {people or 0}  申请 / claims: {figures.claims}\n"
-        f"多付 / more: {format_yuan(figures.more_fen)}  "
-        f"少付 / less: {format_yuan(figures.less_fen)}  上次已有 / known: {figures.known}  "
+        f"应补付 / to be paid in addition: {format_yuan(figures.more_fen)}  "
+        f"应追回 / to be asked back: {format_yuan(figures.less_fen)}  "
+        f"上次已有 / known: {figures.known}  "
         f"等待 / waiting: {figures.waiting}"
     )
 

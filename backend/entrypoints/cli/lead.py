@@ -21,6 +21,7 @@ from backend.domain.supervision import (
     StepKind,
     SubjectKind,
 )
+from backend.entrypoints.cli.yuan import Yuan
 
 if TYPE_CHECKING:
     from backend.domain.points import Consequence
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 _FILE_BYTES_MAX = 8 * 2**20
 _BY = click.option("--by", required=True, help="经办人 / who acts")
 _REASON = click.option("--reason", required=True, help="理由 / why")
-_AMOUNT = click.option("--amount-fen", type=click.IntRange(min=0), help="金额（分）/ in fen")
+_AMOUNT = click.option("--amount", "amount_fen", type=Yuan(0), help="金额（元）/ in yuan")
 _MONEY_NOTE = (
     "追款由系统立账，请看 yichu recovery list / "
     "the recovery is opened by itself: yichu recovery list"

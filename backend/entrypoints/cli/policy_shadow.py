@@ -107,8 +107,8 @@ def _print_totals(totals: ShadowTotals) -> None:
     click.echo("合计 / totals")
     for finding, number in totals.claims.items():
         click.echo(f"    {finding}: {number}")
-    click.echo(f"    多付 / more: {format_yuan(totals.higher_fen)}")
-    click.echo(f"    少付 / less: {format_yuan(totals.lower_fen)}")
+    click.echo(f"    付得多 / new pays more: {format_yuan(totals.higher_fen)}")
+    click.echo(f"    付得少 / new pays less: {format_yuan(totals.lower_fen)}")
     click.echo(
         f"    原付 / old: {format_yuan(totals.old_paid_fen)}  "
         f"新付 / new: {format_yuan(totals.new_paid_fen)}"

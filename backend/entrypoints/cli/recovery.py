@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from backend.domain.money import format_yuan
+from backend.entrypoints.cli.yuan import Yuan
 
 if TYPE_CHECKING:
     from backend.domain.recovery import Recovery
 
 _BY = click.option("--by", required=True, help="经办人 / who acts")
 _REASON = click.option("--reason", required=True, help="理由 / why")
-_FEN = click.option(
-    "--amount-fen", type=click.IntRange(min=1), required=True, help="金额（分）/ fen"
+_AMOUNT = click.option(
+    "--amount", "amount_fen", type=Yuan(1), required=True, help="金额（元）/ in yuan"
 )
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
 
@@ -163,7 +164,7 @@ def plan_command(order_id: str, parts: int, first: dt.datetime, by: str, reason:
 
 @command.command("receive")
 @click.argument("order_id")
-@_FEN
+@_AMOUNT
 @click.option("--reference", required=True, help="银行流水号 / the bank's reference")
 @click.option("--on", type=_DAY, required=True, help="到账日 / the day it came in")
 @_BY
@@ -226,7 +227,7 @@ def approve_waiver_command(order_id: str, by: str) -> None:
 @command.command("assign")
 @click.argument("lead_id")
 @click.option("--claim", "claim_number", required=True, help="申请编号 / the claim's number")
-@_FEN
+@_AMOUNT
 @_BY
 def assign_command(lead_id: str, claim_number: str, amount_fen: int, by: str) -> None:
     """Lay a part of what a finding orders on one claim of that institution."""

@@ -511,7 +511,7 @@ def test_a_form_token_that_is_none_is_replaced(office: Office, phone: FlaskClien
 def test_home_shows_the_account_in_effect(office: Office, phone: FlaskClient) -> None:
     office.world.bill(office.person, 500, dt.date(2026, 11, 3))
     office.world.anchor()
-    assert "还没有收款账户" in phone.get("/m").get_data(as_text=True)
+    assert "还没有能收款的账户" in phone.get("/m").get_data(as_text=True)
     office.name(FIRST)
     assert "尾号 1111" in phone.get("/m").get_data(as_text=True)
 

@@ -301,7 +301,7 @@ def test_the_command_prints_json_lines_and_its_status_says_whether_anything_diff
     text = CliRunner().invoke(command, arguments)
     assert text.exit_code == status
     assert ("120.00 -> 300.00" in text.stdout) == bool(status)
-    assert f"多付 / more: {180 * status}.00" in text.stdout
+    assert f"付得多 / new pays more: {180 * status}.00" in text.stdout
 
 
 def test_days_in_the_wrong_order_are_wrong_usage(tmp_path: Path) -> None:

@@ -215,7 +215,7 @@ def test_an_order_from_its_opening_to_its_end_at_the_command_line(
     assert f"{name}\topen\tvoid\tperson\t60.00\t60.00\t2026-12-20 60.00" in said("list")
     plan = ("plan", name, "--parts", "3", "--first", "2026-12-01", *by, "--reason", "申请分期")
     assert said(*plan).splitlines()[0] == "1\t2026-12-01\t20.00"
-    money = ("receive", name, "--amount-fen", "1000", "--reference", "B-1", "--on", "2026-11-20")
+    money = ("receive", name, "--amount", "10", "--reference", "B-1", "--on", "2026-11-20")
     assert "已登记 / stored  partly-recovered  50.00" in said(*money, *by)
     assert "先前已登记 / stored before" in said(*money, *by)
     path = tmp_path / "bank.csv"
@@ -245,12 +245,14 @@ def test_what_the_command_line_refuses(shell: World, tmp_path: Path) -> None:
         (("dismiss", name, *by, "--reason", "已经核对"), "waived by two people"),
         (("waive", "approve", name, *by), "nobody has asked"),
         (("receipts", str(bad), *by), "the head is"),
-        (("assign", "none", "--claim", "x", "--amount-fen", "1", *by), "there is no such lead"),
+        (("assign", "none", "--claim", "x", "--amount", "0.01", *by), "there is no such lead"),
     ):
         refused = run(*words)
         assert refused.exit_code != 0 and told in str(refused.exception), refused.output
-    assert run("receive", name, "--amount-fen", "0", "--reference", "B", "--on", "2026-11-20",
-               *by).exit_code == 2  # fmt: skip
+    for amount in ("0", "0.00", "-1", "1.005", "1e3", "一百", "11258999068426.25"):
+        refused = run("receive", name, "--amount", amount, "--reference", "B",
+                      "--on", "2026-11-20", *by)  # fmt: skip
+        assert refused.exit_code == 2 and "--amount" in refused.output, amount
     assert again(shell, found) == found
 
 

@@ -45,7 +45,7 @@ def test_a_case_from_report_to_points_at_the_command_line(shell: CaseFile) -> No
     assert said("ask", lead_id, *by(CLERK)) == "asked  2026-12-04\n"
     assert said("overdue") == "没有线索 / no leads\n"
     assert said("answer", lead_id, *by(CLERK)) == "answered  -\n"
-    found = ("find", lead_id, "--outcome", "substantiated", "--amount-fen", "20110000")
+    found = ("find", lead_id, "--outcome", "substantiated", "--amount", "201,100.00")
     assert said(*found, *by(FINDER)) == "found  2026-12-04\n"
     shell.days()
     shown = said("show", lead_id)
