@@ -16,6 +16,7 @@ from backend.service_layer.journal.month_statement import (
     month_statement,
 )
 from backend.service_layer.journal.records import JournalClose
+from backend.service_layer.journal.regions import require_region
 from backend.service_layer.ports import IdSource
 
 
@@ -36,12 +37,14 @@ def close_month(
     """Close a month that is over, and every month before it: no entry is booked to it again.
 
     Raises :class:`OpenItemsError` with open items unless they are carried forward, and
-    :class:`JournalError` for a month that is not over, closed already, or a journal with faults.
+    :class:`JournalError` for a month that is not over, closed already, of a region that is not kept
+    here, or a journal with faults.
     """
     last = _require_over(deps, month)
     if not by.strip() or not reason.strip():
         raise JournalError("请写明结账人和理由", "give who closes the month and a reason")
     with deps.work() as work:
+        require_region(deps, work, region)
         closed = work.journal.lock_months(region, to_close=True)
         if closed >= month:
             raise JournalError(

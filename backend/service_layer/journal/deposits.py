@@ -18,6 +18,7 @@ from backend.service_layer.claims.ports import ClaimSettings
 from backend.service_layer.journal.arrival import simulate_arrival
 from backend.service_layer.journal.booking import book
 from backend.service_layer.journal.ports import JournalWork
+from backend.service_layer.journal.regions import require_region
 from backend.service_layer.ports import Clock, Transaction
 
 SOURCE_TYPES: Final = ("deposit", *(f"deposit-{letter}" for letter in "bcdefghijk"))
@@ -54,7 +55,8 @@ def deposit(
     """Book a deposit; False when the bank's ``reference`` is booked already, the same. One that
     two people have reversed leaves its reference to the right one.
 
-    Raises :class:`JournalError` when nobody signs it, and what :func:`book` raises.
+    Raises :class:`JournalError` when nobody signs it, or for a region that has no account and no
+    books; and what :func:`book` raises.
     """
     if not by.strip() or not reason.strip():
         raise JournalError("请写明登记人和理由", "give who records it and a reason")
@@ -69,6 +71,7 @@ def deposit(
         text=reason.strip(),
     )
     with deps.work() as work:
+        require_region(deps, work, fund.region)
         occasion = replace(occasion, source_type=_source_type(work, occasion))
         is_new = book(work, funded(occasion, LayerAmounts.of(layer, amount_fen)))
         if is_simulated:

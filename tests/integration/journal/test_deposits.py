@@ -1,0 +1,48 @@
+"""A deposit is of a region that is kept here, and is booked once for each layer of a movement."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from backend.domain.journal import Fund, JournalError, Layer
+from backend.domain.payout import FundAccount, PayoutRules
+from backend.service_layer.journal.closing import close_month
+from backend.service_layer.journal.deposits import deposit
+from tests.integration.journal.month_world import CITY, noon, services_on
+
+SIGNED = {"by": "会计甲", "reason": "结账"}
+ELSEWHERE = Fund("999999", "310", "999999", "外地")
+
+
+@pytest.fixture
+def services(sqlite: sa.Engine) -> Any:
+    made = services_on(sqlite, noon(11, 20))
+    rules = PayoutRules(region="330800", accounts=(("331000", FundAccount("台州", "T1")),))
+    made.settings = SimpleNamespace(payer_number=1, region="330800", payout=rules)
+    return made
+
+
+def pays_in(
+    services: Any, fen: int, layer: Layer = Layer.POOL, *, fund: Fund = CITY, reference: str = "D1"
+) -> bool:
+    return deposit(services, fund, layer, fen, reference=reference, by="会计甲", reason="拨款")
+
+
+def balance(services: Any, account: str, kind: str = "310") -> int:
+    with services.work(write=False) as work:
+        return int(work.journal.balance(account, insurance_type=kind))
+
+
+def test_a_region_that_is_not_kept_here_takes_no_deposit_and_no_close(services: Any) -> None:
+    with pytest.raises(JournalError, match="region 999999 has no debit account and no books"):
+        pays_in(services, 100, fund=ELSEWHERE)
+    with pytest.raises(JournalError, match="region 888888 has no debit account and no books"):
+        close_month(services, "888888", "2026-10", carry_forward=False, **SIGNED)
+    with services.work(write=False) as work:
+        assert (work.journal.regions(), work.journal.closes()) == ([], [])
+    assert pays_in(services, 100, fund=Fund("331000", "310", "331000", "台州")), "it has an account"
+    assert pays_in(services, 200, reference="D2"), "this installation's own"
