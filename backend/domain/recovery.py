@@ -15,6 +15,7 @@ from typing import Final
 
 from backend.domain.errors import ConflictError, DomainError, ForbiddenError
 from backend.domain.journal import LayerAmounts
+from backend.domain.two_people import signature
 
 DUE_DAYS: Final = 30
 """Calendar days within which an order without a plan is to be paid back. Ours."""
@@ -348,7 +349,7 @@ def check_approval(recovery: Recovery, person: str) -> None:
             f"这笔追款现在是 {recovery.state}，不需要批准",
             f"the recovery is {recovery.state}: there is nothing to approve",
         )
-    if any(one.person == person for one in recovery.approvals):
+    if any(signature(one.person) == signature(person) for one in recovery.approvals):
         raise SamePersonError(
             "您已批准过，需要另一个人", "you have approved it: another person must too"
         )

@@ -32,6 +32,7 @@ from backend.domain.recovery import (
     monthly,
     share,
 )
+from backend.domain.two_people import signature
 from backend.service_layer.claims.records import Claim
 from backend.service_layer.failpoints import reach
 from backend.service_layer.journal.arrival import simulate_arrival
@@ -270,7 +271,7 @@ def approve_waiver(deps: RecoveryServices, order_id: str, by: str) -> Recovery:
                 "还没有人提出豁免", "nobody has asked for a waiver of this recovery"
             )
         request = asked[-1]
-        if request.by == person:
+        if signature(request.by) == signature(person):
             raise SamePersonError("提出人不能批准", "who asked for the waiver cannot approve it")
         left, now = found.left_fen, deps.clock.now()
         work.recoveries.add_waiver(
