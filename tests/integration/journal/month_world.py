@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from backend.adapters.database.unit_of_work import SqlUnitOfWork
 from backend.adapters.identifiers import RandomIds
 from backend.domain import journal
 from backend.domain.journal import ClaimFund, Entry, Fund, LayerAmounts, Occasion
+from backend.domain.payout import PayoutRules
 from backend.service_layer.journal.booking import book
 from tests.integration.journal.claim_rows import add_claims
 
@@ -29,7 +31,7 @@ class Services:
     engine: sa.Engine
     clock: SetClock
     ids: RandomIds
-    settings: Any = None
+    settings: Any = SimpleNamespace(payer_number=1, region="330800", payout=PayoutRules())
 
     def work(self, *, write: bool = True) -> SqlUnitOfWork:
         return SqlUnitOfWork(self.engine, write=write)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,7 +21,6 @@ from backend.domain.journal import (
     LayerAmounts,
     PeriodClosedError,
 )
-from backend.domain.payout import PayoutRules
 from backend.domain.two_people import SamePersonError
 from backend.service_layer.journal.adjustments import (
     FundShortError,
@@ -59,9 +57,6 @@ class Office:
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
         self.services: Any = services_on(engine, NOW)
-        self.services.settings = SimpleNamespace(
-            payer_number=1, region="330800", payout=PayoutRules(region="330800")
-        )
         self.pays_in("D1", DEPOSITED)
         day = dt.date(2026, 11, 20)
         with engine.begin() as connection:
