@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,7 +31,11 @@ class Services:
     engine: sa.Engine
     clock: SetClock
     ids: RandomIds
-    settings: Any = SimpleNamespace(payer_number=1, region="330800", payout=PayoutRules())
+    settings: Any = field(
+        default_factory=lambda: SimpleNamespace(
+            payer_number=1, region="330800", payout=PayoutRules()
+        )
+    )
 
     def work(self, *, write: bool = True) -> SqlUnitOfWork:
         return SqlUnitOfWork(self.engine, write=write)

@@ -35,7 +35,7 @@ from backend.service_layer.journal.money_tables import MoneyTables, read_tables
 from backend.service_layer.journal.month_statement import open_items
 from backend.service_layer.money_reconciliation.statement_rules import BankMovement, statements
 from backend.service_layer.payout.records import EntrySide, StatementEntry
-from backend.service_layer.payout.statements import StoredStatement
+from backend.service_layer.payout.statements import StoredStatement, WithdrawalStep
 from tests.integration.journal import raw
 from tests.integration.journal.month_world import CITY, book_now, noon, said, services_on
 
@@ -398,3 +398,34 @@ def test_the_same_on_postgresql(postgresql: sa.Engine) -> None:
     # 1,000.00 + 3.00 + 6.00 less the two charges that were planted, 12.50 and 12.51.
     assert office.balance("bank") == 983_99
     assert office.tables().faults == ()
+
+
+def test_a_movement_of_a_withdrawn_statement_is_corrected_by_nothing(office: Office) -> None:
+    """What was booked by it before stays booked, and R19 asks for it on the corrected one."""
+    office.books(EventKind.BANK_INTEREST, INTEREST, "INT-1")
+    waiting = office.proposes(EventKind.BANK_CHARGE, FEE, "FEE-1")
+    before = office.entries()
+    with office.services.work() as work:
+        for ordinal, action, by in ((1, "proposed", ONE), (2, "confirmed", TWO)):
+            work.bank_statements.add_step(
+                WithdrawalStep("bst_1", ordinal, action, by, "银行更正", NOW)
+            )
+        work.commit()
+    with pytest.raises(NotFoundError, match="no statement of the bank has such a movement"):
+        confirm(office.services, waiting, by=TWO, reason="核对无误")
+    with pytest.raises(NotFoundError, match="no statement of the bank has such a movement"):
+        office.proposes(EventKind.SUSPENSE, LOST, LOST_NAME, side="debit")
+    refuse(office.services, waiting, by=TWO, reason="对账单已撤下")
+    assert office.entries() == before and office.r19() == []
+    with office.services.work() as work:
+        moved = [one for one in MOVED if one[2] != "INT-1"]
+        work.bank_statements.add(
+            StoredStatement(
+                "bst_2", "330800", "ACC", "1", noon(11, 19), NOW + dt.timedelta(hours=1), 0,
+                DEPOSITED - FEE - LOST, 3, False, "bmg_1", 2,
+            ),
+            [StatementEntry(EntrySide(s), fen, r, e, NOW.date()) for s, fen, r, e in moved],
+        )  # fmt: skip
+        work.commit()
+    office.books(EventKind.BANK_CHARGE, FEE, "FEE-1")
+    assert ("INT-1", f"booked {INTEREST} fen credit") in office.r19()
