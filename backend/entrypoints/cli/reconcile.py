@@ -20,6 +20,7 @@ _WORDS = {
     "case": "待处理 case",
     "mismatch": "不符 mismatch",
     "accepted": "已核实 accepted",
+    "lost": "可能遗失 may be lost",
 }
 _OPEN = frozenset({"case", "ahead", "mismatch"})
 
@@ -163,6 +164,8 @@ def assign_command(case_id: str, to: str, by: str) -> None:
 @click.argument("case_id")
 def case_command(case_id: str) -> None:
     """Show one case: what was found, everything that happened to it, how it ended."""
+    from backend.service_layer.money_reconciliation.words import case_in_words
+
     services = build_services()
     with services.work(write=False) as work:
         case = work.reconciliation.case(case_id)
@@ -170,8 +173,14 @@ def case_command(case_id: str) -> None:
     if case is None:
         raise click.ClickException("没有这条待办 / there is no such case")
     click.echo(f"{case.id}\t{case.kind}\t{case.found_at:%F %T}Z")
+    for line in case_in_words(case.kind, case.detail):
+        click.echo(f"  {line}")
+    if case.due_at is not None:
+        click.echo(f"  期限 / due {case.due_at:%F %T}Z")
     for name, value in sorted(case.detail.items()):
-        click.echo(f"  {name}: {value}")
+        # What lies deeper is for programs: --json of `reconcile cases` has it.
+        if not isinstance(value, dict | list):
+            click.echo(f"  {name}: {value}")
     for event in events:
         more = " ".join(str(x) for x in (event.outcome, event.report_number) if x is not None)
         click.echo(f"{event.at:%F %T}Z\t{event.kind} {more}\t{event.by}\t{event.text}")
@@ -191,6 +200,8 @@ def cases_command(only_overdue: bool, as_json: bool) -> None:
 
     Exit status 1 when one is overdue.
     """
+    from backend.service_layer.money_reconciliation.words import case_in_words
+
     services = build_services()
     now = services.clock.now()
     with services.work(write=False) as work:
@@ -213,8 +224,8 @@ def cases_command(only_overdue: bool, as_json: bool) -> None:
     else:
         for row in rows:
             mark = "逾期 overdue" if row["is_overdue"] else "待处理 open"
-            said = f"{row['detail'].get('here', '')} / {row['detail'].get('there', '')}"
-            click.echo(f"{mark:<12}\t{row['due_at'] or '-':<26}\t{row['case']}\t{said}")
+            zh, en = case_in_words(row["kind"], row["detail"])
+            click.echo(f"{mark:<12}\t{row['due_at'] or '-':<26}\t{row['case']}\t{zh}\t{en}")
         if not rows:
             click.echo("没有 / none")
     if any(row["is_overdue"] for row in rows):

@@ -26,6 +26,7 @@ from backend.service_layer.adoption.supplements import adopt_supplement
 from backend.service_layer.anchoring.adopt import (
     Line,
     add_adopted,
+    case_deadline,
     describe,
     open_case,
     resolve_case,
@@ -61,12 +62,12 @@ def adopt_claim_event(
     """Bring the claim of an event to the state that the event shows, or keep a case."""
     if event.call not in _STEPS:
         adopt = adopt_recovery if event.call == "recover" else adopt_supplement
-        return adopt(deps, work, event, at) or _keep_payment(work, event, at)
+        return adopt(deps, work, event, at) or _keep_payment(deps, work, event, at)
     case_id = _case_id(event)
     case = work.reconciliation.case(case_id)
     if case is not None and case.resolved_at is None:
-        return _keep(work, event, at, case.detail["events"], LOST_CLAIM)
-    return _adopt(deps, work, event, at) or _keep(work, event, at, [], LOST_CLAIM)
+        return _keep(deps, work, event, at, before=case.detail["events"], kind=LOST_CLAIM)
+    return _adopt(deps, work, event, at) or _keep(deps, work, event, at, before=[], kind=LOST_CLAIM)
 
 
 def _case_id(event: LedgerEvent) -> str:
@@ -74,19 +75,25 @@ def _case_id(event: LedgerEvent) -> str:
 
 
 def _keep(
-    work: Any, event: LedgerEvent, at: dt.datetime, before: list[dict[str, Any]], kind: str
+    deps: RecoveryServices,
+    work: Any,
+    event: LedgerEvent,
+    at: dt.datetime,
+    *,
+    before: list[dict[str, Any]],
+    kind: str,
 ) -> Line:
     events = [*before, _to_json(event, at)]
     detail = {"key": event.key.hex(), "counter": event.values["counter"], "events": events}
-    open_case(work, _case_id(event), kind, detail)
+    open_case(work, _case_id(event), kind, detail, case_deadline(deps))
     return Line("case", describe(event), f"{kind}: no claim here can be shown to be it")
 
 
-def _keep_payment(work: Any, event: LedgerEvent, at: dt.datetime) -> Line:
+def _keep_payment(deps: RecoveryServices, work: Any, event: LedgerEvent, at: dt.datetime) -> Line:
     """A supplement or a recovery of ours that cannot be shown to be of a claim here: a person
     looks."""
     case_id = f"{event.call}:{event.key.hex()}:{event.block_number}:{event.log_index}"
-    open_case(work, case_id, PAYMENT, _to_json(event, at))
+    open_case(work, case_id, PAYMENT, _to_json(event, at), case_deadline(deps))
     return Line("case", describe(event), f"{event.values['value']} fen, unknown here")
 
 
@@ -251,7 +258,7 @@ def _differs(
             waiting_for="operator",
         )
     detail = f"claim {claim.number}: the ledger settled {event.values['value']} fen"
-    _keep(work, event, at, [], DIFFERS)
+    _keep(deps, work, event, at, before=[], kind=DIFFERS)
     return Line("case", describe(event), detail)
 
 

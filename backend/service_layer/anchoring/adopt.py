@@ -32,6 +32,9 @@ from backend.service_layer.anchoring.ports import AnchoringWork
 from backend.service_layer.anchoring.send import take_lease
 from backend.service_layer.ports import LedgerUnavailableError
 
+CASE_OVERDUE: Final = "money-case-overdue"
+"""The alarm of a case whose deadline has passed."""
+
 _OPEN: Final = tuple(state for state in IntentState if state is not IntentState.FINAL)
 _CLAIM_CALLS: Final = frozenset(("lodge", "settle", "release", "renew"))
 _PAYER_CALLS: Final = _CLAIM_CALLS | {"supplement", "recover"}
@@ -39,7 +42,8 @@ _PAYER_CALLS: Final = _CLAIM_CALLS | {"supplement", "recover"}
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row of what ``yichu reconcile`` prints. ``verdict`` is agrees, adopted or case."""
+    """One row of what ``yichu reconcile`` prints. ``verdict`` is agrees, adopted, case, or another
+    one for which it has a word."""
 
     verdict: str
     what: str
@@ -283,9 +287,16 @@ def open_case(
     work.alarms.raise_alarm("reconcile-case", case_id, kind)
 
 
+def case_deadline(deps: Any) -> dt.datetime:
+    """By when a case that is opened now is to be dealt with (``YICHU_CASE_HOURS``)."""
+    due_at: dt.datetime = deps.clock.now() + dt.timedelta(hours=deps.settings.case_hours)
+    return due_at
+
+
 def resolve_case(work: Any, case_id: str, by: str, resolution: str) -> bool:
-    """Close a case and its alarm; False when there is no such open case."""
+    """Close a case and its alarms; False when there is no such open case."""
     work.alarms.clear("reconcile-case", case_id)
+    work.alarms.clear(CASE_OVERDUE, case_id)
     return bool(work.reconciliation.resolve_case(case_id, by, resolution))
 
 

@@ -19,7 +19,12 @@ from backend.domain.claim import ClaimState
 from backend.domain.errors import DomainError, NotFoundError
 from backend.domain.local_time import local_day
 from backend.domain.payout import parse_end_to_end_id
-from backend.service_layer.anchoring.adopt import Line, open_case, resolve_case
+from backend.service_layer.anchoring.adopt import (
+    Line,
+    case_deadline,
+    open_case,
+    resolve_case,
+)
 from backend.service_layer.claims.records import Claim, Payout
 from backend.service_layer.claims.supplement import payments_in_effect, payout_id
 from backend.service_layer.failpoints import reach
@@ -107,7 +112,8 @@ def _unknown_files(deps: Any, lines: list[Line]) -> list[_Event]:
 
 def _keep_unreadable(deps: Any, file: IncomingFile, why: str) -> Line:
     with deps.work() as work:
-        open_case(work, f"{FILE_KIND}:{file.name[:80]}", FILE_KIND, {"name": file.name, "why": why})
+        said = {"name": file.name, "why": why}
+        open_case(work, f"{FILE_KIND}:{file.name[:80]}", FILE_KIND, said, case_deadline(deps))
         work.commit()
     return Line("case", f"{FILE_KIND}:{file.name[:80]}", f"our copy at the bank: {why}")
 
@@ -142,7 +148,7 @@ def _adopt_file(deps: Any, file: IncomingFile, payment: PaymentFile) -> list[Lin
                 attempts.append(_attempt(deps, work, found, item, stored))
                 lines.append(_adopted(item, found.claim))
             else:
-                lines.append(_keep_lost(work, item, payment.message_id, *found))
+                lines.append(_keep_lost(deps, work, item, payment.message_id, found))
         work.payments.add_file(stored, attempts)
         book_instructed(deps, work, attempts)
         _show_under_way(deps, work, attempts)
@@ -216,9 +222,6 @@ def _match(  # noqa: PLR0911 - a reason each
 
 def _attempt(deps: Any, work: Any, found: _Match, item: PaymentItem, stored: StoredFile) -> Attempt:
     attempt_id = f"{found.payout.id}_a{found.attempt}"
-    now = deps.clock.now()
-    account = deps.payees.account_for(work, found.claim.person_id, now).account
-    is_known = account is not None and account.number == item.account_number
     wrap = deps.secret_box.wrap
     return Attempt(
         id=attempt_id,
@@ -227,8 +230,7 @@ def _attempt(deps: Any, work: Any, found: _Match, item: PaymentItem, stored: Sto
         person_id=found.claim.person_id,
         attempt=found.attempt,
         end_to_end_id=item.end_to_end_id,
-        # 0: an account that is not the one in effect now; it may have been lost with the backup.
-        account_version=account.version if account is not None and is_known else 0,
+        account_version=_account_version(deps, work, found.claim.person_id, item),
         wrapped_holder=wrap(item.holder.encode(), f"{attempt_id}:holder"),
         wrapped_account=wrap(item.account_number.encode(), f"{attempt_id}:account"),
         account_tail=item.account_number[-4:],
@@ -242,15 +244,30 @@ def _attempt(deps: Any, work: Any, found: _Match, item: PaymentItem, stored: Sto
     )
 
 
+def _account_version(deps: Any, work: Any, person_id: str, item: PaymentItem) -> int:
+    """The version that the bank was told to pay: the one in effect now, else any other one on
+    record, the newest first; 0 when it was lost with the backup."""
+    account = deps.payees.account_for(work, person_id, deps.clock.now()).account
+    if account is not None and account.number == item.account_number:
+        return int(account.version)
+    name = f"{item.bank_code}/{item.account_number}"
+    lookup = deps.secret_box.lookup("payee-account", name)
+    known = [one.row for one in work.payees.accounts_of(person_id)]
+    return max((row.version for row in known if row.number_lookup == lookup), default=0)
+
+
 def _adopted(item: PaymentItem, claim: Claim) -> Line:
     return Line(
         "adopted", f"payment {item.end_to_end_id}", f"claim {claim.number}: {item.amount_fen} fen"
     )
 
 
-def _keep_lost(work: Any, item: PaymentItem, message_id: str, claim_id: str, why: str) -> Line:
+def _keep_lost(
+    deps: Any, work: Any, item: PaymentItem, message_id: str, found: tuple[str, str]
+) -> Line:
     """A payment without a claim that it could be shown to be: a person looks. The claim that it
-    names, if there is one, is not paid meanwhile."""
+    names, if there is one, is not paid meanwhile. ``found``: that claim's id, and why."""
+    claim_id, why = found
     detail: dict[str, Any] = {
         "end_to_end_id": item.end_to_end_id,
         "file": message_id,
@@ -259,7 +276,7 @@ def _keep_lost(work: Any, item: PaymentItem, message_id: str, claim_id: str, why
     }
     if claim_id:
         detail[CASE_KEY] = claim_id
-    open_case(work, case_id(item.end_to_end_id), KIND, detail)
+    open_case(work, case_id(item.end_to_end_id), KIND, detail, case_deadline(deps))
     return Line("case", case_id(item.end_to_end_id), f"{item.amount_fen} fen; {why}")
 
 

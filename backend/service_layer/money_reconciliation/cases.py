@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from backend.service_layer.anchoring.adopt import open_case
+from backend.service_layer.anchoring.adopt import CASE_OVERDUE, case_deadline, open_case
 from backend.service_layer.anchoring.model import Case
 from backend.service_layer.claims.case_closing import figures_of
 from backend.service_layer.claims.holds import BOOKS
@@ -23,7 +23,7 @@ from backend.service_layer.payout.holding import CASE_KEY
 
 KIND: Final = "money-mismatch"
 BY_ITSELF: Final = "reconcile"
-OVERDUE: Final = "money-case-overdue"
+OVERDUE: Final = CASE_OVERDUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Standing:
 
 def open_cases_of(deps: MoneyServices, mismatches: Sequence[Mismatch]) -> list[Standing]:
     """Open a case for each new mismatch. Nothing is closed: that takes a report."""
-    due_at = deps.clock.now() + dt.timedelta(hours=deps.settings.case_hours)
+    due_at = case_deadline(deps)
     with deps.work() as work:
         known = _by_mismatch(work.reconciliation.cases_of(KIND))
         corrected = work.reconciliation.corrected()

@@ -11,7 +11,10 @@ from click.testing import CliRunner, Result
 from backend.adapters.clock import SetClock
 from backend.adapters.database import tables
 from backend.entrypoints.cli.main import cli
-from backend.service_layer.money_reconciliation.cases import open_cases_of
+from backend.service_layer.adoption.claims import adopt_claim_event
+from backend.service_layer.anchoring.adopt import resolve_case
+from backend.service_layer.anchoring.model import LedgerEvent
+from backend.service_layer.money_reconciliation.cases import open_cases_of, watch_deadlines
 from backend.service_layer.money_reconciliation.records import Mismatch
 from backend.service_layer.money_reconciliation.report import store_report
 from tests.integration.claims.world import World
@@ -77,3 +80,36 @@ def test_cases_and_reports_at_the_command_line(tmp_path: Path) -> None:
     told = run(world, "case", case["case"]).output
     for word in ("proposed accepted", "note", "assigned", "confirmed accepted", "测试主管"):
         assert word in told
+
+
+def test_a_claim_that_a_restored_backup_lacks_has_a_deadline_and_words(tmp_path: Path) -> None:
+    world = World.make(tmp_path)
+    world.services.clock = SetClock(dt.datetime(2020, 1, 1, tzinfo=dt.UTC))
+    values = {
+        "payer": 1, "counter": 3, "value": 123_456, "decision_version": 1,
+        "decision_fingerprint": bytes(32), "policy_hash": bytes(32),
+    }  # fmt: skip
+    said = LedgerEvent("settle", "done", 0, b"\xab" * 32, values, bytes(32), 7, bytes(32), 0)
+    with world.services.work() as work:
+        line = adopt_claim_event(world.services, work, said, world.services.clock.now())
+        work.commit()
+    assert line.verdict == "case"
+    name = f"claim:{'ab' * 32}:3"
+    found = run(world, "cases", "--overdue", "--json")
+    (case,) = json.loads(found.output)
+    assert (case["case"], case["due_at"]) == (name, "2020-01-04T00:00:00+00:00")
+    shown = run(world, "cases").output
+    assert "结算 1,234.56 元；本库找不到它的申请" in shown
+    assert "settled 1,234.56 yuan; no claim here can be shown to be it" in shown
+    told = run(world, "case", name).output
+    assert "结算 1,234.56 元" in told and "期限 / due 2020-01-04 00:00:00Z" in told
+    assert "{" not in told, "a person reads no program's notation"
+    # Past its deadline it is an alarm, which ends with the case.
+    world.services.clock = SetClock(dt.datetime(2020, 1, 5, tzinfo=dt.UTC))
+    assert watch_deadlines(world.services) == 1
+    with world.services.work() as work:
+        assert "money-case-overdue" in work.alarms.open_counts()
+        assert resolve_case(work, name, "reconcile", "adopted")
+        work.commit()
+    with world.services.work(write=False) as work:
+        assert "money-case-overdue" not in work.alarms.open_counts()

@@ -51,7 +51,16 @@ class Restored(Office):
     cases: dict[str, Any] = field(default_factory=dict)
     resolved: list[tuple[str, str, str]] = field(default_factory=list)
     late: list[Any] = field(default_factory=list)
+    on_record: list[tuple[int, bytes]] = field(default_factory=list)
     kept_alive: int = 0
+
+    @property
+    def payees(self) -> Any:
+        rows = [
+            SimpleNamespace(row=SimpleNamespace(version=version, number_lookup=lookup))
+            for version, lookup in self.on_record
+        ]
+        return SimpleNamespace(accounts_of=lambda _: rows)
 
     @property
     def deps(self) -> Any:
@@ -76,11 +85,12 @@ class Restored(Office):
             **vars(super().deps)
             | {
                 "bank": files,
-                "settings": SimpleNamespace(payout=self.rules, region="330800"),
+                "settings": SimpleNamespace(payout=self.rules, region="330800", case_hours=48),
                 "payment_format": SimpleNamespace(read=read, read_payment=read_payment),
                 "secret_box": SimpleNamespace(
                     wrap=lambda content, name: content + b"|" + name.encode(),
                     unwrap=lambda wrapped, name: wrapped.removesuffix(b"|" + name.encode()),
+                    lookup=lambda purpose, text: f"{purpose}:{text}".encode(),
                 ),
             }
         )
@@ -121,7 +131,7 @@ class Restored(Office):
     @property
     def reconciliation(self) -> Any:  # type: ignore[override]
         def put_case(name: str, kind: str, detail: dict[str, Any], due: Any = None) -> None:
-            self.cases[name] = SimpleNamespace(id=name, kind=kind, detail=detail)
+            self.cases[name] = SimpleNamespace(id=name, kind=kind, detail=detail, due_at=due)
 
         def resolve_case(*said: str) -> bool:
             self.resolved.append(said)  # type: ignore[arg-type]
@@ -152,6 +162,8 @@ def restored(*payables: Payout, claim: Claim = CLAIM, **fields: Any) -> Restored
 def lost(one: Restored, name: str = "C1-V1-A1") -> str:
     """Why an instruction is a case; nothing was stored or booked as its attempt."""
     assert [attempts for _, attempts in one.files] == [[]] and one.booked == []
+    # A case that nobody has to deal with by a time would be forgotten.
+    assert one.cases[f"bank-payment:{name}"].due_at == NOW + dt.timedelta(hours=48)
     detail = one.cases[f"bank-payment:{name}"].detail
     assert one.open == {("reconcile-case", f"bank-payment:{name}"): "bank-payment"}
     assert (detail["end_to_end_id"], detail["file"]) == (name, "YC1")
@@ -198,13 +210,22 @@ def test_a_payable_that_the_backup_has_lost_is_owed_again_and_not_paid_again() -
 
 
 @pytest.mark.parametrize("account", [None, "TEST-9999"])
-def test_an_account_that_is_not_the_one_in_effect_now_has_no_version(account: str | None) -> None:
+def test_an_account_that_is_not_on_record_has_no_version(account: str | None) -> None:
     one = restored(OWED)
     one.handed = {"YC1": ours(item(account_number=account or "TEST-6217"))}
     if account is None:
         one.account = None
     one.adopt()
     assert one.files[0][1][0].account_version == 0
+
+
+def test_an_account_on_record_that_is_not_in_effect_now_has_its_own_version() -> None:
+    one = restored(OWED)
+    one.handed = {"YC1": ours(item(account_number="TEST-9999"))}
+    one.on_record = [(3, b"payee-account:102/TEST-9999"), (4, b"payee-account:102/TEST-9999"),
+                     (5, b"payee-account:103/TEST-9999")]  # fmt: skip
+    one.adopt()
+    assert one.files[0][1][0].account_version == 4
 
 
 @pytest.mark.parametrize(
@@ -282,6 +303,7 @@ def test_what_is_known_or_does_not_open_is_no_payment() -> None:
     one.known = {"YC1"}
     assert one.adopt() == [Line("case", "bank-copy:YC2.xml", "our copy at the bank: no GrpHdr")]
     assert one.cases["bank-copy:YC2.xml"].kind == "bank-copy"
+    assert one.cases["bank-copy:YC2.xml"].due_at == NOW + dt.timedelta(hours=48)
     assert one.cases["bank-copy:YC2.xml"].detail == {"name": "YC2.xml", "why": "no GrpHdr"}
     assert one.files == [] and one.commits == 1
 
