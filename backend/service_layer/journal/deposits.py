@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 from backend.domain.journal import (
     Entry,
     Fund,
+    JournalConflictError,
     JournalError,
     Layer,
     LayerAmounts,
@@ -73,7 +74,10 @@ def deposit(
     with deps.work() as work:
         require_region(deps, work, fund.region)
         occasion = replace(occasion, source_type=_source_type(work, occasion))
-        is_new = book(work, funded(occasion, LayerAmounts.of(layer, amount_fen)))
+        try:
+            is_new = book(work, funded(occasion, LayerAmounts.of(layer, amount_fen)))
+        except JournalConflictError as error:
+            raise _known_otherwise(reference) from error
         if is_simulated:
             simulate_arrival(deps, fund.region, reference, amount_fen)
         work.commit()
@@ -86,6 +90,16 @@ def bookings_of(work: DepositWork, reference: str) -> list[Entry]:
     ids = work.adjustments.sourced(SOURCE_TYPES, reference)
     found = work.journal.find(ids)
     return [found[one] for one in ids]
+
+
+def _known_otherwise(reference: str) -> JournalConflictError:
+    return JournalConflictError(
+        f"回单号 {reference} 已经登记过，内容不同：没有再记。原来登记错的，先用 "
+        "yichu journal adjust propose --kind deposit-reversed 冲销（两个人），再用同一回单号登记",
+        f"the deposit {reference} is booked already, with another content: nothing was booked. If "
+        "that one is wrong, reverse it (`yichu journal adjust propose --kind deposit-reversed`, "
+        "two people) and book the right one under the same reference",
+    )
 
 
 def _source_type(work: DepositWork, occasion: Occasion) -> str:

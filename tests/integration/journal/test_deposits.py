@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from backend.domain.journal import Fund, JournalError, Layer
+from backend.domain.journal import Fund, JournalConflictError, JournalError, Layer
 from backend.domain.payout import FundAccount, PayoutRules
 from backend.service_layer.journal.closing import close_month
 from backend.service_layer.journal.deposits import deposit
@@ -46,3 +46,11 @@ def test_a_region_that_is_not_kept_here_takes_no_deposit_and_no_close(services: 
         assert (work.journal.regions(), work.journal.closes()) == ([], [])
     assert pays_in(services, 100, fund=Fund("331000", "310", "331000", "台州")), "it has an account"
     assert pays_in(services, 200, reference="D2"), "this installation's own"
+
+
+def test_a_deposit_that_is_known_otherwise_says_how_it_is_put_right(services: Any) -> None:
+    assert pays_in(services, 100)
+    with pytest.raises(JournalConflictError, match="adjust propose --kind deposit-reversed") as it:
+        pays_in(services, 101)
+    assert "先用 yichu journal adjust propose --kind deposit-reversed 冲销" in it.value.zh
+    assert balance(services, "bank:330800") == 100
