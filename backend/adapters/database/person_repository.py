@@ -13,7 +13,8 @@ from backend.service_layer.claims.records import Login, Person
 
 _ID: Final[sa.BindParameter[str]] = sa.bindparam("id")
 _PERSON: Final = sa.select(person).where(person.c.id == _ID)
-_LOCKED: Final = sa.select(person.c.id).where(person.c.id == _ID).with_for_update()
+#: Not against rows that only name the person: a worker that holds a claim inserts such rows.
+_LOCKED: Final = sa.select(person.c.id).where(person.c.id == _ID).with_for_update(key_share=True)
 
 
 class PersonRepository:

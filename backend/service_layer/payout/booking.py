@@ -114,6 +114,8 @@ class Purse:
         return True
 
     def _available(self, fund: Fund) -> int:
+        # Whoever corrects the books of this region waits until this money is booked, or we for them.
+        self._work.journal.lock_months(fund.region)
         bank, transit, suspense = (
             self._work.journal.balance(fund.account(kind), insurance_type=fund.insurance_type)
             for kind in (AccountKind.BANK, AccountKind.TRANSIT, AccountKind.CLEARING)

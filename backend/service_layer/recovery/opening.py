@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +17,7 @@ from backend.domain.recovery import (
     Debtor,
     Order,
     Recovery,
+    State,
     ledger_number,
     order_id,
 )
@@ -23,7 +25,7 @@ from backend.service_layer.claims.records import Claim
 from backend.service_layer.journal.booking import book
 from backend.service_layer.journal.funds import fund_of_claim
 from backend.service_layer.recovery.notices import announce_opening
-from backend.service_layer.recovery.ports import RecoveryServices, RecoveryWork
+from backend.service_layer.recovery.ports import Dismissal, RecoveryServices, RecoveryWork
 
 SYSTEM: Final = "system:recovery"
 PROPOSED: Final = "recovery-proposed"
@@ -66,7 +68,8 @@ def order_recovery(
     deps: RecoveryServices, work: RecoveryWork, claim: Claim, layers: LayerAmounts, ground: Ground
 ) -> Recovery:
     """The order of this ground, made unless it is there; the caller holds the claim's lock and
-    commits. It is owed at once, or proposed where two people decide.
+    commits. It is owed at once, or proposed where two people decide. A proposal says all that was
+    paid too much, so that it takes the place of older ones of the claim.
 
     Raises RecoveryConflictError when the claim has too many orders, JournalError for no amount.
     """
@@ -94,10 +97,22 @@ def order_recovery(
     )
     work.recoveries.add(order)
     if ground.cause.needs_two:
+        _dismiss_older(work, before, order)
         work.alarms.raise_alarm(PROPOSED, order.id, f"{ground.cause}: {order.amount_fen} fen")
     else:
         take_effect(deps, work, claim, order)
     return Recovery(order)
+
+
+def _dismiss_older(work: RecoveryWork, before: Sequence[Recovery], order: Order) -> None:
+    """Of one claim two proposals would ask for the same money twice."""
+    reason = f"已有新的追款提议 {order.id} / {order.id} was proposed instead"
+    for one in before:
+        if one.state is State.PROPOSED:
+            work.recoveries.add_dismissal(
+                Dismissal(one.order.id, order.proposed_by, reason, order.created_at)
+            )
+            work.alarms.clear(PROPOSED, one.order.id)
 
 
 def take_effect(deps: RecoveryServices, work: RecoveryWork, claim: Claim, order: Order) -> None:

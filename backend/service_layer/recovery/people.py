@@ -99,6 +99,12 @@ def _require_still_so(work: RecoveryWork, claim: Claim, found: Recovery) -> None
         raise RecoveryConflictError(
             "这笔申请还有款项在途，付完再批准", "the claim's payments are not all done: wait"
         )
+    decision = work.decisions.latest(claim.id)
+    if decision is not None and decision.decided_at > found.order.created_at:
+        raise RecoveryConflictError(
+            "提出以后又有新的核定；请驳回，需要时重新提出",
+            "the claim has a newer decision than this: dismiss it",
+        )
     borne = borne_of(work, claim.id)
     layers = zip(found.order.layers.items(), borne.items(), strict=True)
     if any(wanted > there for (_, wanted), (_, there) in layers):

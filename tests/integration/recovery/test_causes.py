@@ -29,7 +29,13 @@ from backend.service_layer.handling.year_totals import revise
 from backend.service_layer.money_reconciliation.rules import find_mismatches
 from backend.service_layer.payout.records import AnswerStatus, StatusItem
 from backend.service_layer.recovery.causes import assign
-from backend.service_layer.recovery.people import approve, approve_waiver, dismiss
+from backend.service_layer.recovery.opening import borne_of
+from backend.service_layer.recovery.people import (
+    _require_still_so,
+    approve,
+    approve_waiver,
+    dismiss,
+)
 from backend.service_layer.recovery.run import follow_withdrawals, recovery_pass
 from backend.service_layer.supervision.cases import Act, supervision_pass, take_step
 from backend.service_layer.supervision.lead_reading import export_findings, view
@@ -205,7 +211,10 @@ def test_a_void_bill_of_which_a_finding_has_taken_all_owes_nothing_more(world: W
 
 def lowered(world: World, fen: int = 100, kind: Outcome = Outcome.APPROVE) -> Claim:
     """A paid claim of which people have confirmed that it should be less."""
-    claim = paid_claim(world)
+    return lower(world, paid_claim(world), fen, kind)
+
+
+def lower(world: World, claim: Claim, fen: int, kind: Outcome = Outcome.APPROVE) -> Claim:
     with world.services.work() as work:
         work.people.lock(claim.person_id)
         eob, *rest = adjudicate_again(world.services, work, claim)
@@ -244,6 +253,47 @@ def test_what_a_revision_gives_less_is_owed_when_two_people_say_so(world: World)
     pay_back(world, found, 100, "B-1")
     recovery_pass(world.services)
     assert lead_state(world, lead.id) == "recovered"
+
+
+def test_two_proposals_of_one_claim_never_ask_for_the_same_money_twice(world: World) -> None:
+    """Of 60.00 first 50.00 is right, then 45.00: what is too much is 15.00, not 10.00 and 15.00."""
+    claim = lowered(world, 1_000)
+    recovery_pass(world.services)
+    (first,) = orders(world, claim)
+    approve(world.services, first.order.id, "经办甲", WHY)
+    world.services.clock.advance(60)
+    lower(world, claim, 1_500)
+    recovery_pass(world.services)
+    first, second = orders(world, claim)
+    assert (first.state, second.state) == (State.DISMISSED, State.PROPOSED)
+    assert (first.order.amount_fen, second.order.amount_fen) == (1_000, 1_500)
+    with pytest.raises(RecoveryConflictError, match="nothing to approve"):
+        approve(world.services, first.order.id, "主任乙", WHY)
+    assert alarms(world) == {"recovery-proposed"}
+    for person in ("经办甲", "主任乙"):
+        approve(world.services, second.order.id, person, WHY)
+    assert balance(world, "receivable") == 1_500 and alarms(world) == set()
+    assert recovery_pass(world.services) == 0, "nothing is proposed again"
+
+
+def test_a_proposal_older_than_the_newest_decision_is_not_approved(world: World) -> None:
+    claim = lowered(world)
+    recovery_pass(world.services)
+    (found,) = orders(world, claim)
+    approve(world.services, found.order.id, "经办甲", WHY)
+    world.services.clock.advance(60)
+    with world.services.work() as work:
+        decision = work.decisions.latest(claim.id)
+        assert decision is not None
+        work.decisions.add(
+            dataclasses.replace(
+                decision, id="dec_newer", version=decision.version + 1, paid_fen=PAID_FEN,
+                decided_at=world.services.clock.now(),
+            )
+        )  # fmt: skip
+        with pytest.raises(RecoveryConflictError, match="a newer decision than this"):
+            _require_still_so(work, claim, found)
+        assert borne_of(work, claim.id).total_fen == PAID_FEN
 
 
 def test_a_proposal_that_a_person_dismisses_is_never_owed(world: World) -> None:
