@@ -8,6 +8,7 @@ its transfers one by one: an amount that cannot be told apart cannot be compared
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Final
 
 from backend.adapters.iso20022.document import (
@@ -39,6 +40,7 @@ _NOT_PROVIDED: Final = "NOTPROVIDED"
 _SIDE: Final = {"CRDT": EntrySide.CREDIT, "DBIT": EntrySide.DEBIT}
 _CODE: Final = {side: code for code, side in _SIDE.items()}
 _LOOK_FOR_BYTES: Final = 4_096
+_DAY: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:T.*|Z|[+-][0-9]{2}:[0-9]{2})?", re.ASCII)
 
 
 def is_camt053(content: bytes) -> bool:
@@ -108,15 +110,28 @@ def _period(statement: Branch) -> tuple[dt.datetime, dt.datetime]:
         )
     days = []
     for balance in statement.all("Bal"):
-        code = balance.text("Tp/CdOrPrtry/Cd")
-        text = balance.text("Dt/Dt") or balance.text("Dt/DtTm")[:10]
-        if code in (_OPENING[0], _CLOSING):
-            days.append(dt.date.fromisoformat(text[:10]))
+        text = balance.text("Dt/Dt") or balance.text("Dt/DtTm")
+        if balance.text("Tp/CdOrPrtry/Cd") in (_OPENING[0], _CLOSING):
+            days.append(_day(text))
     if not days:
         raise MessageError("does not say which days it covers")
-    ends = (min(days), max(days) + dt.timedelta(days=1))
-    first, last = (dt.datetime.combine(day, dt.time(), SHANGHAI) for day in ends)
-    return first.astimezone(dt.UTC), last.astimezone(dt.UTC)
+    try:
+        ends = (min(days), max(days) + dt.timedelta(days=1))
+        first, last = (dt.datetime.combine(day, dt.time(), SHANGHAI) for day in ends)
+        return first.astimezone(dt.UTC), last.astimezone(dt.UTC)
+    except OverflowError as error:
+        raise MessageError("its days are outside the calendar") from error
+
+
+def _day(text: str) -> dt.date:
+    """The day that a date or an instant names; the schema allows years that no calendar has."""
+    found = _DAY.fullmatch(text)
+    if found is None:
+        raise MessageError(f"{text[:40]!r} is no day")
+    try:
+        return dt.date.fromisoformat(found[1])
+    except ValueError as error:
+        raise MessageError(f"{text[:40]!r} is no day") from error
 
 
 def _entry(entry: Branch) -> list[StatementEntry]:
@@ -124,10 +139,10 @@ def _entry(entry: Branch) -> list[StatementEntry]:
     if entry.text("Sts/Cd") != _BOOKED:
         return []
     total = _amount(entry, "an entry")
-    day = entry.text("BookgDt/Dt") or entry.text("BookgDt/DtTm")[:10]
+    day = entry.text("BookgDt/Dt") or entry.text("BookgDt/DtTm")
     if not day:
         raise MessageError("an entry without its booking day")
-    booked_on = dt.date.fromisoformat(day[:10])
+    booked_on = _day(day)
     side = _SIDE[entry.text("CdtDbtInd")]
     parts = entry.all("NtryDtls/TxDtls")
     many = entry.text("NtryDtls/Btch/NbOfTxs")
