@@ -61,7 +61,7 @@ def tables_command(
     if as_json:
         click.echo(json.dumps(to_json(tables), ensure_ascii=False, indent=2))
     else:
-        _tell(tables)
+        tell_tables(tables)
     if tables.faults:
         raise click.exceptions.Exit(1)
 
@@ -80,15 +80,18 @@ def _period(day: dt.date | None, month: str | None, today: dt.date) -> tuple[dt.
     return last.replace(day=1), last
 
 
-def _tell(tables: MoneyTables) -> None:
+def tell_tables(tables: MoneyTables) -> None:
+    """Print the three tables and whether they tie."""
     click.echo(f"{tables.starts_on} — {tables.ends_on}")
     if tables.has_simulated:
         click.echo("含模拟的钱 / some of this money is simulated")
     click.echo("\n一、我有多少钱 / what we have")
+    _tell_none(tables.have)
     for row in tables.have:
         tell_fund(row)
         _tell_moves(row.opening_fen, row.moves, row.closing_fen)
     click.echo("\n二、要付多少钱 / what we owe")
+    _tell_none(tables.owed)
     for owed in tables.owed:
         click.echo(
             f"{owed.region} {_fund(owed.insurance_type)}  {owed.agency_code} {owed.agency_name}"
@@ -97,6 +100,7 @@ def _tell(tables: MoneyTables) -> None:
         click.echo(f"  {format_yuan(owed.payable_fen):>20}  未交银行 / not with the bank yet")
         click.echo(f"  {format_yuan(owed.transit_fen):>20}  已交银行 / with the bank")
     click.echo("\n三、付了多少钱 / what we paid")
+    _tell_none(tables.paid)
     for paid in tables.paid:
         click.echo(
             f"{paid.region} {_fund(paid.insurance_type)}  {paid.agency_code} {paid.agency_name}"
@@ -111,6 +115,11 @@ def _tell(tables: MoneyTables) -> None:
         click.echo(f"不符 / disagrees: {fault}")
     if not tables.faults:
         click.echo("三表相符 / the three tables tie")
+
+
+def _tell_none(rows: tuple[object, ...]) -> None:
+    if not rows:
+        click.echo("  无 / none")
 
 
 def _fund(insurance_type: str) -> str:

@@ -77,6 +77,8 @@ def command(  # noqa: PLR0917 - one option each
         return
     lines = _look(services) if check else _adopt(services)
     _print(lines, as_json=as_json)
+    if not as_json:
+        _tell_figures(services)
     if any(line.verdict in _OPEN for line in lines):
         raise click.exceptions.Exit(1)
 
@@ -98,6 +100,33 @@ def _end(
     click.echo(
         f"{event.case_id}: 已提出，等另一人用 --confirm 确认 / proposed; another person confirms it"
     )
+
+
+def _tell_figures(services: Services) -> None:
+    """The three tables of this day, and each account of which there is a statement."""
+    from backend.domain.local_time import local_day
+    from backend.domain.money import format_yuan
+    from backend.entrypoints.cli.money import tell_tables
+    from backend.service_layer.journal.money_tables import read_tables
+    from backend.service_layer.money_reconciliation.balance_statement import (
+        read_balance_statement,
+    )
+
+    today = local_day(services.clock.now())
+    with services.work(write=False) as work:
+        tables = read_tables(work, today, today)
+        regions = work.bank_statements.regions()
+        balances = [read_balance_statement(work, region) for region in regions]
+    click.echo("")
+    tell_tables(tables)
+    for one in filter(None, balances):
+        said = "相符 agrees" if one.agrees else "不符 differs"
+        click.echo(
+            f"银行存款余额调节表 / balance statement {one.region} {one.statement_id}: "
+            f"银行 bank {format_yuan(one.bank_fen)}, 账面 books {format_yuan(one.book_fen)}, "
+            f"调节后 adjusted {format_yuan(one.adjusted_bank_fen)} / "
+            f"{format_yuan(one.adjusted_book_fen)}: {said}"
+        )
 
 
 @command.command("status")

@@ -1,4 +1,4 @@
-"""The report of a reconciliation: what was compared, what disagrees, signed and kept.
+"""The report of a reconciliation: what was compared, what disagrees, the day's figures; signed.
 
 It is signed with the agency's own key on the ledger: anybody who knows the agency's account, as
 the ledger shows it, can tell that the report is the agency's and unchanged, without any secret of
@@ -16,11 +16,15 @@ from typing import Any, Final, Protocol
 
 from backend.domain.errors import DomainError, NotFoundError
 from backend.service_layer.money_reconciliation.cases import Standing, close_agreeing, overdue
+from backend.service_layer.money_reconciliation.figures import money_figures
 from backend.service_layer.money_reconciliation.ports import MoneyServices
 from backend.service_layer.money_reconciliation.records import RULES
 from verifier.commitment.canonical import canonical_bytes
 
-FORMAT: Final = "yichu-money-report-1"
+FORMAT: Final = "yichu-money-report-2"
+FORMATS: Final = frozenset({"yichu-money-report-1", FORMAT})
+"""Format 1 has no figures (``tables``, ``balance_statements``); reports of it stay genuine."""
+
 ROWS_MAX: Final = 1_000
 """Mismatches written out in a report; the number of all of them is always there."""
 
@@ -115,6 +119,7 @@ def _text(
             for one in standing[:ROWS_MAX]
         ],
         "overdue_count": len(late),
+        **money_figures(work, now),
     }
     return canonical_bytes(record).decode()
 
@@ -138,6 +143,8 @@ def verify_report(deps: MoneyServices, signer: SignatureReader, number: int) -> 
     if report.account not in accounts:
         raise _bad(number, "签名账户不是本经办机构的", "its account is not one of this agency")
     said = json.loads(report.text)
+    if said["format"] not in FORMATS:
+        raise _bad(number, "不认识的格式", "its format is not known")
     beside = (report.number, _second(report.made_at), report.mismatch_count)
     if (said["number"], said["made_at"], said["mismatch_count"]) != beside:
         raise _bad(

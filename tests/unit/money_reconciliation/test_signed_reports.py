@@ -26,6 +26,7 @@ NOW = dt.datetime(2026, 11, 20, 10, 30, 15, 999, tzinfo=dt.timezone(dt.timedelta
 HOUR = dt.timedelta(hours=1)
 OURS, FORMER, STRANGER = "0xA1", "0xA0", "0xEE"
 ROW = Mismatch("R1", "C1", "100", "200", "clm_1")
+FIGURES = {"tables": [{"ties": 1}], "balance_statements": [{"region": "330800"}]}
 
 
 class Keys:
@@ -107,6 +108,7 @@ def cabinet(monkeypatch: pytest.MonkeyPatch) -> Cabinet:
     monkeypatch.setattr(
         module, "close_agreeing", lambda work, rows, number: made.closed.append((rows, number))
     )
+    monkeypatch.setattr(module, "money_figures", lambda work, now: dict(FIGURES))
     return made
 
 
@@ -123,9 +125,9 @@ def test_a_report_says_what_was_compared_and_each_row_with_its_case(cabinet: Cab
     said = json.loads(made.text)
     rules = said.pop("rules")
     assert said == {
-        "format": "yichu-money-report-1", "number": 1, "made_at": "2026-11-20T02:30:15+00:00",
+        "format": "yichu-money-report-2", "number": 1, "made_at": "2026-11-20T02:30:15+00:00",
         "previous_digest": "00" * 32, "compared": {"claims": 7, "payments": 5},
-        "mismatch_count": 2, "overdue_count": 2,
+        "mismatch_count": 2, "overdue_count": 2, **FIGURES,
         "mismatches": [
             ROW.to_record() | {"case": "cas_1", "accepted_by": "", "is_overdue": 1},
             books.to_record() | {"case": "cas_2", "accepted_by": "甲、乙", "is_overdue": 0},
@@ -183,6 +185,18 @@ def test_genuine_reports_are_given_also_of_a_former_account(cabinet: Cabinet) ->
     assert (caught.value.zh, caught.value.en) == ("没有这份对账报告", "there is no such report")
 
 
+def test_a_report_of_the_first_format_without_figures_stays_genuine(cabinet: Cabinet) -> None:
+    text = (
+        '{"compared":{},"format":"yichu-money-report-1","made_at":"2026-11-20T02:30:15+00:00",'
+        f'"mismatch_count":0,"mismatches":[],"number":1,"previous_digest":"{"00" * 32}"}}'
+    )
+    digest = hashlib.sha256(text.encode()).digest()
+    old = MoneyReport(1, NOW, 0, text, digest, bytes(32), OURS, Keys().sign(OURS, digest))
+    cabinet.reports.append(old)
+    assert cabinet.verify(1) == old
+    assert cabinet.store().previous_digest == digest and cabinet.verify(2).number == 2
+
+
 def resigned(report: MoneyReport, text: str, account: str = OURS) -> MoneyReport:
     """As somebody would who can write the row and holds a key."""
     digest = hashlib.sha256(text.encode()).digest()
@@ -209,6 +223,10 @@ BESIDE = ("列表中的数字与签名内容不符", "the figures beside it are 
         (
             lambda one: resigned(one, one.text, STRANGER),
             ("签名账户不是本经办机构的", "its account is not one of this agency"),
+        ),
+        (
+            lambda one: resigned(one, one.text.replace("money-report-2", "money-report-3")),
+            ("不认识的格式", "its format is not known"),
         ),
         (lambda one: replace(one, mismatch_count=0), BESIDE),
         (lambda one: replace(one, made_at=NOW - HOUR), BESIDE),
