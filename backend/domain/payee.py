@@ -38,6 +38,7 @@ class Standing(StrEnum):
     UNPROVEN = "account-unproven"  # no bank can be asked, and its proof was not seen yet
     CLOSED = "account-closed"  # the bank says that it is closed
     DELAY = "account-delay"  # the one that takes its place is not in effect yet
+    DOUBTED = "account-doubted"  # a restored backup may lack the word that replaced it
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class DeclaredAccount:
     cancelled_at: dt.datetime | None = None
     closed_at: dt.datetime | None = None
     is_unchecked: bool = False  # no bank was asked
+    doubted_from: dt.datetime | None = None  # after a restored backup, until somebody confirms it
 
     def is_cancelled(self) -> bool:
         return self.cancelled_at is not None
@@ -71,11 +73,13 @@ class Choice:
 
 
 def account_at(declared: Sequence[DeclaredAccount], at: dt.datetime) -> Choice:
-    """The newest account in effect. One that its bank has closed is not replaced by an older
-    one: the person has moved away from that."""
+    """The newest account in effect. One that its bank has closed, or that is in doubt, is not
+    replaced by an older one: the person has moved away from that."""
     in_effect = [one for one in declared if one.has_taken_effect(at)]
     newest = max(in_effect, key=lambda one: one.version, default=None)
     if newest is not None and (newest.closed_at is None or newest.closed_at > at):
+        if newest.doubted_from is not None and newest.doubted_from <= at:
+            return Choice(Standing.DOUBTED)
         return Choice(Standing.IN_EFFECT, newest.version)
     if any(one.is_waiting(at) for one in declared):
         return Choice(Standing.DELAY)

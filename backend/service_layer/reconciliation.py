@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Final, Protocol
 
 from backend.service_layer.adoption.claims import adopt_claim_event, retry_cases
+from backend.service_layer.adoption.lost_words import lost_lines, note_lost_period
 from backend.service_layer.anchoring.adopt import Adopters, Line, adopt_chain, adopt_nonces
 from backend.service_layer.anchoring.behind import BEHIND, SUBJECT, Comparison, compare
 from backend.service_layer.anchoring.dependencies import Anchoring
@@ -53,6 +54,7 @@ def look(deps: Anchoring, services: Services) -> list[Line]:
     bank = compare_bank(services)
     lines = _differences(comparison)
     lines += _open_cases(services, frozenset())
+    lines += lost_lines(services)
     if bank.is_ahead:
         lines.append(Line("ahead", "bank", bank.sentence()))
     if not comparison.is_ahead and not bank.is_ahead:
@@ -81,6 +83,8 @@ def reconcile(deps: Anchoring, services: Services, keep_lease: Callable[[], obje
     """
     payer = services.settings.payer_number
     comparison = compare(deps, payer)
+    # Before anything is adopted: the copy's own entries tell how old it is.
+    note_lost_period(deps, services, comparison)
     last = _wait_until_final(deps, comparison.head.number, keep_lease)
     with deps.work(write=False) as work:
         parties = work.reconciliation.parties(payer)
@@ -114,6 +118,7 @@ def reconcile(deps: Anchoring, services: Services, keep_lease: Callable[[], obje
         standing = reconcile_money(services, services.report_signer)
         lines += [_row(one.mismatch, one.is_accepted) for one in standing]
     show_held_payouts(services)
+    lines += lost_lines(services)
     return lines or [_agreement(after)]
 
 

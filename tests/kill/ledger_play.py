@@ -12,6 +12,7 @@ from backend.entrypoints.devchain.engine import Engine
 from backend.entrypoints.devchain.options import ChainOptions, RunOptions
 from backend.entrypoints.devchain.server import LedgerServer
 from backend.service_layer.anchoring.behind import compare
+from backend.service_layer.claims.case_closing import confirm_closing, propose_closing
 from backend.service_layer.money_reconciliation.rules import find_mismatches
 from tests.kill.stage import Scene, Stage
 from tests.kill.town import PAYER, Town, back_up, build_town, restore
@@ -24,7 +25,7 @@ class LedgerStage(Stage):
         folder.mkdir()
         self._engine = Engine(None, ChainOptions(deterministic=True), RunOptions())
         self._server = LedgerServer(self._engine, "127.0.0.1", 0)
-        self._thread = threading.Thread(target=self._server.serve)
+        self._thread = threading.Thread(target=self._server.serve, daemon=True)
         self._thread.start()
         url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self.town = build_town(url, folder)
@@ -59,6 +60,15 @@ class LedgerStage(Stage):
 
     def reconciles(self) -> None:
         _adopt(self.services)
+
+    def says_go(self, *, again: bool = False) -> None:
+        """Desks and citizens were asked for what only they know; ``again``: the second person."""
+        (period,) = self.town.rows(tables.lost_period)
+        for case in (f"alarm:records-lost:{period.id}", f"words:{period.id}"):
+            if again:
+                confirm_closing(self.services, case, "主任乙", "都问过了")
+            else:
+                propose_closing(self.services, case, "经办甲", "都问过了")
 
     def works(self) -> None:
         """A worker that ends as it is told to, and leaves its lease."""
@@ -96,6 +106,8 @@ def stage(folder: Path, url: str | None = None) -> LedgerStage:
 
 SCENES = [
     Scene("yichu reconcile", lambda s: s.reconciles()),
+    Scene("everybody was asked", lambda s: s.says_go()),
+    Scene("so everybody was", lambda s: s.says_go(again=True)),
     Scene("worker", lambda s: s.works()),
     Scene("yichu reconcile again", lambda s: s.reconciles()),
 ]

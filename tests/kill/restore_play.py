@@ -8,11 +8,13 @@ from typing import Any
 
 from backend.domain.ledger import IntentKind, SlotState
 from backend.service_layer.adoption.claims import adopt_claim_event, retry_cases
+from backend.service_layer.adoption.lost_words import store_period, unknown_at_bank
 from backend.service_layer.anchoring.model import LedgerEvent
 from backend.service_layer.claims.case_closing import confirm_closing, propose_closing
 from backend.service_layer.claims.holds import show_held_payouts
 from backend.service_layer.money_reconciliation.adopt import adopt_bank
 from backend.service_layer.money_reconciliation.ahead import hold_if_ahead
+from backend.service_layer.payees.confirm import confirm_account
 from tests.integration.claims.world import NOW
 from tests.kill.money_stage import MoneyStage
 from tests.kill.stage import Scene
@@ -76,6 +78,9 @@ def lock(stage: MoneyStage, name: str) -> None:
 
 def adopts(stage: MoneyStage) -> None:
     """As `yichu reconcile` does, in its order."""
+    unknown = unknown_at_bank(stage.services)
+    if unknown:
+        store_period(stage.services, min((at for at in unknown if at is not None), default=None))
     retry_cases(stage.services)
     adopt_bank(stage.services, lambda: None)
     hold_if_ahead(stage.services)
@@ -98,9 +103,28 @@ def copy_case(stage: MoneyStage) -> str:
     return str(found[0].id)
 
 
+def says_go(stage: MoneyStage, what: str, *, again: bool = False) -> None:
+    """The desks were asked (``alarm``), or everybody was (``words``); ``again``: the second one."""
+    with stage.services.work(write=False) as work:
+        (period,) = work.lost_periods.periods()
+    case = {"alarm": f"alarm:records-lost:{period.id}", "words": f"words:{period.id}"}[what]
+    if again:
+        confirm_closing(stage.services, case, OTHER, WHY)
+    else:
+        propose_closing(stage.services, case, ONE, WHY)
+
+
+def still_right(stage: MoneyStage, name: str) -> None:
+    confirm_account(stage.services, stage.people[name].id, 1, "citizen", "on the page")
+
+
 SCENES = [
     Scene("nothing leaves", lambda s: s.works(with_ledger=False)),
     Scene("adopted", adopts),
+    Scene("nothing leaves yet", lambda s: s.works(with_ledger=False)),
+    Scene("the desks were asked", lambda s: says_go(s, "alarm")),
+    Scene("so they were", lambda s: says_go(s, "alarm", again=True)),
+    Scene("still the same account", lambda s: still_right(s, "locked")),
     Scene("a lost claim is made again", lambda s: s.touch("locked")),
     Scene("the ledger is read", settlement_is_known),
     Scene("adopted again", adopts),
@@ -111,6 +135,8 @@ SCENES = [
     Scene("worker", lambda s: s.works()),
     Scene("one row is older still", lambda s: s.set_claim(s.claim("paid"), "settled")),
     Scene("three days later", lambda s: s.passes(hours=73)),
+    Scene("everybody was asked", lambda s: says_go(s, "words")),
+    Scene("so everybody was", lambda s: says_go(s, "words", again=True)),
     Scene("all is paid", lambda s: s.works()),
 ]
 

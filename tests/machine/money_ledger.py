@@ -116,6 +116,7 @@ class RecordNode:
 
     def __init__(self, ledger: MoneyLedger, copied_at: int) -> None:
         self._ledger, self._copied_at = ledger, copied_at
+        self._times = {v["block_number"]: v["block_at"] for _, v in ledger.record.values()}
         self._events = [
             event_of(intent, values)
             for intent, values in ledger.record.values()
@@ -137,7 +138,8 @@ class RecordNode:
     def block(self, number: int) -> BlockStamp | None:
         if number > self._ledger.block:
             return None
-        return BlockStamp(number, number.to_bytes(32, "big"), NOW + self._ledger.skew)
+        at = self._times.get(number, NOW + self._ledger.skew)
+        return BlockStamp(number, number.to_bytes(32, "big"), at)
 
     def blocks(self, numbers: Sequence[int]) -> list[BlockStamp | None]:
         return [self.block(number) for number in numbers]

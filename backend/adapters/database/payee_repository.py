@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
+from backend.adapters.database.lost_period_repository import LostPeriodRepository
 from backend.adapters.database.tables import (
     guardian,
     notice,
     notice_delivery,
     payee_account,
     payee_account_event,
+    payee_confirmation,
     payee_proof,
     person_contact,
 )
+from backend.domain.lost_period import Named, doubt_of
 from backend.service_layer.payees.ports import AccountRaceError
 from backend.service_layer.payees.records import (
     UNCHECKED,
     Account,
     AccountEvent,
     AccountRow,
+    Confirmation,
     Contact,
     Guardian,
     Notice,
@@ -34,8 +39,9 @@ def _values(entry: Any) -> dict[str, Any]:
 
 
 class PayeeRepository:
-    def __init__(self, connection: sa.Connection, clock: Any = None) -> None:
+    def __init__(self, connection: sa.Connection, lost_periods: LostPeriodRepository) -> None:
         self._connection = connection
+        self._lost = lost_periods
 
     def accounts_of(self, person_id: str) -> list[Account]:
         """Every version with its events, oldest first."""
@@ -53,7 +59,32 @@ class PayeeRepository:
             ):
                 entry = AccountEvent(**event._mapping)
                 happened.setdefault(entry.account_id, []).append(entry)
-        return [Account(_account(row), tuple(happened.get(row.id, ()))) for row in rows]
+        found = [Account(_account(row), tuple(happened.get(row.id, ()))) for row in rows]
+        return self._doubted(person_id, found) if found and self._lost.periods() else found
+
+    def _doubted(self, person_id: str, accounts: list[Account]) -> list[Account]:
+        """The accounts of a restored database with what it puts in doubt."""
+        confirmed = self._lost.confirmed_at([one.row.id for one in accounts])
+        elsewhere = self._lost.paid_elsewhere(person_id)
+        return [
+            replace(
+                one,
+                doubt=doubt_of(
+                    Named(
+                        one.row.declared_at,
+                        one.row.effective_at,
+                        one.row.holder_id != one.row.person_id,
+                        confirmed.get(one.row.id, ()),
+                    ),
+                    self._lost.periods(),
+                    elsewhere,
+                ),
+            )
+            for one in accounts
+        ]
+
+    def add_confirmation(self, entry: Confirmation) -> None:
+        self._connection.execute(payee_confirmation.insert().values(_values(entry)))
 
     def account(self, account_id: str) -> AccountRow | None:
         row = self._connection.execute(

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from backend.adapters.database.invoice_repository import InvoiceRepository
     from backend.adapters.database.journal_repository import JournalRepository
     from backend.adapters.database.lead_repository import LeadRepository
+    from backend.adapters.database.lost_period_repository import LostPeriodRepository
     from backend.adapters.database.material_repository import MaterialRepository
     from backend.adapters.database.money_report_repository import MoneyReportRepository
     from backend.adapters.database.money_rule_repository import MoneyRuleRepository
@@ -227,10 +228,16 @@ class SqlUnitOfWork:
         return BankStatementRepository(self.connection, self._clock)
 
     @cached_property
+    def lost_periods(self) -> LostPeriodRepository:
+        from backend.adapters.database.lost_period_repository import LostPeriodRepository
+
+        return LostPeriodRepository(self.connection)
+
+    @cached_property
     def payees(self) -> PayeeRepository:
         from backend.adapters.database.payee_repository import PayeeRepository
 
-        return PayeeRepository(self.connection, self._clock)
+        return PayeeRepository(self.connection, self.lost_periods)
 
     @cached_property
     def payers(self) -> PayerRepository:

@@ -92,6 +92,31 @@ def name(person: str, bank: str, number: str, by: str) -> None:
     click.echo(f"{row.bank_name} 尾号 {row.tail}  {row.effective_at:%Y-%m-%dT%H:%MZ}")
 
 
+@command.command("still-right")
+@_PERSON
+@click.option("--tail", required=True, help="账户尾号四位 / the account's last four digits")
+@_BY
+@click.option("--reason", required=True, type=REASON, help="谁说的、怎么核对 / who said so")
+def still_right(person: str, tail: str, by: str, reason: str) -> None:
+    """After a restored backup: the person says at the window that the account is still right."""
+    from backend.service_layer.payees.confirm import confirm_account, doubted
+
+    services = _services()
+    by = acting_name(services, by)
+    with services.work(write=False) as work:
+        found = _person(work, person)
+        known = doubted(services, work, found.id)
+    if known is not None and known[0].row.tail != tail:
+        raise click.ClickException(
+            f"记录上是尾号 {known[0].row.tail}，没有确认 / "
+            "another account is on record: not confirmed"
+        )
+    is_new = known is not None and confirm_account(
+        services, found.id, known[0].row.version, by, reason
+    )
+    click.echo("已确认 / confirmed" if is_new else "没有要确认的账户 / no account is in doubt")
+
+
 _VERSION = click.option(
     "--version", type=click.IntRange(1), required=True, help="账户第几版 / its version"
 )

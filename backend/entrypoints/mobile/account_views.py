@@ -15,6 +15,7 @@ from backend.entrypoints.access import AccessRule, access
 from backend.entrypoints.mobile.language import said, say
 from backend.entrypoints.mobile.session import services
 from backend.entrypoints.mobile.views import blueprint
+from backend.service_layer.payees.confirm import confirm_account
 from backend.service_layer.payees.declare import NamedAccount, cancel, declare
 from backend.service_layer.payees.ports import AccountRaceError
 from backend.service_layer.payees.read import view_account
@@ -92,6 +93,21 @@ def _form_token() -> str:
     """The form's own name; a new one for text that is none."""
     given = request.form.get("form_token", "")
     return given if _TOKEN.fullmatch(given) else secrets.token_urlsafe(32)
+
+
+@blueprint.post("/account/confirm")
+@access(AccessRule.CITIZEN)
+def still_right() -> tuple[str, int] | WerkzeugResponse:
+    """After a restored backup: the account that is shown is still right. Sent twice it is one."""
+    version = request.form.get("version", "")
+    try:
+        shown = int(version) if version.isascii() and version.isdecimal() else 0
+        reason = "by the citizen on the page"
+        if confirm_account(services(), g.person_id, shown, "citizen", reason):
+            flash("confirmed")
+    except AccountRefusedError as error:
+        return _page(said(error)), 422
+    return redirect(url_for("m.account"), 303)
 
 
 @blueprint.post("/account/cancel")

@@ -201,6 +201,7 @@ def home() -> str:
         shown = with_payee(deps, work, person)
         views = [as_it_stands(deps, work, one) for one in view_all(deps, work, g.person_id)]
         recent = [view for view in views if not view.claim.is_closed][:3]
+        lost = [one for one in work.lost_periods.periods() if one.is_open]
     report_unreadable(deps, found)
     return render_template(
         "m/home.html",
@@ -212,6 +213,7 @@ def home() -> str:
         problem=problem,
         promised_on=_promised_on(),
         recent=recent,
+        lost=lost,
         damaged=[entry for entry in found.withheld if entry.reason.code == UNREADABLE],
     )
 

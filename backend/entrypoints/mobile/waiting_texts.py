@@ -323,6 +323,24 @@ WAITING: Final = {
             "effect.",
         ),
     ),
+    "account-doubted": Status(
+        "已核定，等您确认收款账户",
+        "系统出过故障，从备份恢复。您在那段时间改账户的话可能没有保存，为防打错，先不打款。",
+        "wait",
+        en=(
+            "Decided, waiting for your word on the account",
+            "The system was restored from a backup. If you changed your account in that time, the "
+            "change may be lost: so that money goes to no wrong account, nothing is paid yet.",
+        ),
+        kept=BOOKED,
+        todo=(
+            "请打开“收款账户”：还是那个账户就点“还是这个账户”，不是就填新的。然后自动打款。"
+            "不方便上网的，带身份证到窗口，或拨打 12393。",
+            "Open “Your account”: if the account is still right, say so with one button, else name "
+            "the new one. It is then paid by itself. You can also come to the window with your "
+            "identity card, or call 12393.",
+        ),
+    ),
     "account-delay": Status(
         "已核定，等新账户生效",
         "您改了收款账户，为防冒领，要等一段时间才生效。生效时间在“收款账户”里。",

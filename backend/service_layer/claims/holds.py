@@ -15,11 +15,13 @@ from backend.service_layer.claims.ports import ClaimServices, ClaimWork
 BANK_AHEAD: Final = "bank-ahead"
 LAPSED: Final = "reconcile-lapsed"
 BOOKS: Final = "books-disagree"
+RECORDS_LOST: Final = "records-lost"
 HOLDING_ALARMS: Final = frozenset(
-    {BEHIND, BANK_AHEAD, LAPSED, BOOKS, "final-reorganisation", "final-block-changed"}
+    {BEHIND, BANK_AHEAD, LAPSED, BOOKS, RECORDS_LOST, "final-reorganisation", "final-block-changed"}
 )
 """Alarms while which nothing is paid: chain or bank is ahead, nobody has compared them for too
-long, the journal itself is wrong, or what counted as final has left the chain."""
+long, the journal itself is wrong, what counted as final has left the chain, or the database was
+restored and nobody has looked for what it lacks."""
 
 ADOPTED: Final = frozenset({BEHIND, BANK_AHEAD, LAPSED, BOOKS})
 """Those that ``yichu reconcile`` closes; the others are closed by two people (``--close``)."""

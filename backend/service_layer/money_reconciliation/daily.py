@@ -11,6 +11,7 @@ from backend.service_layer.claims.holds import (
     BOOKS,
     HOLDING_ALARMS,
     LAPSED,
+    RECORDS_LOST,
     show_held_payouts,
 )
 from backend.service_layer.journal.arrival import simulate_earlier_arrivals
@@ -83,8 +84,9 @@ def reconcile_pass(deps: MoneyServices, signer: ReportSigner) -> int:
 def _reconcile_if_due(deps: MoneyServices, signer: ReportSigner) -> int:
     with deps.work(write=False) as work:
         last = work.money_reports.last()
-        # These two end with a report: they are no reason to make none.
-        is_held = bool((HOLDING_ALARMS - {LAPSED, BOOKS}) & set(work.alarms.open_counts()))
+        # Two end with a report, one with people: they are no reason to make none.
+        compared = {LAPSED, BOOKS, RECORDS_LOST}
+        is_held = bool((HOLDING_ALARMS - compared) & set(work.alarms.open_counts()))
         is_agency_known = work.claims.payer_account(deps.settings.payer_number) is not None
     if not is_agency_known:
         return 0  # being set up: nothing can be claimed yet, and nobody could sign

@@ -12,6 +12,7 @@ from backend.service_layer.payees.records import (
     Account,
     AccountEvent,
     AccountRow,
+    Confirmation,
     Contact,
     Guardian,
     Notice,
@@ -39,6 +40,7 @@ class PayeeRows(Protocol):
         ...
 
     def add_event(self, entry: AccountEvent) -> bool: ...
+    def add_confirmation(self, entry: Confirmation) -> None: ...
     def proofs_of(self, account_id: str) -> list[Proof]:
         """The steps in checking the proof of an account, first to last."""
         ...

@@ -7,8 +7,10 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
+from backend.domain.lost_period import Doubt
 from backend.domain.payee import AccountRefusedError, Standing
 from backend.service_layer.claims.records import Person
+from backend.service_layer.payees.confirm import doubted
 from backend.service_layer.payees.declare import waiting_change
 from backend.service_layer.payees.effective import chosen
 from backend.service_layer.payees.holder import holder_of
@@ -20,8 +22,10 @@ from backend.service_layer.payees.records import UNCHECKED, AccountRow, Notice
 @dataclass(frozen=True, slots=True)
 class AccountView:
     """``in_effect`` is where money goes now, ``waiting`` the change that comes at its
-    ``effective_at``, ``unproven`` one whose proof has still to be seen at the window. ``holder`` is
-    in whose name an account must be, empty with ``bar`` saying why none can be named."""
+    ``effective_at``, ``unproven`` one whose proof has still to be seen at the window. ``doubted``
+    is the one that the person should look at after a restored backup: it gets no money once its
+    ``doubt`` has begun. ``holder`` is in whose name an account must be, empty with ``bar`` saying
+    why none can be named."""
 
     standing: Standing
     in_effect: AccountRow | None
@@ -34,6 +38,8 @@ class AccountView:
     unproven: AccountRow | None
     delay: dt.timedelta
     notices: tuple[Notice, ...]
+    doubted: AccountRow | None = None
+    doubt: Doubt | None = None
 
 
 def view_account(deps: PayeeServices, work: PayeeWork, person_id: str) -> AccountView:
@@ -42,6 +48,7 @@ def view_account(deps: PayeeServices, work: PayeeWork, person_id: str) -> Accoun
     found, standing = chosen(work, person_id, now)
     waiting = waiting_change(work, person_id, now)
     contact = work.payees.contact_of(person_id)
+    doubts = doubted(deps, work, person_id)
     try:
         holder, bar, bar_en = holder_of(work, person, now), "", ""
     except AccountRefusedError as error:
@@ -58,6 +65,8 @@ def view_account(deps: PayeeServices, work: PayeeWork, person_id: str) -> Accoun
         unproven=_unproven(work, person_id),
         delay=deps.settings.payee_delay,
         notices=tuple(work.payees.notices_of(person_id, limit=5)),
+        doubted=None if doubts is None else doubts[0].row,
+        doubt=None if doubts is None else doubts[1],
     )
 
 

@@ -7,6 +7,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Final
 
+from backend.domain.lost_period import Doubt
 from backend.domain.payee import DeclaredAccount
 
 CANCELLED: Final = "cancelled"
@@ -56,11 +57,25 @@ class AccountEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirmation:
+    """After a restored backup: the word that an account is still right. ``by`` is the login or the
+    staff member."""
+
+    id: str
+    account_id: str
+    by: str
+    reason: str
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
-    """A version with its events."""
+    """A version with its events. ``doubt``: the database was restored, and what was said of the
+    account since the backup may be lost."""
 
     row: AccountRow
     events: tuple[AccountEvent, ...] = ()
+    doubt: Doubt | None = None
 
     def at(self, kind: str) -> dt.datetime | None:
         return min((event.at for event in self.events if event.kind == kind), default=None)
@@ -73,6 +88,7 @@ class Account:
             self.at(CANCELLED),
             self.at(CLOSED),
             is_unchecked=self.row.verdict == UNCHECKED,
+            doubted_from=None if self.doubt is None else self.doubt.at,
         )
 
 

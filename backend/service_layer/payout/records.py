@@ -94,12 +94,15 @@ ACCOUNT_UNVERIFIED: Final = "account-unverified"
 ACCOUNT_UNPROVEN: Final = "account-unproven"
 ACCOUNT_CLOSED: Final = "account-closed"
 ACCOUNT_DELAY: Final = "account-delay"
+ACCOUNT_DOUBTED: Final = "account-doubted"
 HELD_BY_ACCOUNT: Final = (
     ACCOUNT_MISSING, ACCOUNT_UNVERIFIED, ACCOUNT_UNPROVEN, ACCOUNT_CLOSED, ACCOUNT_DELAY,
+    ACCOUNT_DOUBTED,
 )  # fmt: skip
 """Reasons for which there is no account to pay to: none named, its holder's name not confirmed by
 the bank, or, where no bank can be asked, its proof not yet seen by two people,
-the bank says it is closed, a change of it has not taken effect yet."""
+the bank says it is closed, a change of it has not taken effect yet, or the database was restored
+and may lack the word that another took its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +214,17 @@ class BankStatement:
 
 @dataclass(frozen=True, slots=True)
 class IncomingFile:
-    """A file that the bank has left for us."""
+    """A file that the bank has left for us. ``may_grow``: it was changed a moment ago, so that the
+    rest of it may still be on its way."""
 
     name: str
     content: bytes
+    may_grow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LeftAlone:
+    """Something beside the bank's files that cannot be taken in; ``name`` as it can be shown."""
+
+    name: str
+    why: str

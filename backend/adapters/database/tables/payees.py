@@ -73,6 +73,16 @@ payee_proof = sa.Table(
     ),
 )
 
+payee_confirmation = sa.Table(
+    "payee_confirmation",  # after a restored backup: the person says that an account is still right
+    metadata,
+    identifier(),
+    reference("account_id", "payee_account.id"),
+    column("by", sa.String(60), INTERNAL),
+    column("reason", sa.Text, SENSITIVE),
+    column("at", AT, INTERNAL),
+)
+
 guardian = sa.Table(
     "guardian",
     metadata,

@@ -83,7 +83,8 @@ bank_statement = sa.Table(
     column("entry_count", sa.Integer, INTERNAL),
     column("simulated", sa.Boolean, INTERNAL),
     reference("message_id", "bank_message.id", index=False),
-    sa.UniqueConstraint("account", "statement_id"),
+    column("filing", sa.Integer, INTERNAL),  # from 1: one that was withdrawn may be filed anew
+    sa.UniqueConstraint("account", "statement_id", "filing"),
     sa.CheckConstraint("from_at <= to_at", name="ck_bank_statement_period"),
 )
 
@@ -101,4 +102,33 @@ bank_statement_entry = sa.Table(
     column("booked_on", sa.Date, INTERNAL),
     sa.CheckConstraint("amount_fen > 0", name="ck_bank_statement_entry_amount_fen"),
     sa.CheckConstraint("side IN ('credit', 'debit')", name="ck_bank_statement_entry_side"),
+)
+
+bank_statement_withdrawal = sa.Table(
+    "bank_statement_withdrawal",  # one that was wrong, set aside by two people
+    metadata,
+    column("statement_id", ID, INTERNAL, sa.ForeignKey("bank_statement.id"), primary_key=True),
+    column("ordinal", sa.Integer, INTERNAL, primary_key=True, autoincrement=False),  # from 1
+    column("action", sa.String(12), INTERNAL),  # proposed | confirmed | refused
+    column("by", sa.String(60), INTERNAL),
+    column("reason", sa.Text, SENSITIVE),
+    column("at", AT, INTERNAL),
+    sa.CheckConstraint(
+        "action IN ('proposed', 'confirmed', 'refused')",
+        name="ck_bank_statement_withdrawal_action",
+    ),
+    sa.CheckConstraint("trim(\"by\") <> ''", name="ck_bank_statement_withdrawal_by"),
+)
+
+lost_period = sa.Table(
+    "lost_period",  # the database was restored: words that were said in it may be missing
+    metadata,
+    identifier(),
+    column("since", AT, INTERNAL),  # the copy's newest own entry before the first unknown fact
+    column("until", AT, INTERNAL),  # when the restore was found
+    column("first_unknown_at", AT, INTERNAL, null=True),  # of chain or bank
+    column("accounts_from", AT, INTERNAL),  # from then on a lost change could be in effect
+    column("found_at", AT, INTERNAL),
+    column("case_id", sa.String(120), INTERNAL, sa.ForeignKey("reconciliation_case.id")),
+    sa.CheckConstraint("since <= until", name="ck_lost_period_since"),
 )
