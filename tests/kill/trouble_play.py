@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -12,6 +14,7 @@ from backend.adapters.iso20022.camt053 import write_camt053
 from backend.adapters.iso20022.payment_format import Iso20022Format
 from backend.domain.ledger import SlotState
 from backend.service_layer.payout import manual
+from backend.service_layer.payout import statement_withdrawal as withdrawal
 from backend.service_layer.payout.records import AnswerStatus, BankStatement
 from backend.service_layer.payout.run import payout_pass
 from tests.kill.money_stage import MoneyStage
@@ -19,6 +22,7 @@ from tests.kill.stage import Scene
 
 ONE, OTHER, WHY = "出纳员", "复核员", "已与银行核对"
 OTHER_BYTES = b"other bytes"
+UNREADABLE = "a\x07.xml"
 NAMES = ("plain", "broken", "early")
 
 
@@ -79,7 +83,18 @@ def reader_fails(stage: MoneyStage) -> None:
 def garbage(stage: MoneyStage) -> None:
     folder = stage.folder / "bank"
     if not (folder / "read" / "garbage.pain.002.xml").exists():
-        (folder / "in" / "garbage.pain.002.xml").write_bytes(b"<Document>")
+        path = folder / "in" / "garbage.pain.002.xml"
+        path.write_bytes(b"<Document>")
+        os.utime(path, (1_000, 1_000))  # nothing more of it comes
+
+
+def unreadable_name(stage: MoneyStage) -> None:
+    """Somebody leaves a file that cannot be taken in by its name."""
+    (stage.folder / "bank" / "in" / UNREADABLE).write_bytes(b"<Document>")
+
+
+def it_is_taken_away(stage: MoneyStage) -> None:
+    (stage.folder / "bank" / "in" / UNREADABLE).unlink(missing_ok=True)
 
 
 def statement_of_another(stage: MoneyStage) -> None:
@@ -91,6 +106,28 @@ def statement_of_another(stage: MoneyStage) -> None:
     folder = stage.folder / "bank"
     if not (folder / "read" / "statement.camt.053.xml").exists():
         (folder / "in" / "statement.camt.053.xml").write_bytes(write_camt053(made))
+
+
+def statement_is_wrong(stage: MoneyStage) -> None:
+    """The bank leaves one of our account on which nothing has moved, and another."""
+    now = stage.services.clock.now()
+    account = stage.services.settings.payout.account_of("330800").number
+    wrong = BankStatement(
+        "ST-2", now, "2", account, now - dt.timedelta(hours=1), now, 7, 7, (), True
+    )  # fmt: skip
+    folder = stage.folder / "bank"
+    too = replace(wrong, message_id="ST-3", opening_fen=8, closing_fen=8)
+    for name, made in (("wrong", wrong), ("wrong-too", too)):
+        path = f"{name}.camt.053.xml"
+        if not (folder / "read" / path).exists():
+            (folder / "in" / path).write_bytes(write_camt053(made))
+            payout_pass(stage.services)
+    assert {row.filing for row in stage.rows(tables.bank_statement)} == {1}
+
+
+def withdraws(stage: MoneyStage, act: Any, by: str) -> None:
+    newest = max(stage.rows(tables.bank_statement), key=lambda row: row.filing)
+    act(stage.services, newest.id, by, WHY)
 
 
 def refused(stage: MoneyStage) -> str:
@@ -111,13 +148,22 @@ SCENES = [
     Scene("its answer is not read", reader_fails),
     Scene("garbage", garbage),
     Scene("another's statement", statement_of_another),
+    Scene("a name that nobody can read", unreadable_name),
     Scene("a return of what was not paid", lambda s: s.says(
         "early", "0009", AnswerStatus.RETURNED, "BACK")),
     Scene("it was a mistake", lambda s: s.set_slot("barred", flags=0)),
     Scene("worker", lambda s: s.works()),
+    Scene("a statement is wrong", statement_is_wrong),
+    Scene("somebody says so", lambda s: withdraws(s, withdrawal.propose_withdrawal, ONE)),
+    Scene("it is not", lambda s: withdraws(s, withdrawal.refuse_withdrawal, OTHER)),
+    Scene("it is", lambda s: withdraws(s, withdrawal.propose_withdrawal, ONE)),
+    Scene("it is withdrawn", lambda s: withdraws(s, withdrawal.confirm_withdrawal, OTHER)),
+    Scene("so is the next", lambda s: withdraws(s, withdrawal.propose_withdrawal, ONE)),
+    Scene("it is withdrawn too", lambda s: withdraws(s, withdrawal.confirm_withdrawal, OTHER)),
     on_refused("what is in it", manual.read_content, ONE),
     on_refused("dealt with", manual.acknowledge, ONE),
     on_refused("so it is", manual.confirm_acknowledged, OTHER),
+    Scene("it is taken away", it_is_taken_away),
     Scene("it was paid before", lambda s: s.says("early", "0009", AnswerStatus.PAID, "PAID")),
     Scene("worker again", lambda s: s.works()),
     Scene("another account", lambda s: s.name_account("early", "2222")),

@@ -10,8 +10,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from backend.adapters.database.tables import (
+    bank_message,
     bank_statement,
     bank_statement_entry,
+    bank_statement_withdrawal,
     claim,
     journal_adjustment,
     journal_entry,
@@ -20,6 +22,7 @@ from backend.adapters.database.tables import (
     payment_attempt,
     recovery_receipt,
 )
+from backend.domain.errors import ConflictError
 from backend.domain.journal import EventKind
 from backend.domain.payout import parse_end_to_end_id
 from backend.service_layer.journal.adjustments import SOURCE
@@ -28,16 +31,25 @@ from backend.service_layer.money_reconciliation.statement_rules import (
     BookMovement,
     Period,
 )
-from backend.service_layer.payout.records import AnswerStatus, StatementEntry
-from backend.service_layer.payout.statements import StoredStatement
+from backend.service_layer.payout.records import AnswerStatus, EntrySide, StatementEntry
+from backend.service_layer.payout.statements import StoredStatement, WithdrawalStep
 from backend.service_layer.recovery.opening import RECEIPT, receipt_source
 
+_withdrawal = bank_statement_withdrawal.c
+_is_withdrawn: Final = (
+    sa.select(_withdrawal.statement_id)
+    .where(_withdrawal.statement_id == bank_statement.c.id, _withdrawal.action == "confirmed")
+    .exists()
+)
 _BANK: Final = "bank:"
 _PAGE: Final = 500  # values in one question
 _REFERENCE: Final = 35  # characters of a reference on a statement (ISO 20022 Max35Text)
 
 
 class BankStatementRepository:
+    """What is said of statements and their movements leaves out those that were withdrawn, unless
+    the name of a method says otherwise."""
+
     def __init__(self, connection: sa.Connection, clock: Any = None) -> None:
         self._connection = connection
 
@@ -62,10 +74,97 @@ class BankStatementRepository:
     def find(self, account: str, statement_id: str) -> StoredStatement | None:
         row = self._connection.execute(
             sa.select(bank_statement).where(
-                bank_statement.c.account == account, bank_statement.c.statement_id == statement_id
+                bank_statement.c.account == account,
+                bank_statement.c.statement_id == statement_id,
+                ~_is_withdrawn,
             )
         ).first()
         return None if row is None else StoredStatement(**row._mapping)
+
+    def entries_of(self, stored_id: str) -> list[StatementEntry]:
+        """The movements of one statement as they stand on it."""
+        entry = bank_statement_entry.c
+        rows = self._connection.execute(
+            sa.select(bank_statement_entry)
+            .where(entry.statement_id == stored_id)
+            .order_by(entry.ordinal)
+        )
+        return [
+            StatementEntry(
+                EntrySide(row.side), row.amount_fen, row.reference, row.end_to_end_id, row.booked_on
+            )
+            for row in rows
+        ]
+
+    # --- withdrawn ones ------------------------------------------------------------------------
+
+    def filings(self, account: str, statement_id: str) -> int:
+        """How often a statement of this name was filed, withdrawn ones included."""
+        return int(
+            self._connection.execute(
+                sa.select(sa.func.count())
+                .select_from(bank_statement)
+                .where(
+                    bank_statement.c.account == account,
+                    bank_statement.c.statement_id == statement_id,
+                )
+            ).scalar_one()
+        )
+
+    def filed(self, stored_id: str) -> StoredStatement | None:
+        """A statement by its id here, withdrawn or not."""
+        found = self._filed(bank_statement.c.id == stored_id)
+        return found[0] if found else None
+
+    def filed_of(self, message_id: str) -> StoredStatement | None:
+        """The statement that was filed from a bank file, withdrawn or not."""
+        found = self._filed(bank_statement.c.message_id == message_id)
+        return found[0] if found else None
+
+    def newest_filed(self, limit: int) -> list[StoredStatement]:
+        """Those that reach furthest first, withdrawn ones included."""
+        return self._filed(sa.true(), limit)
+
+    def _filed(
+        self, where: sa.ColumnElement[bool], limit: int | None = None
+    ) -> list[StoredStatement]:
+        newest = bank_statement.c.to_at.desc(), bank_statement.c.filing.desc(), bank_statement.c.id
+        rows = self._connection.execute(
+            sa.select(bank_statement).where(where).order_by(*newest).limit(limit)
+        )
+        return [StoredStatement(**row._mapping) for row in rows]
+
+    def was_withdrawn(self, digest: bytes) -> bool:
+        """Whether a statement was filed from exactly these bytes and withdrawn."""
+        return (
+            self._connection.execute(
+                sa.select(bank_statement.c.id)
+                .join(bank_message, bank_message.c.id == bank_statement.c.message_id)
+                .where(bank_message.c.digest == digest, _is_withdrawn)
+            ).first()
+            is not None
+        )
+
+    def steps_of(self, stored_id: str) -> list[WithdrawalStep]:
+        """Who proposed to withdraw a statement and who answered, first to last."""
+        rows = self._connection.execute(
+            sa.select(bank_statement_withdrawal)
+            .where(_withdrawal.statement_id == stored_id)
+            .order_by(_withdrawal.ordinal)
+        )
+        return [WithdrawalStep(**row._mapping) for row in rows]
+
+    def add_step(self, entry: WithdrawalStep) -> None:
+        """Raises ConflictError where somebody else was first, or it is no other person's."""
+        values = {one.name: getattr(entry, one.name) for one in fields(entry)}
+        try:
+            with self._connection.begin_nested():
+                self._connection.execute(bank_statement_withdrawal.insert().values(values))
+        except sa.exc.IntegrityError as error:
+            raise ConflictError(
+                "刚才有人处理了这张对账单，或不能由此人处理；请重新查看",
+                "somebody else dealt with this statement, or this person cannot: look again",
+            ) from error
 
     def overlapping(self, account: str, from_at: dt.datetime, to_at: dt.datetime) -> str:
         """The name of a statement that covers a part of a period; empty for none."""
@@ -75,6 +174,7 @@ class BankStatementRepository:
                 bank_statement.c.account == account,
                 bank_statement.c.from_at < to_at,
                 bank_statement.c.to_at > from_at,
+                ~_is_withdrawn,
             )
             .limit(1)
         ).scalar_one_or_none()
@@ -82,15 +182,17 @@ class BankStatementRepository:
 
     def regions(self) -> list[str]:
         """Regions of whose accounts there is a statement."""
-        rows = self._connection.execute(sa.select(bank_statement.c.region).distinct())
+        rows = self._connection.execute(
+            sa.select(bank_statement.c.region).where(~_is_withdrawn).distinct()
+        )
         return sorted(rows.scalars())
 
     def last_ends(self) -> dict[str, dt.datetime]:
         """Until when the newest statement of each region reaches."""
         rows = self._connection.execute(
-            sa.select(
-                bank_statement.c.region, sa.func.max(bank_statement.c.to_at).label("until")
-            ).group_by(bank_statement.c.region)
+            sa.select(bank_statement.c.region, sa.func.max(bank_statement.c.to_at).label("until"))
+            .where(~_is_withdrawn)
+            .group_by(bank_statement.c.region)
         )
         return {row.region: row.until for row in rows}
 
@@ -113,7 +215,7 @@ class BankStatementRepository:
         """The statements of a region's account in their order."""
         rows = self._connection.execute(
             sa.select(*(bank_statement.c[one.name] for one in fields(Period)))
-            .where(bank_statement.c.region == region)
+            .where(bank_statement.c.region == region, ~_is_withdrawn)
             .order_by(bank_statement.c.from_at, bank_statement.c.to_at)
         )
         return [Period(**row._mapping) for row in rows]
@@ -146,7 +248,7 @@ class BankStatementRepository:
                     payment_answer.c.status == str(AnswerStatus.REJECTED),
                 ),
             )
-            .where(bank_statement.c.region == region)
+            .where(bank_statement.c.region == region, ~_is_withdrawn)
             .order_by(bank_statement.c.from_at, bank_statement_entry.c.ordinal)
         ).all()
         named = self._claims_named([row.end_to_end_id for row in rows if row.claim_id is None])

@@ -337,6 +337,19 @@ class PaymentRepository:
         )
         return [_bank_message(row) for row in rows]
 
+    def refused_since(self, at: dt.datetime, limit: int) -> list[BankMessage]:
+        """Files of which nothing was taken in, since an instant, oldest first."""
+        rows = self._connection.execute(
+            sa.select(bank_message)
+            .where(
+                bank_message.c.received_at >= at,
+                bank_message.c.verdict == str(Verdict.REFUSED),
+            )
+            .order_by(bank_message.c.received_at, bank_message.c.id)
+            .limit(limit)
+        )
+        return [_bank_message(row) for row in rows]
+
     def messages(self, limit: int = 50) -> list[BankMessage]:
         """Newest first."""
         rows = self._connection.execute(

@@ -8,6 +8,7 @@ import click
 
 from backend.bootstrap import Services, build_services
 from backend.domain.money import format_yuan
+from backend.entrypoints.cli.statements import command as statements
 from backend.service_layer.payout.stored import Tried
 
 _LIMIT = click.option(
@@ -27,6 +28,9 @@ _REASON = click.option("--reason", required=True, help="理由 / why.")
 )
 def command() -> None:
     pass
+
+
+command.add_command(statements)
 
 
 @command.command("list")

@@ -16,6 +16,7 @@ from backend.entrypoints.staff import (
     reopen_views,
     rule_views,
     sample_views,
+    statement_views,
     views,
 )
 from backend.entrypoints.staff.session import authenticate
@@ -41,4 +42,5 @@ __all__ = [
     "reopen_views",
     "rule_views",
     "sample_views",
+    "statement_views",
 ]

@@ -40,6 +40,7 @@ def money_paths() -> dict[str, Any]:
         **_reconciliation(),
         **_payments(),
         **_messages(),
+        **_statements(),
         **_proofs(),
         **_adjustments(),
     }
@@ -127,6 +128,31 @@ def _messages() -> dict[str, Any]:
             "post": operation("readMessage", "查看原文", "The file itself; kept who reads it", 200,
                               **_REASON)
         } | message,
+    }  # fmt: skip
+
+
+def _statements() -> dict[str, Any]:
+    here = "/staff/v1/payments/statements"
+    one = f"{here}/{{stored_id}}"
+    stored = {"parameters": in_path("stored_id")}
+    return {
+        here: {
+            "get": operation("bankStatements", "银行对账单", "Filed statements, newest first", 200,
+                             parameters=in_query(limit=_limit(100)))
+        },
+        one: {
+            "get": operation("bankStatement", "一张对账单", "Its balances and who withdrew it", 200)
+        } | stored,
+        f"{one}/withdrawal-proposals": _post(
+            "proposeWithdrawal", "提出撤下", "One person says that it is wrong", **_REASON
+        ) | stored,
+        f"{one}/withdrawal": _post(
+            "withdrawStatement", "确认撤下", "Another person: nothing is compared with it",
+            **_REASON
+        ) | stored,
+        f"{one}/withdrawal-refusals": _post(
+            "refuseWithdrawal", "不撤下", "The proposal falls away", **_REASON
+        ) | stored,
     }  # fmt: skip
 
 

@@ -71,7 +71,7 @@ def _act(
     *,
     needs_proposal: bool = False,
 ) -> None:
-    _require_words(by, reason)
+    require_words(by, reason)
     with deps.work() as work:
         claim = work.claims.get(work.claims.by_number(claim_number).id, lock=True)
         last = work.payments.last_hold(claim.id)
@@ -112,7 +112,7 @@ def _act(
 def read_content(deps: PayoutServices, message_id: str, by: str, reason: str) -> bytes:
     """The bytes of a bank file, which hold names and account numbers. Who reads them and why is
     kept before anything is shown. Raises NotFoundError, and DomainError without name or reason."""
-    _require_words(by, reason)
+    require_words(by, reason)
     with deps.work() as work:
         message = work.payments.message_by_id(message_id)
         if message is None:
@@ -133,7 +133,7 @@ def read_content(deps: PayoutServices, message_id: str, by: str, reason: str) ->
 def acknowledge(deps: PayoutServices, message_id: str, by: str, reason: str) -> None:
     """A person has dealt with a bank file of which nothing was booked and says so; its alarm stays
     until another person confirms. Raises DomainError when there is nothing to note."""
-    _require_words(by, reason)
+    require_words(by, reason)
     with deps.work() as work:
         message = work.payments.message_by_id(message_id)
         if message is None:
@@ -157,7 +157,7 @@ def acknowledge(deps: PayoutServices, message_id: str, by: str, reason: str) -> 
 def confirm_acknowledged(deps: PayoutServices, message_id: str, by: str, reason: str) -> None:
     """Another person confirms that a bank file was dealt with: its alarm is closed. Raises
     ConflictError when nobody has said so yet, and SamePersonError."""
-    _require_words(by, reason)
+    require_words(by, reason)
     case_id = f"{CASE_KIND}:{message_id}"
     with deps.work() as work:
         is_open = work.reconciliation.lock_open(case_id)
@@ -179,7 +179,8 @@ def _is_dealt_with() -> ConflictError:
     return ConflictError("这个文件已处理过", "the file was dealt with already")
 
 
-def _require_words(by: str, reason: str) -> None:
+def require_words(by: str, reason: str) -> None:
+    """Raises DomainError without a name or a reason, or where one does not fit into a row."""
     if not 1 <= len(by.strip()) <= 60 or not 1 <= len(reason.strip()) <= WORDS_MAX:
         raise DomainError(
             f"要写明经办人（最多 60 字）和理由（最多 {WORDS_MAX} 字）",

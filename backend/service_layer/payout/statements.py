@@ -2,13 +2,14 @@
 
 Nothing is booked from it: it says what the bank has done, and the reconciliation (R19) says where
 the journal does not. A statement that overlaps another one would count movements twice and is
-refused.
+refused, unless two people have withdrawn that one.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -43,6 +44,20 @@ class StoredStatement:
     entry_count: int
     simulated: bool
     message_id: str
+    filing: int = 1  # one of a name that was withdrawn is filed anew
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawalStep:
+    """Who proposed to withdraw a statement (``proposed``), or how that ended (``confirmed``,
+    ``refused``)."""
+
+    statement_id: str
+    ordinal: int
+    action: str
+    by: str
+    reason: str
+    at: dt.datetime
 
 
 def take_in_statement(deps: Any, file: IncomingFile) -> None:
@@ -57,13 +72,13 @@ def take_in_statement(deps: Any, file: IncomingFile) -> None:
         known = None
         if statement is not None:
             known = work.bank_statements.find(statement.account, statement.statement_id)
-            fault = _fault(deps, work, statement, known)
+            fault = fault_of(deps, work, statement, digest)
         verdict = Verdict.REFUSED if fault else Verdict.FILED if known is None else Verdict.REPEATED
         message = _message(deps, file, statement, verdict, fault)
         work.payments.add_message(message)
         if verdict is Verdict.FILED:
             assert statement is not None, "only what was read is filed"
-            work.bank_statements.add(_stored(deps, statement, message.id), statement.entries)
+            file_statement(deps, work, statement, message.id)
         elif verdict is Verdict.REPEATED:
             work.alarms.raise_alarm(REPEATED, message.id, f"{file.name}: a known statement")
         else:
@@ -91,8 +106,9 @@ def region_of(deps: Any, account: str) -> str | None:
     return None
 
 
-def _fault(deps: Any, work: Any, statement: BankStatement, known: StoredStatement | None) -> str:
-    """What keeps a statement from being used, empty for nothing."""
+def fault_of(deps: Any, work: Any, statement: BankStatement, digest: bytes) -> str:
+    """What keeps a statement from being used, empty for nothing. ``digest``: of its file."""
+    known = work.bank_statements.find(statement.account, statement.statement_id)
     now = deps.clock.now()
     if region_of(deps, statement.account) is None:
         return f"account …{statement.account[-4:]} is none of ours"
@@ -110,15 +126,22 @@ def _fault(deps: Any, work: Any, statement: BankStatement, known: StoredStatemen
         stored = (
             known.from_at, known.to_at, known.opening_fen, known.closing_fen, known.entry_count,
         )  # fmt: skip
-        return "" if said == stored else f"another statement {statement.statement_id} is known"
+        is_same = said == stored and Counter(statement.entries) == Counter(
+            work.bank_statements.entries_of(known.id)
+        )
+        return "" if is_same else f"another statement {statement.statement_id} is known"
+    if work.bank_statements.was_withdrawn(digest):
+        return f"statement {statement.statement_id} was withdrawn, and these are its very bytes"
     over = work.bank_statements.overlapping(statement.account, statement.from_at, statement.to_at)
     return f"it overlaps statement {over}" if over else ""
 
 
-def _stored(deps: Any, statement: BankStatement, message_id: str) -> StoredStatement:
+def file_statement(deps: Any, work: Any, statement: BankStatement, message_id: str) -> str:
+    """Keep a statement that has no fault, with its movements; returns its id here."""
     region = region_of(deps, statement.account)
     assert region is not None, "asked before"
-    return StoredStatement(
+    account, name = statement.account, statement.statement_id
+    stored = StoredStatement(
         id=deps.ids.new_id("bst"),
         region=region,
         account=statement.account,
@@ -130,7 +153,10 @@ def _stored(deps: Any, statement: BankStatement, message_id: str) -> StoredState
         entry_count=len(statement.entries),
         simulated=statement.simulated,
         message_id=message_id,
+        filing=work.bank_statements.filings(account, name) + 1,
     )
+    work.bank_statements.add(stored, statement.entries)
+    return stored.id
 
 
 def _message(

@@ -21,6 +21,7 @@ from backend.service_layer.money_reconciliation.records import Mismatch
 from tests.funding import POOL_FEN
 from tests.integration.claims.world import World
 from tests.integration.money_reconciliation.standing_server import at_one_instant
+from tests.integration.money_reconciliation.test_statement_withdrawal import filed_by_hand
 from tests.integration.payees.test_proofs import BOOK, FIRST
 from tests.integration.payees.test_proofs import Desk as Window
 from tests.integration.payout.office import alarms, claim_of, rows, settled
@@ -34,6 +35,7 @@ ROW = Mismatch("R11", "YC20260101D-X", "handed over", "the bank has no such file
 SEEN = {"document": hashlib.sha256(BOOK).hexdigest(), "reason": "存折与身份证一致"}
 KEYS = ("confirm-a", "confirm-b")
 CLAIM_ROW = "SELECT id FROM claim FOR UPDATE"
+MONTHS = "SELECT pg_advisory_xact_lock(hashtextextended('yichu-journal|330800', 0))"
 CASE_ROW = "SELECT id FROM reconciliation_case FOR UPDATE"
 
 
@@ -270,19 +272,18 @@ def test_a_proof_is_confirmed_once_and_never_by_who_sees_it_now(
 
 def test_a_correcting_entry_is_proposed_once_and_booked_once(world: World, desks: Desks) -> None:
     """A deposit of the sample funds is reversed."""
-    region = "SELECT pg_advisory_xact_lock(hashtextextended('yichu-journal|330800', 0))"
     wanted = WHY | {
         "kind": "deposit-reversed", "insurance_type": "310", "amount_fen": POOL_FEN,
         "reference": "test-330800-310",
     }  # fmt: skip
     before = len(rows(world, tables.journal_entry))
     send = [posts(desks, BOSS, "/adjustments", wanted, "propose-1") for _ in range(2)]
-    answers = at_one_instant(world.services.engine, region, *send)
+    answers = at_one_instant(world.services.engine, MONTHS, *send)
     assert statuses(answers) == [200, 200]
     assert [answer.get_json()["number"] for answer in answers] == [1, 1]
     assert len(rows(world, tables.journal_adjustment)) == 1
     answers = at_one_instant(
-        world.services.engine, region,
+        world.services.engine, MONTHS,
         *(posts(desks, SECOND, "/adjustments/1/confirm", WHY, key) for key in KEYS),
         posts(desks, BOSS, "/adjustments/1/confirm", WHY, "confirm-0"),
         posts(desks, CLERK, "/adjustments/1/refuse", WHY, "refuse-01"),
@@ -292,3 +293,21 @@ def test_a_correcting_entry_is_proposed_once_and_booked_once(world: World, desks
     (ended,) = rows(world, tables.journal_adjustment_answer)
     is_booked = ended.action == "confirmed"
     assert len(rows(world, tables.journal_entry)) == before + is_booked
+
+
+def test_a_statement_is_withdrawn_once_and_never_by_who_proposes_now(
+    world: World, desks: Desks
+) -> None:
+    filed_by_hand(world)
+    here = "/payments/statements/bst_1"
+    assert desks.post(BOSS, f"{here}/withdrawal-proposals", WHY, "propose-1").status_code == 200
+    answers = at_one_instant(
+        world.services.engine, MONTHS,
+        *(posts(desks, who, f"{here}/withdrawal", WHY, key)
+          for who, key in ((BOSS, KEYS[0]), (SECOND, KEYS[0]), (SECOND, KEYS[1]))),
+    )  # fmt: skip
+    assert statuses(answers) in ([200, 403, 409], [200, 409, 409])
+    steps = rows(world, tables.bank_statement_withdrawal)
+    assert sorted((row.action, row.by) for row in steps) == [
+        ("confirmed", SECOND), ("proposed", BOSS),
+    ]  # fmt: skip

@@ -25,6 +25,7 @@ PATHS: Final[tuple[Callable[..., None], ...]] = (
     desk.test_a_proof_is_seen_by_two_sign_ins_on_one_copy,
     desk.test_a_correcting_entry_is_booked_by_two_sign_ins,
     desk.test_corrections_that_cannot_be_are_refused_and_come_in_pages,
+    desk.test_a_wrong_statement_is_withdrawn_by_two_sign_ins,
     desk.test_what_is_not_there_is_not_found,
 )
 

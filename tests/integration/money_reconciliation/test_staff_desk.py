@@ -35,6 +35,7 @@ from backend.service_layer.money_reconciliation.cases import open_cases_of
 from backend.service_layer.money_reconciliation.records import Mismatch
 from backend.service_layer.money_reconciliation.report import store_report
 from backend.service_layer.payout.manual import hold, propose_release, release
+from backend.service_layer.payout.statement_withdrawal import confirm_withdrawal
 from backend.service_layer.review.staff_register import BadStaffError, NewStaff, add_staff
 from tests.funding import POOL_FEN
 from tests.integration.claims.world import World
@@ -53,6 +54,7 @@ WHY = {"reason": "已核对"}
 CLERK, BOSS, SECOND = "clerk01", "supervisor01", "supervisor02"
 DIGEST = hashlib.sha256(BOOK).hexdigest()
 SEEN = {"document": DIGEST, "reason": "存折与身份证一致"}
+STATEMENT = "/payments/statements/bst_1"
 REVERSED = WHY | {
     "kind": "deposit-reversed", "insurance_type": "310", "amount_fen": POOL_FEN,
     "reference": "test-330800-310",
@@ -60,7 +62,7 @@ REVERSED = WHY | {
 WATCHED = (
     tables.reconciliation_case_event, tables.payout_hold, tables.bank_reading, tables.payee_proof,
     tables.payee_account, tables.staff_act, tables.journal_adjustment,
-    tables.journal_adjustment_answer,
+    tables.journal_adjustment_answer, tables.bank_statement_withdrawal,
 )  # fmt: skip
 
 
@@ -109,19 +111,21 @@ def test_who_is_refused_and_what_cannot_be_read(world: World) -> None:
         "/reconciliation", "/reconciliation/cases", of_case(case), "/reconciliation/reports",
         "/payments", of_claim, "/payments/messages", "/payments/messages/bmg_x", "/payee-proofs",
         "/payee-proofs/acc_x", "/adjustments", "/adjustments/1",
+        "/payments/statements", "/payments/statements/bst_x",
     )  # fmt: skip
     clerks = (
         (of_case(case, "/notes"), {"text": "查到"}), (of_case(case, "/propose"), WHY),
         (f"{of_claim}/hold", WHY), (f"{of_claim}/release-proposals", WHY),
         ("/payments/messages/bmg_x/acknowledge", WHY), ("/payee-proofs/acc_x/verify", SEEN),
         ("/payee-proofs/acc_x/refuse", SEEN), ("/adjustments", REVERSED),
-        ("/adjustments/1/refuse", WHY),
+        ("/adjustments/1/refuse", WHY), (f"{STATEMENT}/withdrawal-proposals", WHY),
+        (f"{STATEMENT}/withdrawal-refusals", WHY),
     )  # fmt: skip
     bosses = (
         (of_case(case, "/assign"), {"to": CLERK}), (of_case(case, "/confirm"), WHY),
         (f"{of_claim}/release", WHY), ("/payments/messages/bmg_x/confirm", WHY),
         ("/payments/messages/bmg_x/readings", WHY), ("/payee-proofs/acc_x/confirm", SEEN),
-        ("/adjustments/1/confirm", WHY),
+        ("/adjustments/1/confirm", WHY), (f"{STATEMENT}/withdrawal", WHY),
     )  # fmt: skip
     before = counted(world)
     stranger = desks.office.at_desk()
@@ -149,7 +153,7 @@ def test_who_is_refused_and_what_cannot_be_read(world: World) -> None:
     for path in (
         "/payments?state=x", "/payments?limit=201", "/payments/messages?limit=101",
         "/reconciliation/cases?limit=0", "/reconciliation/cases?after=x", "/payee-proofs?after=x",
-        "/adjustments?limit=201", "/adjustments?after=x",
+        "/adjustments?limit=201", "/adjustments?after=x", "/payments/statements?limit=101",
     ):  # fmt: skip
         assert code_of(desks.get(CLERK, path)) == bad, path
     assert code_of(desks.get(CLERK, "/payments?after=x")) == (422, "bad-page")
@@ -162,7 +166,7 @@ def test_what_is_not_there_is_not_found(world: World) -> None:
     desks = Desks.open(world)
     for path in (of_case("money:x"), of_case("alarm:x:y"), "/payments/claims/C1",
                  "/payments/messages/bmg_x", "/payee-proofs/acc_x", "/adjustments/1",
-                 "/adjustments/99999999999"):  # fmt: skip
+                 "/adjustments/99999999999", STATEMENT):  # fmt: skip
         assert code_of(desks.get(BOSS, path))[0] == 404, path
     for path, body in (
         (of_case("money:x", "/notes"), {"text": "查到"}), (of_case("money:x", "/propose"), WHY),
@@ -171,6 +175,8 @@ def test_what_is_not_there_is_not_found(world: World) -> None:
         ("/payments/messages/bmg_x/acknowledge", WHY), ("/payments/messages/bmg_x/confirm", WHY),
         ("/payments/messages/bmg_x/readings", WHY), ("/payee-proofs/acc_x/confirm", SEEN),
         ("/adjustments/1/confirm", WHY), ("/adjustments/1/refuse", WHY),
+        (f"{STATEMENT}/withdrawal-proposals", WHY), (f"{STATEMENT}/withdrawal", WHY),
+        (f"{STATEMENT}/withdrawal-refusals", WHY),
         ("/adjustments", REVERSED | {"reference": "unknown"}),
     ):  # fmt: skip
         assert code_of(desks.post(BOSS, path, body, "some-key-1"))[0] == 404, path
@@ -449,3 +455,33 @@ def test_corrections_that_cannot_be_are_refused_and_come_in_pages(world: World) 
     assert ([one["number"] for one in rest["adjustments"]], rest["next"]) == ([2], None)
     waits = desks.get(CLERK, "/adjustments?open=1").get_json()["adjustments"]
     assert [one["number"] for one in waits] == [2]
+
+
+def test_a_wrong_statement_is_withdrawn_by_two_sign_ins(world: World) -> None:
+    from tests.integration.money_reconciliation.test_statement_withdrawal import filed_by_hand
+
+    desks = Desks.open(world)
+    filed_by_hand(world)
+    (listed,) = desks.get(CLERK, "/payments/statements").get_json()["statements"]
+    assert (listed["id"], listed["filing"], listed["is_withdrawn"]) == ("bst_1", 1, False)
+    assert sorted(listed["links"]) == ["withdrawal-proposals"]
+    for step in ("withdrawal", "withdrawal-refusals"):
+        assert code_of(desks.post(BOSS, f"{STATEMENT}/{step}", WHY, "step-0001")) == (
+            409, "conflict",
+        )  # fmt: skip
+    twice(desks, CLERK, f"{STATEMENT}/withdrawal-proposals", WHY, "propose-1")
+    refused = twice(desks, CLERK, f"{STATEMENT}/withdrawal-refusals", WHY, "refuse-01")
+    assert [step["action"] for step in refused["steps"]] == ["proposed", "refused"]
+    shown = twice(desks, BOSS, f"{STATEMENT}/withdrawal-proposals", WHY, "propose-2")
+    assert sorted(shown["links"]) == ["withdrawal-proposals", "withdrawal-refusals"]
+    path = f"{STATEMENT}/withdrawal"
+    assert code_of(desks.post(BOSS, path, WHY, "withdraw1")) == (403, "same-person")
+    with pytest.raises(SamePersonError, match="another person does this"):
+        confirm_withdrawal(world.services, "bst_1", desks.people[BOSS].name, "同意")
+    assert "withdrawal" in desks.get(SECOND, STATEMENT).get_json()["links"]
+    done = twice(desks, SECOND, path, WHY, "withdraw2")
+    assert (done["is_withdrawn"], done["links"]) == (True, {})
+    assert [step["by"] for step in done["steps"]] == [CLERK, CLERK, BOSS, SECOND]
+    assert code_of(desks.post(BOSS, path, WHY, "withdraw3")) == (409, "conflict")
+    (listed,) = desks.get(CLERK, "/payments/statements").get_json()["statements"]
+    assert listed["is_withdrawn"]

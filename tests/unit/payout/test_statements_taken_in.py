@@ -52,6 +52,9 @@ class Bank:
         self.is_simulated = True
         self.known: StoredStatement | None = None
         self.over: str | None = None
+        self.filings = 0
+        self.known_entries: list[StatementEntry] = list(ENTRIES)
+        self.withdrawn: set[bytes] = set()
         self.has_message = False
         self.turns: list[Lane] = []
         self.messages: list[BankMessage] = []
@@ -95,6 +98,9 @@ class Bank:
         return SimpleNamespace(
             find=asked(self.known, one.account, one.statement_id),
             overlapping=asked(self.over, one.account, one.from_at, one.to_at),
+            filings=asked(self.filings, one.account, one.statement_id),
+            entries_of=lambda stored_id: self.known_entries,
+            was_withdrawn=lambda digest: digest in self.withdrawn,
             add=lambda stored, entries: self.kept.append((stored, entries)),
         )
 
@@ -223,6 +229,36 @@ def test_what_cannot_be_read_is_kept_with_the_place_of_its_fault() -> None:
     (message,) = bank.messages
     assert (message.report_id, message.reported_at, message.simulated) == (None, None, None)
     assert (message.digest, message.received_at) == (hashlib.sha256(FILE.content).digest(), NOW)
+
+
+@pytest.mark.parametrize("change", [{"reference": "B9"}, {"end_to_end_id": "C2-V1-A1"}])
+def test_a_known_name_with_the_same_sums_and_another_movement_is_refused(
+    change: dict[str, Any],
+) -> None:
+    """A corrected statement may say the same balances of other movements: it is no repetition."""
+    bank = Bank()
+    bank.known = known()
+    bank.known_entries = [ENTRIES[0], replace(ENTRIES[1], **change)]
+    bank.take_in()
+    assert bank.refused() == "another statement STM-1 is known"
+    again = Bank()
+    again.known = known()
+    again.known_entries = list(reversed(ENTRIES))
+    again.take_in()
+    assert [one.verdict for one in again.messages] == [Verdict.REPEATED]
+
+
+def test_the_bytes_of_a_withdrawn_statement_are_refused_and_another_file_is_its_next_filing() -> (
+    None
+):
+    bank = Bank()
+    bank.withdrawn = {hashlib.sha256(FILE.content).digest()}
+    bank.take_in()
+    assert bank.refused() == "statement STM-1 was withdrawn, and these are its very bytes"
+    corrected = Bank()
+    corrected.withdrawn, corrected.filings = {hashlib.sha256(b"other").digest()}, 1
+    corrected.take_in()
+    assert [stored.filing for stored, _ in corrected.kept] == [2]
 
 
 def test_a_file_beyond_sixteen_mebibytes_is_cut_and_refused_unread() -> None:

@@ -159,3 +159,11 @@ alarm = sa.Table(
     column("raised_at", AT, INTERNAL),
     column("cleared_at", AT, INTERNAL, null=True),
 )
+
+sa.Index(
+    "ix_alarm_open",
+    alarm.c.code,
+    alarm.c.subject,
+    sqlite_where=sa.text("cleared_at IS NULL"),
+    postgresql_where=sa.text("cleared_at IS NULL"),
+)
