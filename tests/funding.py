@@ -12,8 +12,10 @@ TYPES = ("310", "390")
 
 
 def fund_pools(services: Any, amount_fen: int = POOL_FEN, region: str | None = None) -> None:
-    """A deposit for each insurance type of a region, else this installation's, simulated."""
+    """A deposit for each insurance type of a region, else this installation's, simulated: of a
+    large one every layer gets a part, of a small one the pool gets all."""
     region = region or services.settings.region
+    part = amount_fen // 10 if amount_fen >= POOL_FEN else 0
     with services.work() as work:
         book_all(
             work,
@@ -27,7 +29,7 @@ def fund_pools(services: Any, amount_fen: int = POOL_FEN, region: str | None = N
                         services.clock.now(),
                         is_simulated=True,
                     ),
-                    LayerAmounts(pool_fen=amount_fen),
+                    LayerAmounts(amount_fen - 3 * part, part, part, part),
                 )
                 for kind in TYPES
             ],

@@ -177,6 +177,9 @@ class JournalRepository:
     ) -> list[ClaimBalance]:
         return journal_sums.claim_balances(self._connection, account, until, claim_id)
 
+    def open_draws(self, region: str, insurance_type: str) -> dict[str, int]:
+        return journal_sums.open_draws(self._connection, region, insurance_type)
+
     def unbalanced(self) -> list[str]:
         return journal_sums.unbalanced(self._connection)
 

@@ -7,8 +7,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from backend.adapters.database.money_rules.claim_rules import (
+    PAYABLE_FELL,
+    PAYABLE_PAID,
+    PAYABLE_WITH_BANK,
+)
 from backend.adapters.database.tables import claim, journal_entry, journal_transfer
-from backend.domain.journal import Account, Side
+from backend.domain.journal import Account, AccountKind, Side
 from backend.service_layer.journal.records import Balance, ClaimBalance, Turnover
 
 _AMOUNT = journal_transfer.c.amount_fen
@@ -91,6 +96,27 @@ def turnover(
                 region, insurance, code, name, kind, debit, credit, is_simulated, int(amount), many
             )
         )
+    return found
+
+
+def open_draws(connection: sa.Connection, region: str, insurance_type: str) -> dict[str, int]:
+    """What the layers bear of the payables that are not paid, not with the bank, and stand."""
+    rows = connection.execute(
+        sa.text(
+            "SELECT t.debit_account, t.credit_account, SUM(t.amount_fen) AS fen FROM payout p "  # noqa: S608 - of constants
+            "JOIN journal_entry e ON e.source_id = p.id AND e.source_type = 'payout' "
+            "AND e.kind = 'approved' JOIN journal_transfer t ON t.entry_id = e.id "
+            "WHERE e.region = :region AND e.insurance_type = :insurance_type "
+            f"AND NOT {PAYABLE_PAID} AND NOT {PAYABLE_FELL} AND NOT {PAYABLE_WITH_BANK} "
+            "GROUP BY t.debit_account, t.credit_account"
+        ),
+        {"region": region, "insurance_type": insurance_type},
+    )
+    found: dict[str, int] = {}
+    for row in rows:
+        for code, fen in ((row.debit_account, int(row.fen)), (row.credit_account, -int(row.fen))):
+            if Account.parse(code).kind is AccountKind.FUND:
+                found[code] = found.get(code, 0) + fen
     return found
 
 

@@ -113,6 +113,9 @@ def tell_fund(row: HaveRow) -> None:
     ]
     if row.clearing_fen:
         lines.append(("待查（挂账）/ in suspense", row.clearing_fen))
-    lines += [(LAYER_NAMES[Layer(layer)], amount) for layer, amount in row.net_fen]
+    lines += [
+        (LAYER_NAMES[Layer(layer)] + ("  透支 / overdrawn" if amount < 0 else ""), amount)
+        for layer, amount in row.net_fen
+    ]
     for label, amount in lines:
         click.echo(f"  {format_yuan(amount):>20}  {label}")

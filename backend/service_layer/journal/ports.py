@@ -59,6 +59,11 @@ class Journal(Protocol):
         """Every claim whose balance on the account is not zero, oldest first."""
         ...
 
+    def open_draws(self, region: str, insurance_type: str) -> Mapping[str, int]:
+        """What each layer bears of the payables of a fund that are not paid and not with the bank,
+        by the layer's account."""
+        ...
+
     def unbalanced(self) -> list[str]:
         """Ids of entries or loose transfers that are not whole: none, unless somebody wrote to
         the database file past its rules."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from backend.domain.journal import AccountKind, Entry, Fund, Occasion
+from backend.domain.journal import Account, AccountKind, Entry, Fund, Occasion
 from backend.domain.journal import approved as approved_entry
 from backend.domain.journal import instructed as instructed_entry
 from backend.domain.journal import paid as paid_entry
@@ -14,10 +14,12 @@ from backend.service_layer.claims.records import Claim, Payout
 from backend.service_layer.claims.supplement import payments_in_effect
 from backend.service_layer.journal.booking import book, book_all
 from backend.service_layer.journal.funds import fund_of_claim, layer_amounts
+from backend.service_layer.payout.layer_purse import Draws, LayerPurse
 from backend.service_layer.payout.ports import PayoutServices, PayoutWork
 from backend.service_layer.payout.records import AnswerStatus
 from backend.service_layer.payout.stored import Attempt, PaymentAnswer
 
+FUND_SHORT = "fund-short"
 PAYABLE = "payout"
 ATTEMPT = "attempt"
 _ANSWERS = {
@@ -94,27 +96,38 @@ class Purse:
     def __init__(self, deps: PayoutServices, work: PayoutWork) -> None:
         self._deps, self._work = deps, work
         self._left: dict[tuple[str, str], int] = {}
-        self._short: set[tuple[str, str]] = set()
+        self._layers = LayerPurse(work)
+        self._short: set[str] = set()
 
-    def take(self, claim: Claim, amount_fen: int) -> bool:
-        """Set the amount aside; False when the fund has less, which raises an alarm."""
+    def take(self, claim: Claim, amount_fen: int, draws: Draws = ()) -> bool:
+        """Set the amount aside; False when the fund, or a layer that bears a part of it
+        (``draws``), has less, which raises an alarm."""
         fund = fund_of_claim(self._deps, self._work, claim)
         key = (fund.region, fund.insurance_type)
         if key not in self._left:
             self._left[key] = self._available(fund)
+        name = "/".join(key)
         if amount_fen > self._left[key]:
-            self._short.add(key)
-            self._work.alarms.raise_alarm(
-                "fund-short", "/".join(key), f"{amount_fen} fen are asked, {self._left[key]} left"
-            )
-            return False
+            return self._say_short(name, f"{amount_fen} fen are asked, {self._left[key]} left")
+        lacks = self._layers.lacks(fund, draws)
+        if lacks is not None:
+            layer, left = lacks
+            detail = f"{amount_fen} fen are asked, the layer has {left} fen for its payables"
+            return self._say_short(f"{name}/{layer}", detail)
         self._left[key] -= amount_fen
-        if key not in self._short:  # a smaller amount that fits is no end of the shortage
-            self._work.alarms.clear("fund-short", "/".join(key))
+        self._layers.take(fund, draws)
+        for subject in (name, *(f"{name}/{Account.parse(code).layer}" for code, _ in draws)):
+            if subject not in self._short:  # a smaller amount that fits is no end of the shortage
+                self._work.alarms.clear(FUND_SHORT, subject)
         return True
 
+    def _say_short(self, subject: str, detail: str) -> bool:
+        self._short.add(subject)
+        self._work.alarms.raise_alarm(FUND_SHORT, subject, detail)
+        return False
+
     def _available(self, fund: Fund) -> int:
-        # Whoever corrects the books of this region waits until this money is booked, or we for them.
+        # Whoever corrects this region's books waits until this money is booked, or we for them.
         self._work.journal.lock_months(fund.region)
         bank, transit, suspense = (
             self._work.journal.balance(fund.account(kind), insurance_type=fund.insurance_type)

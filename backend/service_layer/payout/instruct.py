@@ -43,6 +43,7 @@ from backend.service_layer.payout.holding import (
     slot_bars,
 )
 from backend.service_layer.payout.lanes import is_machine_clean
+from backend.service_layer.payout.layer_purse import draws_of
 from backend.service_layer.payout.ports import BadPaymentFileError, PayoutServices, PayoutWork
 from backend.service_layer.payout.records import Lane, PaymentFile, PaymentItem
 from backend.service_layer.payout.stored import Attempt, Hold, StoredFile
@@ -292,7 +293,7 @@ class _Counter:
         work.alarms.clear(NO_DEBIT_ACCOUNT, region)
         if self._lane is Lane.INSTANT and not self._is_within_day(one, region):
             return Held(one.payout, claim, NEXT_RUN)
-        if not self._purse.take(claim, one.payout.amount_fen):
+        if not self._purse.take(claim, one.payout.amount_fen, draws_of(work, one.payout)):
             return Held(one.payout, claim, FUND_SHORT)
         if self._lane is Lane.INSTANT:
             self._by_person[claim.person_id] += one.payout.amount_fen

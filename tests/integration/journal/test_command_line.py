@@ -172,6 +172,8 @@ def test_tables_are_told_in_words(run: Run, sqlite: sa.Engine) -> None:
     assert json.loads(run("money", "tables", "--json").output)["starts_on"] == "2026-12-01"
     other = json.loads(run("money", "tables", "--region", "110000", "--json").output)
     assert other["have"] == []
+    without = run("money", "tables", "--region", "110000").output
+    assert without.count("\n  无 / none\n") == 3, "a table without rows says so"
     everywhere = ("money", "tables", "--all-regions", "--month", "2026-11", "--json")
     assert len(json.loads(run(*everywhere).output)["have"]) == 2
 
@@ -224,6 +226,21 @@ def test_close_lists_what_is_open_and_closes_when_told_to(run: Run, sqlite: sa.E
     again = run("money", "close", *month, *signed, "--carry-forward")
     assert isinstance(again.exception, JournalError)
     assert run("journal", "check").exit_code == 0
+
+
+def test_a_layer_that_has_approved_more_than_it_got_is_shown_as_overdrawn(
+    run: Run, sqlite: sa.Engine
+) -> None:
+    given = LayerAmounts(pool_fen=5_00, medical_aid_fen=90_00)
+    book_now(sqlite, journal.funded(said("f", CITY, noon(11, 1)), given))
+    book_now(
+        sqlite, journal.approved(said("a", CITY, noon(11, 2)), LayerAmounts(), LayerAmounts(8_00))
+    )
+    for words in (("fund", "balance"), ("money", "tables", "--month", "2026-11")):
+        lines = run(*words).output.splitlines()
+        (pool,) = [line for line in lines if "统筹基金 / pool" in line]
+        assert pool.split() == ["-3.00", "统筹基金", "/", "pool", "透支", "/", "overdrawn"]
+        assert not any("overdrawn" in line for line in lines if line is not pool)
 
 
 def test_close_of_a_month_with_nothing_open_says_zero(run: Run, sqlite: sa.Engine) -> None:

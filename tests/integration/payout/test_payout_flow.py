@@ -12,12 +12,14 @@ import sqlalchemy as sa
 from backend.adapters.database import tables
 from backend.domain.claim import ClaimState
 from backend.domain.errors import ConflictError
+from backend.domain.journal import Fund, Layer
 from backend.domain.ledger import SlotState
 from backend.domain.two_people import SamePersonError
 from backend.entrypoints.mobile.status_texts import status_of
 from backend.service_layer.claims.records import Claim
 from backend.service_layer.handling.advance import advance_claims
 from backend.service_layer.handling.read import view_claim
+from backend.service_layer.journal.deposits import deposit
 from backend.service_layer.payout.manual import (
     acknowledge,
     confirm_acknowledged,
@@ -393,6 +395,26 @@ def test_a_fund_without_money_pays_nobody_until_it_is_funded(tmp_path: Path) -> 
     world.run()
     assert (state(world, claim), alarms(world)) == (("paid", None), set())
     assert balance(world, "bank") == FIRST_FEN * (len(TYPES) - 1)
+
+
+def test_a_layer_without_money_pays_nobody_out_of_the_other_layers(tmp_path: Path) -> None:
+    """专款专用: its deposit was reversed, or went to another layer; the bank has enough in all."""
+    world = World.make(tmp_path)
+    claim = claim_of(world, world.person())
+    world.sql("DELETE FROM journal_transfer")
+    world.sql("DELETE FROM journal_entry")
+    deposits = ((Layer.MEDICAL_AID, POOL_FEN), (Layer.POOL, FIRST_FEN - 1), (Layer.POOL, 1))
+    fund = Fund("330800", "310", "330800", "test")
+    for place, (layer, fen) in enumerate(deposits):
+        deposit(world.services, fund, layer, fen, reference=f"D{place}", by="x", reason="拨款")
+        if place == len(deposits) - 1:
+            continue
+        world.run()
+        assert state(world, claim) == ("paying", "fund-short")
+        assert (alarms(world), attempts(world)) == ({"fund-short"}, [])
+    world.run()
+    assert (state(world, claim), alarms(world)) == (("paid", None), set())
+    assert balance(world, "bank") == POOL_FEN
 
 
 def test_one_instruction_that_no_file_can_hold_does_not_stop_the_others(world: World) -> None:

@@ -85,20 +85,22 @@ class Office:
 
 
 def purse(
-    bank: int, transit: int, alarms: Alarms, suspense: int = 0
+    bank: int, transit: int, alarms: Alarms, suspense: int = 0, **of_layers: Any
 ) -> tuple[Purse, list[tuple[str, str]]]:
     asked: list[tuple[str, str]] = []
 
     def balance(account: str, *, insurance_type: str) -> int:
         asked.append((account, insurance_type))
         held = {"bank:330800": bank, "transit:330800": transit, "clearing:330800": suspense}
-        return held[account]
+        return (held | of_layers.get("layers", {}))[account]
 
     funds = {"clm_1": CITY, "clm_2": CITY, "clm_3": replace(CITY, insurance_type="390")}
     work: Any = SimpleNamespace(
         alarms=alarms,
         journal=SimpleNamespace(
             balance=balance,
+            open_draws=lambda region, kind: of_layers.get("open", {}),
+            lock_months=lambda region: "",
             claim_fund=lambda claim: ClaimFund(claim, funds[claim], "register", NOW),
         ),
     )
@@ -126,6 +128,35 @@ def test_money_in_suspense_pays_no_claim() -> None:
     made, _ = purse(10_000, 1_000, Alarms(), suspense=-6_000)
     assert made.take(CLAIM, 9_001) is False, "what left for nobody known is gone already"
     assert made.take(CLAIM, 9_000) is True
+
+
+POOL, AID = "fund:330800:pool", "fund:330800:medical-aid"
+
+
+def test_an_overdrawn_layer_pays_as_much_as_it_has_without_its_open_payables() -> None:
+    """专款专用: other layers' money at the bank pays nothing for it."""
+    alarms = Alarms()
+    made, _ = purse(10_000, 0, alarms, layers={POOL: -700, AID: 50}, open={POOL: 1_500, AID: 9_000})
+    assert made.take(CLAIM, 801, ((POOL, 801),)) is False
+    detail = "801 fen are asked, the layer has 800 fen for its payables"
+    assert alarms.open == {("fund-short", "330800/310/pool"): detail}
+    second = replace(CLAIM, id="clm_2")
+    assert made.take(second, 4_000, ((POOL, -100), (AID, 4_100))) is True, "what comes back counts"
+    assert made.take(second, 900, ((POOL, 900),)) is True
+    assert made.take(CLAIM, 2, ((AID, 1), (POOL, 1))) is False, "spent once"
+    assert made.take(CLAIM, 1, ((AID, 1),)) is True
+    assert list(alarms.open) == [("fund-short", "330800/310/pool")], "open until a run finds enough"
+
+
+def test_a_layer_that_has_enough_again_ends_its_alarm() -> None:
+    alarms = Alarms()
+    alarms.open = {
+        ("fund-short", "330800/310/pool"): "",
+        ("fund-short", "330800/310/medical-aid"): "",
+    }
+    made, _ = purse(10_000, 0, alarms, layers={POOL: 0})
+    assert made.take(CLAIM, 10_000, ((POOL, 10_000),)) is True, "approved already, and not below"
+    assert list(alarms.open) == [("fund-short", "330800/310/medical-aid")]
 
 
 def test_a_smaller_amount_that_fits_is_no_end_of_a_shortage() -> None:

@@ -202,6 +202,11 @@ PAYABLE_PAID: Final = (
 """Whether the bank has carried a payable ``p`` out and kept it so."""
 
 PAYABLE_FELL: Final = "EXISTS (SELECT 1 FROM payable_reversal r WHERE r.payout_id = p.id)"
+PAYABLE_WITH_BANK: Final = (
+    "EXISTS (SELECT 1 FROM payment_attempt a WHERE a.payout_id = p.id AND NOT EXISTS "
+    "(SELECT 1 FROM payment_answer w WHERE w.attempt_id = a.id))"
+)
+"""Whether an instruction for a payable ``p`` waits for the bank's answer."""
 _STATES: Final = (
     "SELECT c.id, c.number, c.state, "  # noqa: S608 - of constants
     f"COALESCE(SUM(CASE WHEN {PAYABLE_PAID} OR {PAYABLE_FELL} THEN 0 ELSE p.amount_fen END), 0) "

@@ -9,7 +9,11 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from backend.adapters.database.money_rules.claim_rules import PAYABLE_FELL, PAYABLE_PAID
+from backend.adapters.database.money_rules.claim_rules import (
+    PAYABLE_FELL,
+    PAYABLE_PAID,
+    PAYABLE_WITH_BANK,
+)
 from backend.adapters.database.tables import payment_answer, payment_attempt, payout_file
 from backend.service_layer.money_reconciliation.records import Mismatch
 
@@ -193,17 +197,13 @@ _BOOKED: Final = (
     "FROM journal_transfer t JOIN journal_entry e ON e.id = t.entry_id "
     "WHERE e.claim_id IS NOT NULL GROUP BY e.claim_id, t.debit_account, t.credit_account"
 )
-_OPEN_ATTEMPT: Final = (
-    "EXISTS (SELECT 1 FROM payment_attempt a WHERE a.payout_id = p.id AND NOT EXISTS "
-    "(SELECT 1 FROM payment_answer w WHERE w.attempt_id = a.id))"
-)
 _OPENED: Final = (
     "(o.cause NOT IN ('lower', 'clearing') OR (SELECT COUNT(*) FROM recovery_approval v "
     "WHERE v.order_id = o.id) >= 2)"
 )
 _EXPECTED: Final = (
     "SELECT p.claim_id, 'payable' AS kind, p.amount_fen AS amount FROM payout p "  # noqa: S608
-    f"WHERE NOT {PAYABLE_PAID} AND NOT {PAYABLE_FELL} AND NOT {_OPEN_ATTEMPT} "
+    f"WHERE NOT {PAYABLE_PAID} AND NOT {PAYABLE_FELL} AND NOT {PAYABLE_WITH_BANK} "
     "UNION ALL SELECT a.claim_id, 'transit', a.amount_fen FROM payment_attempt a "
     "WHERE NOT EXISTS (SELECT 1 FROM payment_answer w WHERE w.attempt_id = a.id) "
     "UNION ALL SELECT a.claim_id, 'bank', "
