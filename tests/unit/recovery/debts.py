@@ -16,6 +16,7 @@ from backend.domain.recovery import Receipt, Recovery
 from backend.service_layer.claims.records import Payout
 from backend.service_layer.payout.records import AnswerStatus
 from backend.service_layer.payout.stored import Tried
+from backend.service_layer.recovery.ports import Dismissal
 from tests.unit.journal.books import Books
 from tests.unit.payout.bank_files import ATTEMPT, ended
 from tests.unit.payout.payables import CLAIM, PAYABLE
@@ -43,6 +44,8 @@ class Debts:
         self.notices: list[Any] = []
         self.sent: list[Any] = []
         self.locked: list[str] = []
+        self.dismissals: list[Dismissal] = []
+        self.decided_at = NOW - dt.timedelta(days=9)
         self.commits = 0
         self.old_answer: Any = None
         self.approve("pay_1", LAYERS)
@@ -95,6 +98,9 @@ class Debts:
                 payables_of=lambda claim: self.payables,
                 tried=lambda payable: self.attempts.get(payable, []),
             ),
+            decisions=SimpleNamespace(
+                latest=lambda claim: SimpleNamespace(decided_at=self.decided_at)
+            ),
             payouts=SimpleNamespace(answer_of=lambda payable: self.old_answer),
             payees=SimpleNamespace(contact_of=lambda person: None, add_notice=self.notices.append),
             alarms=SimpleNamespace(
@@ -108,6 +114,7 @@ class Debts:
                 get=lambda order, lock=False: self.orders[order],
                 add=self._add,
                 add_receipt=self._receive,
+                add_dismissal=self._dismiss,
                 add_reversal=self.reversals.append,
                 reversed_payables=lambda claim: frozenset(one.payout_id for one in self.reversals),
             ),
@@ -136,3 +143,7 @@ class Debts:
     def _receive(self, receipt: Receipt) -> None:
         found = self.orders[receipt.order_id]
         self.orders[receipt.order_id] = replace(found, receipts=(*found.receipts, receipt))
+
+    def _dismiss(self, entry: Dismissal) -> None:
+        self.dismissals.append(entry)
+        self.orders[entry.order_id] = replace(self.orders[entry.order_id], is_dismissed=True)

@@ -25,7 +25,8 @@ from backend.domain.recovery import (
     State,
     Waiver,
 )
-from backend.service_layer.recovery import causes, people
+from backend.service_layer.recovery import causes, files, people
+from backend.service_layer.recovery.files import ReceiptFileError, take_in_receipts
 from backend.service_layer.recovery.opening import Ground, order_recovery
 from backend.service_layer.recovery.people import (
     Incoming,
@@ -74,6 +75,7 @@ class Office(Debts):
     def __enter__(self) -> Any:
         work = super().__enter__()
         rows = work.recoveries
+        rows.of_claim = lambda claim: list(self.orders.values()) if claim == "clm_1" else []
 
         def keep(name: str, **fields: Callable[[Recovery], Any]) -> None:
             found = self.orders[name]
@@ -82,9 +84,6 @@ class Office(Debts):
         rows.add_approval = lambda one: keep(
             one.order_id, approvals=lambda found: (*found.approvals, one)
         )
-        rows.add_dismissal = lambda one: (
-            self.sent.append(one), keep(one.order_id, is_dismissed=lambda found: True)
-        )  # fmt: skip
         rows.add_plan = lambda parts: keep(
             parts[0].order_id, instalments=lambda found: (*found.instalments, *parts)
         )
@@ -124,7 +123,7 @@ def office(monkeypatch: pytest.MonkeyPatch) -> Office:
         return by.strip()
 
     monkeypatch.setattr(people, "person_of", person_of)
-    for module in (people, causes):
+    for module in (people, causes, files):
         monkeypatch.setattr(module, "reach", made.points.append)
     return made
 
@@ -160,6 +159,7 @@ def test_with_the_second_person_the_amount_is_owed_booked_and_told(office: Offic
     assert office.points == ["recovery.approved"] * 2 and office.commits == 2
     assert office.locked == ["per_1", "per_1"]
     [notice] = office.notices
+    assert (notice.person_id, notice.kind) == ("per_1", "recovery")
     assert notice.zh == (
         "有一笔报销款需要退回：15.00 元（复核改定，应报金额减少）。请在 12 月 20 日前转账退回，"
         f"附言写 {name}；也可以申请分期或提出异议。"
@@ -242,10 +242,30 @@ def test_no_layer_is_asked_for_more_than_it_bears_by_now(
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("later", [0, 1])
+def test_a_proposal_that_a_newer_decision_has_overtaken_is_not_approved(
+    office: Office, later: int
+) -> None:
+    name = office.has()
+    approve(office.deps, name, "经办甲", WHY)
+    office.points.clear()
+    office.decided_at = NOW + dt.timedelta(seconds=later)
+    if not later:
+        assert approve(office.deps, name, "经办乙", WHY).state is State.OPEN
+        return
+    refuses(
+        office, RecoveryConflictError, approve, name, "经办乙", WHY,
+        says=(
+            "提出以后又有新的核定；请驳回，需要时重新提出",
+            "the claim has a newer decision than this: dismiss it",
+        ),
+    )  # fmt: skip
+
+
 def test_one_person_may_decide_against_it(office: Office) -> None:
     name = office.has()
     found = dismiss(office.deps, name, "经办甲", f" {WHY} ")
-    assert (found.state, office.sent) == (
+    assert (found.state, office.dismissals) == (
         State.DISMISSED, [Dismissal(name, "经办甲", WHY, NOW)],
     )  # fmt: skip
     assert office.kinds == [] and office.alarms == {} and office.commits == 1
@@ -370,10 +390,44 @@ def test_the_last_money_closes_the_order_on_the_ledger_and_says_so(office: Offic
     assert office.orders[name].state is State.RECOVERED
     [intent] = office.sent
     assert (intent.dedupe_key, intent.payload["amount"]) == (f"recover:{name}", 1_500)
+    assert (office.notices[-1].person_id, office.notices[-1].kind) == ("per_1", "recovery")
     assert office.notices[-1].zh == f"退款 {name} 已经退清，您不用再做什么。"
     assert office.notices[-1].en == (
         f"What you owed under {name} is paid back in full: there is nothing more to do."
     )
+
+
+HEAD = "reference,order,yuan,received_on"
+
+
+def test_a_file_of_the_bank_is_taken_down_row_by_row_once(office: Office) -> None:
+    first, second = office.owed(), office.has(OF_H1)
+    commits = office.commits
+    rows = f"{HEAD}\nB-1,{first},6.00,2026-11-19\nB-2,{second},15.00,2026-11-20".encode()
+    assert take_in_receipts(office.deps, rows, by="出纳") == (2, 0)
+    assert office.orders[first].receipts == (
+        Receipt("B-1", first, 600, dt.date(2026, 11, 19), "file", True, "出纳", NOW),
+    )
+    assert office.orders[second].state is State.RECOVERED
+    assert office.commits == commits + 1 and office.points == ["recovery.received"]
+    more = rows + f"\nB-3,{first},1.00,2026-11-20".encode()
+    assert take_in_receipts(office.deps, more, by="出纳") == (1, 2)
+
+
+def test_every_fault_of_a_file_is_named_by_its_line_and_nothing_is_committed(
+    office: Office,
+) -> None:
+    name = office.owed()
+    commits = office.commits
+    rows = f"{HEAD}\nB-1,{name},16.00,2026-11-20\nB-2,{name},1.00,2026-11-20\n"
+    rows += f"B-3,{name},1.00,2026-11-21"
+    with pytest.raises(ReceiptFileError) as caught:
+        take_in_receipts(office.deps, rows.encode(), by="出纳")
+    assert caught.value.faults == (
+        "line 2: 1500 fen are left, not 1600: give back what is too much",
+        "line 4: money does not come in after today",
+    )
+    assert office.commits == commits and office.points == []
 
 
 # --- giving up ------------------------------------------------------------------------------------
@@ -448,13 +502,12 @@ def test_of_a_finding_that_was_set_aside_a_waiver_is_asked_in_that_persons_name(
 
 
 def test_a_citizen_sees_their_own_debts_and_nothing_undecided(office: Office) -> None:
-    of_hospital, lower = office.has(OF_H1), office.has()
-    void = office.has(Ground(Cause.VOID, "inv_1", "作废"))
     dismissed = office.has(Ground(Cause.CLEARING, "cli_1", "清算"))
     dismiss(office.deps, dismissed, "甲", WHY)
+    office.has(OF_H1)
+    lower, void = office.has(), office.has(Ground(Cause.VOID, "inv_1", "作废"))
     with office as work:
         assert [one.order.id for one in owed_by_citizen(work, office.claim)] == [void]
         for by in ("甲", "乙"):
             approve(office.deps, lower, by, WHY)
-        seen = [one.order.id for one in owed_by_citizen(work, office.claim)]
-    assert seen == [lower, void] and of_hospital not in seen
+        assert [one.order.id for one in owed_by_citizen(work, office.claim)] == [lower, void]

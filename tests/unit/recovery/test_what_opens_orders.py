@@ -28,8 +28,8 @@ from backend.service_layer.recovery.causes import (
     propose_of_revision,
 )
 from backend.service_layer.recovery.opening import Ground, order_recovery
-from backend.service_layer.recovery.ports import LoweredRevision, OrderedLead
-from tests.unit.recovery.debts import Debts
+from backend.service_layer.recovery.ports import Dismissal, LoweredRevision, OrderedLead
+from tests.unit.recovery.debts import NOW, Debts
 
 LEAD = OrderedLead("lead_1", SubjectKind.CLAIM, "clm_1", "H1", 1_500, "稽核认定多付")
 OF_BILL = replace(LEAD, subject_kind=SubjectKind.INVOICE, subject_id="inv_1")
@@ -278,8 +278,20 @@ def test_the_same_ground_again_is_the_proposal_that_is_there_and_another_one_is_
     assert first.order.id == "C1-R1" and first.order.amount_fen == 1_000
     again = proposed(Ground(Cause.LOWER, "rev_1", "x"), 2_000)
     assert again.order == first.order
+    leads.alarms[("recovery-proposed", "C9-R1")] = ""
     assert proposed(Ground(Cause.LOWER, "rev_2", "x"), 3_000).order.id == "C1-R2"
-    assert proposed(Ground(Cause.CLEARING, "rev_1", "x"), 3_000).order.id == "C1-R3"
+    # Two proposals of one claim would ask for the same money twice: the older one ends.
+    assert leads.dismissals == [
+        Dismissal(
+            "C1-R1", "system:recovery", "已有新的追款提议 C1-R2 / C1-R2 was proposed instead", NOW
+        )
+    ]
+    assert list(leads.alarms) == [("recovery-proposed", "C9-R1"), ("recovery-proposed", "C1-R2")]
+    ground = Ground(Cause.CLEARING, "rev_1", "x", by="清算员甲")
+    assert proposed(ground, 3_000).order.id == "C1-R3"
+    assert [(one.order_id, one.by) for one in leads.dismissals] == [
+        ("C1-R1", "system:recovery"), ("C1-R2", "清算员甲"),
+    ]  # fmt: skip
 
 
 def test_what_is_owed_at_once_is_never_proposed(leads: Leads) -> None:
