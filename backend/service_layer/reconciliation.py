@@ -28,6 +28,7 @@ from backend.service_layer.money_reconciliation.ahead import compare_bank, hold_
 from backend.service_layer.money_reconciliation.daily import reconcile_money
 from backend.service_layer.money_reconciliation.records import BY_CODE, Mismatch
 from backend.service_layer.money_reconciliation.rules import find_mismatches
+from backend.service_layer.money_reconciliation.words import case_in_words, row_in_words
 from backend.service_layer.payout.unmatched import KIND as UNMATCHED
 from backend.service_layer.recovery.adopt import retry_recoveries
 from backend.service_layer.recovery.ports import RecoveryServices
@@ -73,7 +74,9 @@ def _row(mismatch: Mismatch, is_accepted: bool) -> Line:
     verdict = "accepted" if is_accepted else "mismatch"
     rule = BY_CODE[mismatch.rule]
     detail = f"{mismatch.here} / {mismatch.there} ({rule.zh} {rule.en})"
-    return Line(verdict, f"{mismatch.rule} {mismatch.subject}", detail)
+    zh, en = row_in_words(mismatch.here, mismatch.there)
+    words = (f"{zh}（{rule.zh}）", f"{en} ({rule.en})")
+    return Line(verdict, f"{mismatch.rule} {mismatch.subject}", detail, words)
 
 
 def reconcile(deps: Anchoring, services: Services, keep_lease: Callable[[], object]) -> list[Line]:
@@ -148,7 +151,7 @@ def _open_cases(services: Services, without: frozenset[str]) -> list[Line]:
         alarms = work.reconciliation.holding_alarms(sorted(HOLDING_ALARMS - ADOPTED))
         unsettled = work.reconciliation.paid_without_settlement()
     lines = [
-        Line("case", case.id, case.kind)
+        Line("case", case.id, case.kind, case_in_words(case.kind, case.detail))
         for case in cases
         if case.kind not in {*without, money_cases.KIND}
     ]

@@ -53,6 +53,8 @@ def command(*, region: str | None, day: dt.date | None, as_json: bool) -> None:
 
 
 def _tell(found: BalanceStatement) -> None:
+    from backend.service_layer.money_reconciliation.words import line_in_words
+
     at = found.as_of.astimezone(SHANGHAI)
     click.echo(
         f"银行存款余额调节表 / bank reconciliation statement\n{found.region}  "
@@ -72,7 +74,8 @@ def _tell(found: BalanceStatement) -> None:
     _line(found.adjusted_book_fen, "调节后余额（账面）/ adjusted balance, books")
     click.echo("")
     for gap in found.gaps:
-        click.echo(f"对账单接不上 / a statement does not follow: {gap}")
+        zh, en = line_in_words(gap)
+        click.echo(f"对账单接不上：{zh} / a statement does not follow: {en}")
     if found.agrees:
         click.echo("调节后余额相符 / the adjusted balances agree")
     else:

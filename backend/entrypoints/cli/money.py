@@ -82,6 +82,8 @@ def _period(day: dt.date | None, month: str | None, today: dt.date) -> tuple[dt.
 
 def tell_tables(tables: MoneyTables) -> None:
     """Print the three tables and whether they tie."""
+    from backend.service_layer.money_reconciliation.words import line_in_words
+
     click.echo(f"{tables.starts_on} — {tables.ends_on}")
     if tables.has_simulated:
         click.echo("含模拟的钱 / some of this money is simulated")
@@ -112,7 +114,8 @@ def tell_tables(tables: MoneyTables) -> None:
         )
     click.echo("")
     for fault in tables.faults:
-        click.echo(f"不符 / disagrees: {fault}")
+        zh, en = line_in_words(fault)
+        click.echo(f"不符：{zh} / disagrees: {en}")
     if not tables.faults:
         click.echo("三表相符 / the three tables tie")
 

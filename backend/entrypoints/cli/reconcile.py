@@ -343,12 +343,19 @@ def _adopt(services: Services) -> list[Line]:
 
 
 def _print(lines: Sequence[Line], *, as_json: bool) -> None:
+    from backend.service_layer.money_reconciliation.words import line_in_words
+
+    said = [x.words or line_in_words(x.detail) for x in lines]
     if as_json:
-        rows = [{"verdict": x.verdict, "what": x.what, "detail": x.detail} for x in lines]
+        rows = [
+            {"verdict": x.verdict, "what": x.what, "detail": x.detail, "zh": zh, "en": en}
+            for x, (zh, en) in zip(lines, said, strict=True)
+        ]
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
         return
-    for line in lines:
-        click.echo(f"{_WORDS[line.verdict]:<16}\t{line.what}\t{line.detail}")
+    for line, (zh, en) in zip(lines, said, strict=True):
+        words = zh if zh == en else f"{zh} / {en}"
+        click.echo(f"{_WORDS[line.verdict]:<16}\t{line.what}\t{words}")
     open_count = sum(line.verdict in _OPEN for line in lines)
     adopted = sum(line.verdict == "adopted" for line in lines)
     click.echo(

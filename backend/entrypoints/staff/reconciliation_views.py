@@ -29,6 +29,7 @@ from backend.service_layer.claims.case_closing import (
 )
 from backend.service_layer.money_reconciliation.cases import overdue
 from backend.service_layer.money_reconciliation.status import reconciliation_figures
+from backend.service_layer.money_reconciliation.words import case_in_words
 from backend.service_layer.payout.manual import CASE_KIND
 
 _PAGE: Final = 50
@@ -203,9 +204,12 @@ def _links(case: Case, happened: Any) -> dict[str, Any]:
 
 
 def _row(case: Case, *, is_late: bool) -> dict[str, Any]:
+    zh, en = case_in_words(case.kind, case.detail)
     return {
         "id": case.id,
         "kind": case.kind,
+        "zh": zh,
+        "en": en,
         "found_at": case.found_at.isoformat(),
         "due_at": None if case.due_at is None else case.due_at.isoformat(),
         "is_overdue": is_late,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Final
 
@@ -43,11 +43,13 @@ _PAYER_CALLS: Final = _CLAIM_CALLS | {"supplement", "recover"}
 @dataclass(frozen=True, slots=True)
 class Line:
     """One row of what ``yichu reconcile`` prints. ``verdict`` is agrees, adopted, case, or another
-    one for which it has a word."""
+    one for which it has a word. ``words``: what people read instead of ``detail``, Chinese and
+    English; programs go on reading that."""
 
     verdict: str
     what: str
     detail: str
+    words: tuple[str, str] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -191,12 +191,13 @@ def _gaps(periods: Sequence[Period], opening_fen: int) -> tuple[str, ...]:
     found = []
     if first.opening_fen != opening_fen:
         found.append(
-            f"{first.statement_id} opens with {first.opening_fen} fen, the books with {opening_fen}"
+            f"{first.statement_id} opens with {first.opening_fen} fen, "
+            f"the books with {opening_fen} fen"
         )
     for one, after in itertools.pairwise(periods):
         if one.closing_fen != after.opening_fen:
             found.append(
                 f"{after.statement_id} opens with {after.opening_fen} fen, "
-                f"{one.statement_id} closes with {one.closing_fen}"
+                f"{one.statement_id} closes with {one.closing_fen} fen"
             )
     return tuple(found)

@@ -7,7 +7,7 @@ What is stored, signed and compared stays as the rules write it: the figures of 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from backend.domain.money import format_yuan
@@ -114,6 +114,43 @@ _SIDES: Final = tuple(
     )
 )  # fmt: skip
 
+# A whole detail of a line of ``yichu reconcile``; first match counts.
+_LINES: Final = tuple(
+    (re.compile(pattern.replace("F", r"(-?[0-9]+ fen)")), zh)
+    for pattern, zh in (
+        (r"claim (\S+)", "申请 {0}"),
+        (r"claim (\S+): F", "申请 {0}：{1}"),
+        (r"claim (\S+): the ledger settled F", "申请 {0}：账本结算 {1}，与本库不同"),
+        (r"claim (\S+) was released", "申请 {0} 已在账本上释放"),
+        (r"claim (\S+) was withdrawn", "申请 {0} 已撤回"),
+        (r"F, unknown here", "{0}，本库没有"),
+        (r"(\S+): F came back", "追款 {0}：已追回 {1}"),
+        (r"its claim was found", "找到了它的申请"),
+        (r"its lock has ended; nothing was paid on it", "占用已结束，没有付过款"),
+        (r"\S+: no claim here can be shown to be it", "本库找不到它的申请"),
+        (r"\S+: settled with F; look for it in the bank's statement",
+         "账本结算 {0}，本库找不到它的申请：请到银行对账单上找"),
+        (r"\S+: our lock is open and no claim here holds it",
+         "账本上有本机构的占用，本库没有它的申请"),
+        (r"\S+: the lock has ended", "占用已结束"),
+        (r"waits for the report of the payment", "等银行先答复这笔支付"),
+        (r"unknown here: (.+)", "银行那边有、本库没有：{0}"),
+        (r"database (.+), chain (.+)", "本库 {0}，账本 {1}"),
+        (r"payouts are held", "付款暂停"),
+        (r"paid, and its settlement is not on the chain now", "已支付，而它的结算现在不在账本上"),
+        (r"nothing is unknown here", "没有本库不知道的"),
+        (r"it changed nothing", "没有改变什么"),
+        (r"the same batch", "同一个批次"),
+        (r"another batch of this sequence is stored here", "本库存着同一序号的另一个批次"),
+        (r"head kept; ([0-9]+) leaves to be found", "批次已记下，还要找回 {0} 张票据"),
+        (r"([0-9]+) bills stand at their old leaves", "{0} 张票据回到原位"),
+        (r"(\S+) opens with F, the books with F", "对账单 {0} 期初 {1}，账上 {2}"),
+        (r"(\S+) opens with F, (\S+) closes with F", "对账单 {0} 期初 {1}，前一份 {2} 期末 {3}"),
+        (r"(\S+) (\S+) ([a-z ]+): F against F", "{0} {1} {2}：{3} 对 {4}"),
+        (r"the bill is not here", "本库没有这张票据"),
+    )
+)  # fmt: skip
+
 
 def english(text: str) -> str:
     """The text of a rule with its amounts in yuan."""
@@ -122,14 +159,28 @@ def english(text: str) -> str:
 
 def chinese(text: str) -> str:
     """The same in Chinese; a text that the table does not have keeps its own words."""
-    for pattern, zh in _SIDES:
-        found = pattern.fullmatch(text)
-        if found is not None:
-            return zh.format(*(_word(part or "") for part in found.groups())).strip()
+    said = _by_table(_SIDES, text)
+    if said is not None:
+        return said
     parts = text.split(", ")
     if all(part in _STATES for part in parts):
         return "、".join(_STATES[part] for part in parts)
     return _FEN.sub(lambda found: f"{format_yuan(int(found[1]))} 元", text)
+
+
+def _by_table(table: Sequence[tuple[re.Pattern[str], str]], text: str) -> str | None:
+    for pattern, zh in table:
+        found = pattern.fullmatch(text)
+        if found is not None:
+            return zh.format(*(_word(part or "") for part in found.groups())).strip()
+    return None
+
+
+def line_in_words(detail: str) -> tuple[str, str]:
+    """What a line of ``yichu reconcile`` says: Chinese, English; the same twice where the text has
+    no words of its own (a number) or has both already."""
+    en = english(detail)
+    return _by_table(_LINES, detail) or en, en
 
 
 def _word(part: str) -> str:

@@ -87,7 +87,7 @@ def test_a_first_balance_that_is_not_that_of_the_books_stays_unexplained(
     found = balance("330800", [period], BANK, BOOKS)
     assert not found.agrees
     assert found.adjusted_bank_fen - found.adjusted_book_fen == differs
-    assert found.gaps == (f"S1 opens with {opening} fen, the books with 100000",)
+    assert found.gaps == (f"S1 opens with {opening} fen, the books with 100000 fen",)
 
 
 def test_a_statement_that_is_missing_between_two_stays_unexplained() -> None:
@@ -95,7 +95,7 @@ def test_a_statement_that_is_missing_between_two_stays_unexplained() -> None:
     found = balance("330800", [FIRST, after], BANK, BOOKS)
     # 1,200.00 + 70.00 - 45.00 beside 1,280.00
     assert (found.adjusted_bank_fen, found.adjusted_book_fen) == (1_225_00, 1_280_00)
-    assert found.gaps == ("S3 opens with 120000 fen, S1 closes with 125500",)
+    assert found.gaps == ("S3 opens with 120000 fen, S1 closes with 125500 fen",)
 
 
 def test_money_that_left_twice_is_open_once() -> None:

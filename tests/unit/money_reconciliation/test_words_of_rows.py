@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import pytest
 
+from backend.entrypoints.cli.reconcile import _print
+from backend.service_layer import reconciliation
+from backend.service_layer.money_reconciliation.records import Mismatch
 from backend.service_layer.money_reconciliation.words import (
     case_in_words,
     chinese,
     english,
+    line_in_words,
     row_in_words,
 )
 
@@ -106,3 +111,38 @@ def test_no_side_that_a_rule_writes_is_left_without_chinese() -> None:
 def test_each_case_in_words(kind: str, detail: dict[str, Any], zh: str, en: str) -> None:
     said_zh, said_en = case_in_words(kind, detail)
     assert zh in said_zh and en in said_en
+
+
+@pytest.mark.parametrize(
+    ("detail", "zh", "en"),
+    [
+        ("claim C1: 6500 fen", "申请 C1：65.00 元", "claim C1: 65.00 yuan"),
+        ("claim-lost: settled with 700 fen; look for it in the bank's statement",
+         "账本结算 7.00 元，本库找不到它的申请：请到银行对账单上找",
+         "claim-lost: settled with 7.00 yuan; look for it in the bank's statement"),
+        ("database 3, chain 5", "本库 3，账本 5", "database 3, chain 5"),
+        ("unknown here: YC1.xml", "银行那边有、本库没有：YC1.xml", "unknown here: YC1.xml"),
+        ("3 -> 5", "3 -> 5", "3 -> 5"),
+    ],
+)  # fmt: skip
+def test_each_line_in_words(detail: str, zh: str, en: str) -> None:
+    assert line_in_words(detail) == (zh, en)
+
+
+@pytest.mark.parametrize("is_accepted", [False, True])
+def test_reconcile_prints_chinese_first_in_yuan_and_programs_read_what_they_read(
+    capsys: pytest.CaptureFixture[str], is_accepted: bool
+) -> None:
+    row = Mismatch("R19", "DEP-1", "not booked", "the bank has 80000000 fen credit")
+    line = reconciliation._row(row, is_accepted)
+    _print([line], as_json=False)
+    printed, total = capsys.readouterr().out.splitlines()
+    verdict = "已核实 accepted" if is_accepted else "不符 mismatch"
+    assert printed.split("\t")[:2] == [f"{verdict:<16}", "R19 DEP-1"]
+    assert printed.index("账上没有 / 银行有一笔收入 800,000.00 元") < printed.index("not booked")
+    assert "the bank has 800,000.00 yuan credit (the bank's statement" in printed
+    assert "80000000" not in printed and f"待处理 {int(not is_accepted)} 项" in total
+    _print([line], as_json=True)
+    (said,) = json.loads(capsys.readouterr().out)
+    assert said["detail"].startswith("not booked / the bank has 80000000 fen credit (")
+    assert said["zh"].startswith("账上没有") and "800,000.00 yuan" in said["en"]
