@@ -27,6 +27,7 @@ from backend.service_layer.payout.records import (
     AnswerStatus,
     IncomingFile,
     Lane,
+    LeftAlone,
     NameMatch,
     NameVerdict,
     PayeeAccount,
@@ -50,6 +51,13 @@ class PlainFormat:
             return file_of(content)
         except (ValueError, TypeError, KeyError) as error:
             raise BadPaymentFileError("读不懂", "it is no whole file") from error
+
+    def is_whole(self, content: bytes) -> bool:
+        try:
+            json.loads(content)
+        except ValueError:
+            return False
+        return True
 
     def is_statement(self, content: bytes) -> bool:
         return False
@@ -138,6 +146,9 @@ class MemoryBank:
             self._answer(file_of(self.files[self._unanswered.pop(0)]))
         return [IncomingFile(name, content) for name, content in self.inbox.items()]
 
+    def left_alone(self) -> Sequence[LeftAlone]:
+        return []
+
     def put_away(self, name: str) -> None:
         self._asked()
         self.inbox.pop(name, None)
@@ -161,7 +172,7 @@ class MemoryBank:
     def ask_for_statements(self) -> bool:
         return False
 
-    def pay_in(self, account: str, reference: str, amount_fen: int) -> None:
+    def pay_in(self, account: str, reference: str, amount_fen: int, part: str = "") -> None:
         """It keeps no account of ours."""
 
     def check_name(self, holder: str, account_number: str, bank_code: str) -> NameMatch:

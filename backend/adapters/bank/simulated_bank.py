@@ -81,9 +81,9 @@ class SimulatedBank(FolderExchange):
         with self.book.open() as page:
             page.enrol(accounts)
 
-    def pay_in(self, account: str, reference: str, amount_fen: int) -> None:
-        """Money arrives on an account of the agency; the same reference arrives once."""
-        movement = Movement(account, "credit", amount_fen, reference[:35], "", self._now())
+    def pay_in(self, account: str, reference: str, amount_fen: int, part: str = "") -> None:
+        """Money arrives on an account of the agency; the same part of a reference arrives once."""
+        movement = Movement(account, "credit", amount_fen, reference[:35], "", self._now(), part)
         try:
             with self.book.open() as page:
                 page.move(movement)

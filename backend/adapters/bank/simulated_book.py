@@ -72,6 +72,7 @@ class Movement:
     reference: str
     end_to_end_id: str  # of an instruction; else empty
     at: dt.datetime
+    part: str = ""  # of what came under one reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +184,7 @@ class Page:
             (
                 entry.account,
                 entry.side,
-                entry.end_to_end_id or entry.reference,
+                (entry.end_to_end_id or entry.reference) + (f"#{entry.part}" if entry.part else ""),
                 entry.amount_fen,
                 entry.reference,
                 entry.end_to_end_id,

@@ -38,7 +38,11 @@ def command() -> None:
 @click.option("--amount", required=True, help="元 / yuan")
 @click.option("--reference", default="", help="银行的编号 / by what the bank names it")
 @click.option("--side", type=click.Choice(["credit", "debit"]), help="挂账：收或付 / of suspense")
-@click.option("--layer", type=click.Choice([str(one) for one in Layer]), help="suspense-cleared")
+@click.option(
+    "--layer",
+    type=click.Choice([str(one) for one in Layer]),
+    help="层次 / of suspense-cleared, deposit-reversed",
+)
 @click.option("--suspense", type=int, help="挂账的更正号 / number of the suspense")
 @_BY
 @_REASON

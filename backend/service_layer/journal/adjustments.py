@@ -26,7 +26,7 @@ from backend.domain.two_people import signature
 from backend.service_layer.claims.acting import acting, require_other_person
 from backend.service_layer.claims.ports import ClaimSettings
 from backend.service_layer.journal.booking import book
-from backend.service_layer.journal.deposits import bookings_of
+from backend.service_layer.journal.deposits import bookings_of, place_of, standing
 from backend.service_layer.journal.records import Adjustment, AdjustmentAnswer
 from backend.service_layer.ports import Clock
 
@@ -173,10 +173,8 @@ def _draw(work: Any, wanted: Wanted) -> Adjustment:
         corrects=None, subject="", reason="", proposed_by="", proposed_at=None,  # type: ignore[arg-type]
     )  # fmt: skip
     if wanted.kind is EventKind.DEPOSIT_REVERSED:
-        booked = bookings_of(work, wanted.reference)
-        if not booked:
-            raise NotFoundError("没有这笔拨款", "no deposit is booked under this reference")
-        return replace(drawn, corrects=booked[-1].id, subject=booked[-1].id)
+        found = _deposit(work, wanted)
+        return replace(drawn, corrects=found.id, subject=found.id)
     if wanted.kind is EventKind.SUSPENSE_CLEARED:
         return _draw_cleared(work, wanted, drawn)
     if wanted.kind not in KINDS:
@@ -191,6 +189,31 @@ def _draw(work: Any, wanted: Wanted) -> Adjustment:
         drawn, side=side, statement_id=statement_id, statement_ordinal=int(ordinal),
         subject=there.subject,
     )  # fmt: skip
+
+
+def _deposit(work: Any, wanted: Wanted) -> Entry:
+    """The deposit that is meant: of those of this fund the one that stands, of the layer that is
+    named where several do."""
+    booked = bookings_of(work, wanted.reference)
+    if not booked:
+        raise NotFoundError("没有这笔拨款", "no deposit is booked under this reference")
+    stands = {place_of(one): one for one in standing(work, booked)}
+    of_fund = {
+        place[2]: one
+        for place, one in stands.items()
+        if place[:2] == (wanted.region, wanted.insurance_type)
+    }
+    if wanted.layer is not None and wanted.layer not in of_fund:
+        raise NotFoundError(
+            "这一层没有这笔拨款", "no deposit of this layer stands under this reference"
+        )
+    if wanted.layer is None and len(of_fund) > 1:
+        raise JournalError(
+            "这个回单号下有几层基金的拨款：请写明层次",
+            "deposits of several layers stand under this reference: name the layer",
+        )
+    layer = wanted.layer or next(iter(of_fund), None)
+    return booked[-1] if layer is None else of_fund[layer]
 
 
 def _draw_cleared(work: Any, wanted: Wanted, drawn: Adjustment) -> Adjustment:

@@ -9,14 +9,18 @@ from __future__ import annotations
 from typing import Any
 
 
-def simulate_arrival(deps: Any, region: str, reference: str, amount_fen: int) -> None:
+def simulate_arrival(
+    deps: Any, region: str, reference: str, amount_fen: int, part: str = ""
+) -> None:
     """Tell a simulated bank; with a real one nothing is done. The same reference arrives once, so
-    that a transaction which is repeated after a crash finds it there."""
+    that a transaction which is repeated after a crash finds it there; ``part`` names a further
+    part of what arrived under it."""
     if not deps.bank.is_simulated:
         return
     account = deps.settings.payout.account_of(region)
     if account is not None:
-        deps.bank.pay_in(account.number, reference, amount_fen)
+        more = (part,) if part else ()
+        deps.bank.pay_in(account.number, reference, amount_fen, *more)
 
 
 def simulate_earlier_arrivals(deps: Any) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from string import ascii_lowercase
 from typing import Any, Final, Protocol
 
 from backend.domain.journal import (
+    Account,
     Entry,
     Fund,
     JournalConflictError,
@@ -15,6 +18,7 @@ from backend.domain.journal import (
     Occasion,
     funded,
 )
+from backend.domain.money import format_yuan
 from backend.service_layer.claims.ports import ClaimSettings
 from backend.service_layer.journal.arrival import simulate_arrival
 from backend.service_layer.journal.booking import book
@@ -22,16 +26,19 @@ from backend.service_layer.journal.ports import JournalWork
 from backend.service_layer.journal.regions import require_region
 from backend.service_layer.ports import Clock, Transaction
 
-SOURCE_TYPES: Final = ("deposit", *(f"deposit-{letter}" for letter in "bcdefghijk"))
-"""The source of a deposit, and of the ones under the same reference after it was reversed: the
-reference stays the bank's own, and each booking is an event of its own."""
+SOURCE_TYPES: Final = ("deposit", *(f"deposit-{letter}" for letter in ascii_lowercase[1:]))
+"""The source of the first deposit under a reference, and of further ones: of another layer or fund
+out of the same movement, or after one was reversed. The reference stays the bank's own, and each
+booking is an event of its own."""
 
 
 class DepositWork(JournalWork, Transaction, Protocol):
-    """A transaction with the journal and the adjustments."""
+    """A transaction with the journal, the adjustments and the bank's statements."""
 
     @property
     def adjustments(self) -> Any: ...
+    @property
+    def bank_statements(self) -> Any: ...
 
 
 class DepositServices(Protocol):
@@ -53,11 +60,13 @@ def deposit(
     reason: str,
     is_simulated: bool = False,
 ) -> bool:
-    """Book a deposit; False when the bank's ``reference`` is booked already, the same. One that
-    two people have reversed leaves its reference to the right one.
+    """Book a deposit; False when the bank's ``reference`` is booked already for this layer, the
+    same. One movement at the bank may be deposits of several layers. A deposit that two people have
+    reversed leaves its place to the right one.
 
     Raises :class:`JournalError` when nobody signs it, or for a region that has no account and no
-    books; and what :func:`book` raises.
+    books; JournalConflictError when it is known otherwise, or is more than the bank's statement
+    leaves; and what :func:`book` raises.
     """
     if not by.strip() or not reason.strip():
         raise JournalError("请写明登记人和理由", "give who records it and a reason")
@@ -73,23 +82,41 @@ def deposit(
     )
     with deps.work() as work:
         require_region(deps, work, fund.region)
-        occasion = replace(occasion, source_type=_source_type(work, occasion))
+        place = (fund.region, fund.insurance_type, layer)
+        booked = bookings_of(work, reference)
+        stands = {place_of(one): one for one in standing(work, booked)}
+        has_others = any(one != place and one[0] == fund.region for one in stands)
+        occasion = replace(occasion, source_type=_source_type(booked, stands.get(place)))
+        if has_others and place not in stands:
+            _require_left(work, fund.region, reference, amount_fen)
         try:
             is_new = book(work, funded(occasion, LayerAmounts.of(layer, amount_fen)))
         except JournalConflictError as error:
             raise _known_otherwise(reference) from error
         if is_simulated:
-            simulate_arrival(deps, fund.region, reference, amount_fen)
+            part = f"{fund.insurance_type}-{layer}" if has_others else ""
+            simulate_arrival(deps, fund.region, reference, amount_fen, part)
         work.commit()
     return is_new
 
 
 def bookings_of(work: DepositWork, reference: str) -> list[Entry]:
-    """What was ever booked as deposits under a reference of the bank, in its order: at most the
-    last of them stands."""
+    """What was ever booked as deposits under a reference of the bank, in its order."""
     ids = work.adjustments.sourced(SOURCE_TYPES, reference)
     found = work.journal.find(ids)
     return [found[one] for one in ids]
+
+
+def standing(work: DepositWork, booked: Sequence[Entry]) -> list[Entry]:
+    """Those that nobody has reversed: at most one for each layer of a fund."""
+    return [one for one in booked if work.adjustments.corrected_by(one.id) is None]
+
+
+def place_of(entry: Entry) -> tuple[str, str, Layer | None]:
+    """Whose money a deposit is: region, insurance type and layer."""
+    fund = entry.occasion.fund
+    layer = Account.parse(entry.transfers[0].credit).layer
+    return fund.region, fund.insurance_type, layer
 
 
 def _known_otherwise(reference: str) -> JournalConflictError:
@@ -102,14 +129,28 @@ def _known_otherwise(reference: str) -> JournalConflictError:
     )
 
 
-def _source_type(work: DepositWork, occasion: Occasion) -> str:
-    booked = bookings_of(work, occasion.source_id)
-    if not booked:
-        return SOURCE_TYPES[0]
-    if work.adjustments.corrected_by(booked[-1].id) is None:
-        return booked[-1].occasion.source_type
+def _require_left(work: DepositWork, region: str, reference: str, amount_fen: int) -> None:
+    """A further part of a movement that stands on a kept statement is within what is left of it;
+    of one whose statement has not come yet the reconciliation compares the sums (R19)."""
+    there = [one for one in work.bank_statements.entries(region)
+             if (one.key, one.side) == (reference, "credit")]  # fmt: skip
+    booked = [one for one in work.bank_statements.movements(region)
+              if (one.key, one.side) == (reference, "credit")]  # fmt: skip
+    left = sum(one.amount_fen for one in there) - sum(one.amount_fen for one in booked)
+    if there and amount_fen > left:
+        raise JournalConflictError(
+            f"对账单上 {reference} 只剩 {format_yuan(left)} 元没有记账：没有再记",
+            f"{format_yuan(left)} yuan of {reference} on the bank's statement are not booked yet: "
+            "nothing was booked",
+        )
+
+
+def _source_type(booked: Sequence[Entry], same: Entry | None) -> str:
+    if same is not None:
+        return same.occasion.source_type
     if len(booked) == len(SOURCE_TYPES):
         raise JournalError(
-            "这个回单号冲销次数过多", "the deposit of this reference was reversed too often"
+            "这个回单号下登记和冲销的次数过多",
+            "too many deposits were booked and reversed under this reference",
         )
     return SOURCE_TYPES[len(booked)]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from backend.domain.journal import Fund, JournalConflictError, JournalError, Layer
+from backend.domain.errors import DomainError, NotFoundError
+from backend.domain.journal import EventKind, Fund, JournalConflictError, JournalError, Layer
 from backend.domain.payout import FundAccount, PayoutRules
+from backend.service_layer.journal.adjustments import Wanted, confirm, propose
 from backend.service_layer.journal.closing import close_month
 from backend.service_layer.journal.deposits import deposit
 from tests.integration.journal.month_world import CITY, noon, services_on
@@ -45,7 +48,7 @@ def test_a_region_that_is_not_kept_here_takes_no_deposit_and_no_close(services: 
     with services.work(write=False) as work:
         assert (work.journal.regions(), work.journal.closes()) == ([], [])
     assert pays_in(services, 100, fund=Fund("331000", "310", "331000", "台州")), "it has an account"
-    assert pays_in(services, 200, reference="D2"), "this installation's own"
+    assert pays_in(services, 200), "this installation's own"
 
 
 def test_a_deposit_that_is_known_otherwise_says_how_it_is_put_right(services: Any) -> None:
@@ -54,3 +57,40 @@ def test_a_deposit_that_is_known_otherwise_says_how_it_is_put_right(services: An
         pays_in(services, 101)
     assert "先用 yichu journal adjust propose --kind deposit-reversed 冲销" in it.value.zh
     assert balance(services, "bank:330800") == 100
+
+
+def test_one_movement_may_be_deposits_of_several_layers_and_funds(services: Any) -> None:
+    residents = Fund("330800", "390", "330800", "市中心测试")
+    parts = [(100, Layer.POOL, CITY), (40, Layer.MEDICAL_AID, CITY), (7, Layer.POOL, residents)]
+    for fen, layer, fund in parts:
+        assert pays_in(services, fen, layer, fund=fund)
+    for fen, layer, fund in parts:
+        assert not pays_in(services, fen, layer, fund=fund), "known already"
+        with pytest.raises(JournalConflictError, match="booked already, with another content"):
+            pays_in(services, fen + 1, layer, fund=fund)
+    assert (balance(services, "bank:330800"), balance(services, "bank:330800", "390")) == (140, 7)
+    assert balance(services, "fund:330800:medical-aid") == 40
+    with services.work(write=False) as work:
+        moved = work.bank_statements.movements("330800")
+        assert [(one.key, one.side, one.amount_fen) for one in moved] == [
+            ("D1", "credit", 100), ("D1", "credit", 40), ("D1", "credit", 7),
+        ]  # fmt: skip
+
+
+def test_of_several_deposits_under_a_reference_the_named_one_is_reversed(services: Any) -> None:
+    pays_in(services, 100)
+    pays_in(services, 40, Layer.MEDICAL_AID)
+    wanted = Wanted(EventKind.DEPOSIT_REVERSED, "330800", "310", 40, "D1")
+    refused: list[tuple[Layer | None, type[DomainError], str]] = [
+        (None, JournalError, "name the layer"),
+        (Layer.CIVIL_SERVANT, NotFoundError, "no deposit of this layer stands"),
+        (Layer.POOL, JournalError, r"which is 1\.00 yuan"),
+    ]
+    for layer, error, words in refused:
+        with pytest.raises(error, match=words):
+            propose(services, dataclasses.replace(wanted, layer=layer), **SIGNED)
+    right = dataclasses.replace(wanted, layer=Layer.MEDICAL_AID)
+    confirm(services, propose(services, right, **SIGNED).number, by="会计乙", reason="核对")
+    assert balance(services, "fund:330800:medical-aid") == 0
+    assert pays_in(services, 41, Layer.MEDICAL_AID), "the right one, under the same reference"
+    assert balance(services, "bank:330800") == 141

@@ -92,7 +92,7 @@ def purse(
     def balance(account: str, *, insurance_type: str) -> int:
         asked.append((account, insurance_type))
         held = {"bank:330800": bank, "transit:330800": transit, "clearing:330800": suspense}
-        return (held | of_layers.get("layers", {}))[account]
+        return int((held | of_layers.get("layers", {}))[account])
 
     funds = {"clm_1": CITY, "clm_2": CITY, "clm_3": replace(CITY, insurance_type="390")}
     work: Any = SimpleNamespace(
