@@ -72,7 +72,10 @@ AREAS: Final = {
     ),
     "money": Area(
         (
-            *_in("domain", "clearing", "journal", "payee", "payout", "recovery", "two_people"),
+            *_in(
+                "domain", "clearing", "journal", "lost_period", "payee", "payout", "recovery",
+                "two_people",
+            ),
             *_in(
                 "adapters/iso20022", "camt053", "document", "pain001", "pain002", "payment_format",
             ),
@@ -81,8 +84,8 @@ AREAS: Final = {
             *(
                 f"tests/unit/domain/test_{name}.py"
                 for name in (
-                    "clearing", "journal", "payee", "payout", "recovery", "edges_of_clearing",
-                    "edges_of_money",
+                    "clearing", "journal", "lost_period", "payee", "payout", "recovery",
+                    "edges_of_clearing", "edges_of_money",
                 )
             ),
             *_BANK_MESSAGES,
@@ -120,7 +123,7 @@ AREAS: Final = {
     ),
     "payees": Area(
         _in(
-            "service_layer/payees", "declare", "effective", "holder", "notices", "proof", "read",
+            "service_layer/payees", "confirm", "declare", "effective", "holder", "notices", "proof", "read",
             "register",
         ),
         ("tests/unit/payees", "tests/integration/payees"),
