@@ -85,7 +85,7 @@ AREAS: Final = {
                 f"tests/unit/domain/test_{name}.py"
                 for name in (
                     "clearing", "journal", "lost_period", "payee", "payout", "recovery",
-                    "edges_of_clearing", "edges_of_money",
+                    "two_people", "edges_of_clearing", "edges_of_money",
                 )
             ),
             *_BANK_MESSAGES,
@@ -123,8 +123,8 @@ AREAS: Final = {
     ),
     "payees": Area(
         _in(
-            "service_layer/payees", "confirm", "declare", "effective", "holder", "notices", "proof", "read",
-            "register",
+            "service_layer/payees", "confirm", "declare", "effective", "holder", "notices", "proof",
+            "read", "register",
         ),
         ("tests/unit/payees", "tests/integration/payees"),
     ),
