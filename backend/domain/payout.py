@@ -179,6 +179,18 @@ KNOWN_AT_THE_BANK: Final = frozenset({"AM05", "DU01", "DU02", "DU03", "DU04", "D
 about to, under the same name. That is no rejection, and must never lead to another payment."""
 
 
+OF_THE_WHOLE: Final = "FILE-"
+
+
+def reason_of_the_whole(code: str) -> str:
+    """A reason that the bank gives for a whole file or order, as that of each of its instructions.
+
+    What it says of an account is said of ours, from which the file is paid: ``FILE-`` stands
+    before such a code, so that no payee is told of it and no payee's account is closed by it.
+    """
+    return OF_THE_WHOLE + code if code in PAYEE_SIDE else code
+
+
 _NUMBER: Final = re.compile(r"[0-9](?:[ -]?[0-9]){7,}", re.ASCII)
 
 

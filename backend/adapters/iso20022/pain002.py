@@ -27,6 +27,7 @@ from backend.domain.payout import KNOWN_AT_THE_BANK
 from backend.service_layer.payout.records import (
     ITEMS_MAX,
     AnswerStatus,
+    StatusCount,
     StatusItem,
     StatusReport,
 )
@@ -44,6 +45,7 @@ _STATUS: Final = {
     **dict.fromkeys(("RJCT", "CANC"), AnswerStatus.REJECTED),
 }  # fmt: skip
 _CANCELLED: Final = "CANC"
+_NO_NAME: Final = "NOTPROVIDED"
 _GROUP_ONLY: Final = {"PART": AnswerStatus.ACCEPTED}
 _CODE: Final = {
     AnswerStatus.ACCEPTED: "ACSP",
@@ -57,8 +59,8 @@ def read_pain002(content: bytes) -> StatusReport:
     """A whole, valid report; raises :class:`MessageError` for anything else.
 
     Refused beside what the schema refuses: a report on another message than pain.001.001.11, a
-    status that is not known here, another currency, an instruction named twice or not named, more
-    than one payment order, control sums that do not fit whole fen.
+    status that is not known here, an amount in another currency, an instruction named twice or not
+    named, more than one payment order, control sums that do not fit whole fen.
     """
     root = Branch(parse_message(content, PAIN002))
     message = root.one("CstmrPmtStsRpt")
@@ -76,7 +78,8 @@ def read_pain002(content: bytes) -> StatusReport:
     if len({item.end_to_end_id for item in items}) != len(items):
         raise MessageError("names an instruction twice")
     status, reason = _group_status(group, orders)
-    count, total = group.text("OrgnlNbOfTxs"), group.text("OrgnlCtrlSum")
+    count, total = _original(group)
+    order_count, order_total = _original(orders[0]) if orders else (None, None)
     return StatusReport(
         message_id=message.text("GrpHdr/MsgId"),
         created_at=instant_of(message.text("GrpHdr/CreDtTm")),
@@ -85,38 +88,70 @@ def read_pain002(content: bytes) -> StatusReport:
         simulated=SIMULATED in _informations(group),
         group_status=status,
         group_reason_code=reason,
-        original_item_count=int(count) if count else None,
-        original_control_sum_fen=fen_of(total) if total else None,
+        original_item_count=count,
+        original_control_sum_fen=total,
+        other_order=_other_order(group.text("OrgnlMsgId"), orders),
+        order_item_count=order_count,
+        order_control_sum_fen=order_total,
+        counts=tuple(counts for one in (group, *orders) if (counts := _counts(one))),
     )
+
+
+def _other_order(original_id: str, orders: list[Branch]) -> str:
+    """The order that is answered, where it is none of ours: ours has its file's name. A bank that
+    keeps no names of orders says so."""
+    said = orders[0].text("OrgnlPmtInfId") if orders else original_id
+    return "" if said in (original_id, _NO_NAME) else said
+
+
+def _original(branch: Branch) -> tuple[int | None, int | None]:
+    """Number and sum in fen of the instructions that are answered, None where left out."""
+    count, total = branch.text("OrgnlNbOfTxs"), branch.text("OrgnlCtrlSum")
+    return int(count) if count else None, fen_of(total) if total else None
+
+
+def _counts(branch: Branch) -> tuple[StatusCount, ...]:
+    found = []
+    for entry in branch.all("NbOfTxsPerSts"):
+        code, total = entry.text("DtldSts"), entry.text("DtldCtrlSum")
+        if code not in _STATUS:
+            raise MessageError(f"the status {code!r} is not known here")
+        count = int(entry.text("DtldNbOfTxs"))
+        found.append(StatusCount(_STATUS[code], count, fen_of(total) if total else None))
+    return tuple(found)
 
 
 def _informations(branch: Branch) -> list[str]:
     return [found.element.text or "" for found in branch.all("StsRsnInf/AddtlInf")]
 
 
-def _reason(branch: Branch) -> str:
-    """The first reason; of more than one, that the bank knows the payment weighs most."""
+def _reason(*branches: Branch) -> str:
+    """The first reason; of more than one, that the bank knows the payment weighs most, whichever
+    part of the report says so."""
     found = [
-        reason.element.text or ""
+        (reason.element.text or "").strip()
+        for branch in branches
         for kind in ("Cd", "Prtry")
         for reason in branch.all(f"StsRsnInf/Rsn/{kind}")
     ]
-    known = [reason for reason in found if reason in KNOWN_AT_THE_BANK]
-    return [*known, *found, ""][0].strip()
+    known = [reason.upper() for reason in found if reason.upper() in KNOWN_AT_THE_BANK]
+    return [*known, *found, ""][0]
 
 
 def _group_status(group: Branch, orders: list[Branch]) -> tuple[AnswerStatus | None, str]:
-    found: list[tuple[AnswerStatus, str]] = []
+    """What is said of the file and its one order together, with the reason that weighs most."""
+    codes = []
+    known = _STATUS | _GROUP_ONLY
     for branch, name in ((group, "GrpSts"), *((order, "PmtInfSts") for order in orders)):
         code = branch.text(name)
-        if code:
-            known = _STATUS | _GROUP_ONLY
-            if code not in known:
-                raise MessageError(f"the status {code!r} is not known here")
-            found.append((known[code], _reason(branch) or _why_not(code)))
-    if len({status for status, _ in found}) > 1:
+        if code and code not in known:
+            raise MessageError(f"the status {code!r} is not known here")
+        codes += [code] if code else []
+    statuses = {known[code] for code in codes}
+    if len(statuses) > 1:
         raise MessageError("the file's and the order's status contradict each other")
-    return found[0] if found else (None, "")
+    reason = _reason(group, *orders) or (_why_not(codes[0]) if codes else "")
+    return (statuses.pop() if statuses else None), reason
 
 
 def _why_not(code: str) -> str:
@@ -134,19 +169,30 @@ def _item(entry: Branch) -> StatusItem:
     informations = _informations(entry)
     if status is AnswerStatus.REJECTED and any(i.startswith(RETURNED) for i in informations):
         status = AnswerStatus.RETURNED
-    amount = entry.one("OrgnlTxRef/Amt/InstdAmt")
-    if amount is not None and amount.element.get("Ccy") != CURRENCY:
-        raise MessageError(f"{name}: not an amount in {CURRENCY}")
+    if entry.one("OrgnlTxRef/Amt/EqvtAmt") is not None:
+        raise MessageError(f"{name}: an amount in yuan was instructed, an equivalent is reported")
+    account = entry.text("OrgnlTxRef/CdtrAcct/Id/Othr/Id")
     at = entry.text("AccptncDtTm")
     return StatusItem(
         end_to_end_id=name,
         status=status,
         reason_code=_reason(entry) or _why_not(code),
         reason_text="；".join(i for i in informations if not i.startswith(RETURNED)),
-        amount_fen=None if amount is None else fen_of(entry.text("OrgnlTxRef/Amt/InstdAmt")),
+        amount_fen=_amount(entry, "OrgnlTxRef/Amt/InstdAmt", name),
         bank_reference=entry.text("AcctSvcrRef"),
         answered_at=instant_of(at) if at else None,
+        settled_fen=_amount(entry, "OrgnlTxRef/IntrBkSttlmAmt", name),
+        account=account or entry.text("OrgnlTxRef/CdtrAcct/Id/IBAN"),
     )
+
+
+def _amount(entry: Branch, path: str, name: str) -> int | None:
+    found = entry.one(path)
+    if found is None:
+        return None
+    if found.element.get("Ccy") != CURRENCY:
+        raise MessageError(f"{name}: not an amount in {CURRENCY}")
+    return fen_of(entry.text(path))
 
 
 def write_pain002(report: StatusReport) -> bytes:

@@ -147,6 +147,18 @@ class StatusItem:
     amount_fen: int | None = None
     bank_reference: str = ""
     answered_at: dt.datetime | None = None
+    settled_fen: int | None = None  # what moved between the banks
+    account: str = ""  # the account that was to be credited; banks may hide part of it
+
+
+@dataclass(frozen=True, slots=True)
+class StatusCount:
+    """How many instructions of the file a bank counts with a status, and their sum in fen. What
+    came back is counted as rejected."""
+
+    status: AnswerStatus
+    count: int
+    sum_fen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +166,9 @@ class StatusReport:
     """A bank's report on one payment file of ours.
 
     ``group_status`` speaks of the whole file; with ``REJECTED`` and no items every instruction of
-    the file was rejected. ``items`` need not name every instruction.
+    the file was rejected. ``items`` need not name every instruction. ``order_*``: what is said of
+    the file's one payment order, ``other_order`` its name where that is not the file's; ``counts``:
+    what is counted in the file, and in its order.
     """
 
     message_id: str
@@ -166,6 +180,10 @@ class StatusReport:
     group_reason_code: str = ""
     original_item_count: int | None = None
     original_control_sum_fen: int | None = None
+    other_order: str = ""
+    order_item_count: int | None = None
+    order_control_sum_fen: int | None = None
+    counts: tuple[tuple[StatusCount, ...], ...] = ()
 
 
 STATEMENT_ENTRIES_MAX: Final = 100_000

@@ -138,7 +138,7 @@ def test_a_whole_file_that_is_rejected_is_each_of_its_instructions() -> None:
     assert [(one.attempt, one.item.end_to_end_id) for one in news] == [
         (ATTEMPT, "C1-V1-A1"), (SECOND, "C2-V1-A1"),
     ]  # fmt: skip
-    assert {(one.item.status, one.item.reason_code) for one in news} == {(REJECTED, "AC01")}
+    assert {(one.item.status, one.item.reason_code) for one in news} == {(REJECTED, "FILE-AC01")}
 
 
 @pytest.mark.parametrize("whole", [REJECTED, PAID])
