@@ -11,6 +11,8 @@ import os
 import re
 import secrets
 import stat
+import time
+import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -19,12 +21,21 @@ from backend.service_layer.payout.ports import BankConflictError, BankUnavailabl
 from backend.service_layer.payout.records import (
     INCOMING_BYTES_MAX,
     IncomingFile,
+    LeftAlone,
     NameMatch,
     NameVerdict,
 )
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
-_UNFINISHED: Final = (".tmp", ".part", ".filepart")
+_OUR_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+_HIDDEN: Final = (".", "~$")
+_UNFINISHED: Final = (".tmp", ".part", ".filepart", ".crdownload")
+NAME_CHARACTERS_MAX: Final = 120
+NAME_BYTES_MAX: Final = 240
+"""A file system takes 255; a number may come before a name in ``read/``."""
+STILL_SECONDS: Final = 60.0
+"""A file that was changed less than this ago may still be on its way."""
+CLOCKS_APART_SECONDS: Final = 600.0
+"""So far the clock of a file server may be ahead of ours; a time further ahead is not believed."""
 FILES_A_PASS: Final = 200
 BYTES_A_PASS: Final = 4 * INCOMING_BYTES_MAX
 """No more than about so much of the bank's files is in memory at once."""
@@ -49,6 +60,16 @@ class FolderExchange:
         """A bank leaves its statements by itself, each night."""
         return False
 
+    def left_alone(self) -> Sequence[LeftAlone]:
+        """What lies in ``in/`` and cannot be taken in, by name, at most ``FILES_A_PASS`` of it.
+        Hidden and unfinished files are none of it: they are taken in when they have their name."""
+        try:
+            with os.scandir(self._part("in")) as entries:
+                found = [(shown(entry.name), _why_left(entry)) for entry in entries]
+        except OSError as error:
+            raise self._unavailable(error) from error
+        return [LeftAlone(name, why) for name, why in sorted(found) if why][:FILES_A_PASS]
+
     def _part(self, name: str) -> Path:
         path = self._folder.joinpath(name)
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -57,7 +78,7 @@ class FolderExchange:
     def hand_over(self, name: str, content: bytes) -> None:
         """Write to ``out/``, then keep our copy. Killed between the two, the same bytes are
         written again: the bank refuses a message id that it knows."""
-        self._require_name(name)
+        _require(_OUR_NAME.fullmatch(name), name)
         try:
             kept = self._part("handed").joinpath(name)
             if kept.exists():
@@ -74,7 +95,7 @@ class FolderExchange:
 
     def incoming(self) -> Sequence[IncomingFile]:
         """At most ``FILES_A_PASS`` files of ``in/``, oldest first. Files still being written by
-        name (``.tmp``, ``.part``, hidden) and anything but plain files are left alone."""
+        name (``.tmp``, ``.part``, hidden) and what :meth:`left_alone` names are left out."""
         try:
             found = sorted(
                 self._plain("in"), key=lambda entry: (entry.stat().st_mtime_ns, entry.name)
@@ -84,7 +105,7 @@ class FolderExchange:
             size = 0
             for entry in found[:FILES_A_PASS]:
                 self._offered[entry.name] = _identity(Path(entry.path))
-                files.append(IncomingFile(entry.name, _read_bounded(Path(entry.path))))
+                files.append(_read(Path(entry.path)))
                 size += len(files[-1].content)
                 if size >= BYTES_A_PASS:
                     break
@@ -96,7 +117,7 @@ class FolderExchange:
         """Move a file from ``in/`` to ``read/``; a name that is there already gets a number.
 
         A file that the bank has replaced since it was offered stays: it was not read yet."""
-        self._require_name(name)
+        _require(not _fault_of(name), name)
         try:
             source = self._part("in").joinpath(name)
             if self._offered.pop(name, None) not in (None, _identity(source)):
@@ -144,23 +165,19 @@ class FolderExchange:
 
     def _copy(self, entry: os.DirEntry[str]) -> IncomingFile:
         try:
-            return IncomingFile(entry.name, _read_bounded(Path(entry.path)))
+            return _read(Path(entry.path))
         except OSError as error:
             raise self._unavailable(error) from error
 
     def _plain(self, part: str) -> list[os.DirEntry[str]]:
+        """Plain files of a part: what we write has names of ours, what the bank leaves its own."""
+        is_named = _NAMED.get(part, _is_our_name)
         with os.scandir(self._part(part)) as entries:
             return [
                 entry
                 for entry in entries
-                if entry.is_file(follow_symlinks=False)
-                and _NAME.fullmatch(entry.name)
-                and not entry.name.endswith(_UNFINISHED)
+                if entry.is_file(follow_symlinks=False) and is_named(entry.name)
             ]
-
-    def _require_name(self, name: str) -> None:
-        if not _NAME.fullmatch(name):
-            raise ValueError(f"{name[:120]!r} is no file name of the bank exchange")
 
     def _unavailable(self, error: OSError) -> BankUnavailableError:
         what = error.strerror or type(error).__name__
@@ -168,6 +185,62 @@ class FolderExchange:
             f"银行文件目录 {self._folder} 用不了：{what}。没有丢失，稍后自动再试。",
             f"the bank folder {self._folder} cannot be used: {what}. Nothing is lost; tried again.",
         )
+
+
+def shown(name: str) -> str:
+    """A name for an alarm: what cannot be shown is written as its number, and it is cut."""
+    text = "".join(
+        one if _is_shown(one) else f"\\u{{{ord(one):x}}}" for one in name[:NAME_CHARACTERS_MAX]
+    )
+    return text[: NAME_CHARACTERS_MAX - 20]
+
+
+def _is_shown(character: str) -> bool:
+    """Letters, marks and spaces of any script; nothing that turns or hides what is beside it."""
+    return character.isprintable() or unicodedata.category(character) == "Zs"
+
+
+def _is_our_name(name: str) -> bool:
+    return bool(_OUR_NAME.fullmatch(name)) and not _is_unfinished(name)
+
+
+def _is_bank_name(name: str) -> bool:
+    return not _is_unfinished(name) and not _fault_of(name)
+
+
+def _is_unfinished(name: str) -> bool:
+    return name.startswith(_HIDDEN) or name.casefold().endswith(_UNFINISHED)
+
+
+def _is_kept_name(name: str) -> bool:
+    """A name under which :meth:`FolderExchange.put_away` keeps a file."""
+    number, _, rest = name.partition("-")
+    return _is_bank_name(name) or (number.isdecimal() and _is_bank_name(rest))
+
+
+_NAMED: Final = {"in": _is_bank_name, "read": _is_kept_name}
+
+
+def _fault_of(name: str) -> str:
+    """Why no file of this name is taken in, empty for one that is."""
+    if not name or name.startswith(_HIDDEN) or "/" in name or not all(map(_is_shown, name)):
+        return "its name has characters that cannot be shown"
+    if len(name) > NAME_CHARACTERS_MAX or len(name.encode()) > NAME_BYTES_MAX:
+        return f"its name is longer than {NAME_CHARACTERS_MAX} characters"
+    return ""
+
+
+def _why_left(entry: os.DirEntry[str]) -> str:
+    if _is_unfinished(entry.name):
+        return ""
+    if not entry.is_file(follow_symlinks=False):
+        return "it is a folder, a link or no file at all"
+    return _fault_of(entry.name)
+
+
+def _require(holds: object, name: str) -> None:
+    if not holds:
+        raise ValueError(f"{name[:120]!r} is no file name of the bank exchange")
 
 
 def write_durably(path: Path, content: bytes) -> None:
@@ -197,10 +270,13 @@ def _identity(path: Path) -> tuple[int, int, int]:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-def _read_bounded(path: Path) -> bytes:
+def _read(path: Path) -> IncomingFile:
     """One byte more than the limit shows that the file is too large. No link is followed."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise OSError(0, "not a plain file")
-        return stream.read(INCOMING_BYTES_MAX + 1)
+        content = stream.read(INCOMING_BYTES_MAX + 1)
+        age = time.time() - os.fstat(stream.fileno()).st_mtime
+    may_grow = -CLOCKS_APART_SECONDS < age < STILL_SECONDS
+    return IncomingFile(path.name, content, may_grow=may_grow)

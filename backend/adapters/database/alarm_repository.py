@@ -80,6 +80,11 @@ class AlarmRepository:
         )
         return [Alarm(**row._mapping) for row in rows]
 
+    def open_subjects(self, code: str) -> list[str]:
+        """What the open alarms of a code are about."""
+        is_open = sa.and_(alarm.c.code == code, alarm.c.cleared_at.is_(None))
+        return list(self._connection.scalars(sa.select(alarm.c.subject).where(is_open)))
+
     def open_counts(self) -> dict[str, int]:
         """How many alarms of each code are open."""
         rows = self._connection.execute(

@@ -52,6 +52,26 @@ def parse_message(content: bytes, message: str) -> etree._Element:
     """
     if len(content) > BYTES_MAX:
         raise MessageError(f"larger than {BYTES_MAX} bytes")
+    root = _tree(content)
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise MessageError("has a document type declaration")
+    expected = f"{{{namespace_of(message)}}}Document"
+    if root.tag != expected:
+        raise MessageError(f"is {str(root.tag)[:120]}, not {expected}")
+    _require_valid(root, message)
+    return root
+
+
+def is_well_formed(content: bytes) -> bool:
+    """Whether bytes are one whole XML document; a file that is still being written is none."""
+    try:
+        _tree(content)
+    except MessageError:
+        return False
+    return True
+
+
+def _tree(content: bytes) -> etree._Element:
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,
@@ -63,16 +83,9 @@ def parse_message(content: bytes, message: str) -> etree._Element:
         encoding="utf-8",
     )
     try:
-        root = etree.fromstring(content, parser)
+        return etree.fromstring(content, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise MessageError(f"not well-formed XML: {error}") from error
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise MessageError("has a document type declaration")
-    expected = f"{{{namespace_of(message)}}}Document"
-    if root.tag != expected:
-        raise MessageError(f"is {str(root.tag)[:120]}, not {expected}")
-    _require_valid(root, message)
-    return root
 
 
 def _require_valid(root: etree._Element, message: str) -> None:

@@ -4,7 +4,7 @@ statements as camt.053.001.08."""
 from __future__ import annotations
 
 from backend.adapters.iso20022.camt053 import is_camt053, read_camt053
-from backend.adapters.iso20022.document import MessageError
+from backend.adapters.iso20022.document import MessageError, is_well_formed
 from backend.adapters.iso20022.pain001 import read_pain001, write_pain001
 from backend.adapters.iso20022.pain002 import read_pain002
 from backend.service_layer.payout.ports import BadPaymentFileError, BadStatusFileError
@@ -38,6 +38,9 @@ class Iso20022Format:
                 f"银行文件不可信：{error}。一笔也没有入账，文件已保留。",
                 f"the bank file cannot be believed: {error}. Nothing of it was booked.",
             ) from error
+
+    def is_whole(self, content: bytes) -> bool:
+        return is_well_formed(content)
 
     def is_statement(self, content: bytes) -> bool:
         return is_camt053(content)

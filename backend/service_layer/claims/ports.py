@@ -187,6 +187,10 @@ class ClaimAlarms(Alarms, Protocol):
         """How many alarms of each code are open."""
         ...
 
+    def open_subjects(self, code: str) -> Sequence[str]:
+        """What the open alarms of a code are about."""
+        ...
+
 
 class CountedYears(Protocol):
     """What yearly clearings have counted."""

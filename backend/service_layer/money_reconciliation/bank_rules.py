@@ -14,6 +14,7 @@ from backend.service_layer.money_reconciliation.ports import (
     MoneyServices,
 )
 from backend.service_layer.money_reconciliation.records import Mismatch
+from backend.service_layer.payout.answers import still_waits
 from backend.service_layer.payout.ports import BadStatusFileError
 from backend.service_layer.payout.records import AnswerStatus, StatusReport, Verdict
 from backend.service_layer.payout.unmatched import LostItem
@@ -74,7 +75,8 @@ def bank_answers(
     deps: MoneyServices, work: Any, lost: Mapping[str, LostItem]
 ) -> Iterator[Mismatch]:
     """R13: every ending in a report that was believed is booked, and nothing else is; every report
-    that the bank left was dealt with, and what was booked or filed is still there."""
+    that the bank left was dealt with but those that rightly wait in its folder, and what was booked
+    or filed is still there."""
     messages = {(row.name, row.digest): row for row in work.money_rules.messages()}
     booked: dict[str, dict[tuple[str, str], BookedAnswer]] = {}
     by_file: dict[str, dict[str, list[BookedAnswer]]] = {}
@@ -82,7 +84,8 @@ def bank_answers(
         key = (answer.end_to_end_id, answer.status)
         booked.setdefault(answer.message_id, {})[key] = answer
         by_file.setdefault(answer.file, {}).setdefault(answer.end_to_end_id, []).append(answer)
-    seen = set()
+    seen, dealt_with = set(), deps.bank.dealt_with_names()
+    services: Any = deps  # of the whole system, of which the payments' are a part
     for file in deps.bank.received():
         digest = hashlib.sha256(file.content).digest()
         row = messages.get((file.name[:NAME_MAX], digest)) or messages.get(
@@ -105,6 +108,8 @@ def bank_answers(
             yield from _of_the_rest(work, report, known, lost)
     for row in messages.values():
         if row.verdict in (Verdict.BOOKED, Verdict.FILED) and row.id not in seen:
+            if file.name not in dealt_with and still_waits(services, work, file):
+                continue
             booked.pop(row.id, None)
             yield Mismatch("R13", row.name[:80], row.verdict, "the bank left no such file")
     for rest in booked.values():

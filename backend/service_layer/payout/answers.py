@@ -28,6 +28,7 @@ from backend.service_layer.payout.ports import (
     BadStatusFileError,
     BankUnavailableError,
     PayoutServices,
+from backend.service_layer.payout.left_alone import STUCK, say_left_alone
     PayoutWork,
 )
 from backend.service_layer.payout.records import (
@@ -44,7 +45,6 @@ from backend.service_layer.payout.unmatched import lost_items
 
 REFUSED = "bank-file-refused"
 REPEATED = "bank-file-repeated"
-STUCK = "bank-file-stuck"
 EARLY_RETURN = "bank-return-early"
 DIFFERENCE_MAX = 4_000
 NAME_MAX = 200
@@ -61,7 +61,7 @@ def take_in_answers(deps: PayoutServices) -> int:
     if BANK_AHEAD in open_alarms:
         return 0
     try:
-        files = deps.bank.incoming()
+        files, left = deps.bank.incoming(), deps.bank.left_alone()
     except BankUnavailableError as error:
         with deps.work() as work:
             work.alarms.raise_alarm(UNREACHABLE, "incoming", error.en)
@@ -80,6 +80,7 @@ def take_in_answers(deps: PayoutServices) -> int:
             # It stays where it is, and the others are booked.
             what = type(error).__name__
             if isinstance(error, DomainError):
+    say_left_alone(deps, left, open_alarms)
                 what = f"{error.code}: {error.en}"
             with deps.work() as work:
                 work.alarms.raise_alarm(STUCK, file.name[:NAME_MAX], what)
@@ -119,9 +120,10 @@ def _in_order(deps: PayoutServices, files: Sequence[IncomingFile]) -> list[Incom
 def take_in(deps: PayoutServices, file: IncomingFile) -> bool:
     """Book one file of the bank, or keep it with what does not agree.
 
-    False for a file that tells of a return before its payment was reported: it stays where it is,
-    with an alarm, until the payment is reported or a bank's time to answer is over. What was never
-    paid is never booked as returned.
+    False for a file that stays where it is. One that is not whole and was changed a moment ago may
+    still be on its way. One that tells of a return before its payment was reported stays, with an
+    alarm, until the payment is reported or a bank's time to answer is over: what was never paid is
+    never booked as returned.
     """
     digest = hashlib.sha256(file.content).digest()
     with deps.work(write=False) as work:
@@ -136,13 +138,13 @@ def take_in(deps: PayoutServices, file: IncomingFile) -> bool:
         work.payments.take_turn(Lane.DAILY)
         if work.payments.message(file.name[:NAME_MAX], digest) is not None:
             return True
+    if _is_on_its_way(deps, file):
+        return False
         news: list[News] = []
         differences = [fault] if fault else []
         if report is not None:
             report = _without_lost(work, report)
-            news, differences = examine(
-                work, report, is_simulated=deps.bank.is_simulated, now=deps.clock.now()
-            )
+            news, differences = _examine(deps, work, report)
         if report is not None and is_early(differences) and _may_wait(deps, report):
             work.alarms.raise_alarm(EARLY_RETURN, file.name[:NAME_MAX], differences[0])
             work.commit()
@@ -174,6 +176,38 @@ def book_late(
 ) -> None:
     """Book what stored reports on a file have said of instructions that were unknown until now."""
     for message in work.payments.messages_on(original_id):
+def still_waits(deps: PayoutServices, work: PayoutWork, file: IncomingFile) -> bool:
+    """Whether a file that nobody has dealt with rightly stays where it is for now."""
+    if _is_on_its_way(deps, file):
+        return True
+    if deps.payment_format.is_statement(file.content):
+        return False
+    report, _ = _read(deps, file)
+    if report is None:
+        return False
+    _, differences = _examine(deps, work, _without_lost(work, report))
+    return is_early(differences) and _may_wait(deps, report)
+
+
+def _examine(
+    deps: PayoutServices, work: PayoutWork, report: StatusReport
+) -> tuple[list[News], list[str]]:
+    def number_of(attempt: Attempt) -> str:
+        return deps.secret_box.unwrap(attempt.wrapped_account, f"{attempt.id}:account").decode()
+
+    return examine(
+        work,
+        report,
+        is_simulated=deps.bank.is_simulated,
+        now=deps.clock.now(),
+        number_of=number_of,
+    )
+
+
+def _is_on_its_way(deps: PayoutServices, file: IncomingFile) -> bool:
+    return file.may_grow and not deps.payment_format.is_whole(file.content)
+
+
         content = deps.secret_box.unwrap(message.wrapped_content, message.id)
         report = deps.payment_format.read(content)
         items = tuple(item for item in report.items if item.end_to_end_id in names)

@@ -16,6 +16,7 @@ from backend.service_layer.payout.records import (
     BankStatement,
     IncomingFile,
     Lane,
+    LeftAlone,
     NameMatch,
     PaymentFile,
     StatusReport,
@@ -77,6 +78,10 @@ class BankExchange(Protocol):
         cut at ``INCOMING_BYTES_MAX`` + 1 bytes."""
         ...
 
+    def left_alone(self) -> Sequence[LeftAlone]:
+        """What lies among the bank's files and cannot be taken in as it is."""
+        ...
+
     def ask_for_statements(self) -> bool:
         """Whether asking made the bank leave statements now; a real bank leaves them by itself."""
         ...
@@ -97,6 +102,10 @@ class PaymentFormat(Protocol):
     def write(self, file: PaymentFile) -> bytes:
         """The file's bytes, valid by the published schema. The same file gives the same bytes.
         Raises :class:`BadPaymentFileError`."""
+        ...
+
+    def is_whole(self, content: bytes) -> bool:
+        """False for what is cut off or empty, or is none of the format at all."""
         ...
 
     def is_statement(self, content: bytes) -> bool:

@@ -10,6 +10,7 @@ import pytest
 
 from backend.adapters.database import tables
 from backend.service_layer.handling.advance import advance_claims
+from backend.service_layer.money_reconciliation.rules import find_mismatches
 from backend.service_layer.payout.records import AnswerStatus, StatusItem
 from tests.integration.claims.world import World
 from tests.integration.payout.office import (
@@ -129,6 +130,7 @@ def test_a_return_waits_for_the_report_of_its_payment(world: World) -> None:
         assert answers(world) == [] and rows(world, tables.bank_message) == []
         assert (name in world.bank.inbox, alarms(world)) == (True, {"bank-return-early"})
         assert balance(world, "bank") == before
+        assert find_mismatches(world.services) == [], "it is nobody's case while it waits"
     leave(world, said(world, 0, PAID), said(world, 1, PAID), minutes=4)
     advance_claims(world.services)
     advance_claims(world.services)

@@ -6,6 +6,7 @@ import os
 import socket
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from backend.adapters.bank import folder_exchange
 from backend.adapters.bank.folder_exchange import FolderExchange, write_durably
 from backend.service_layer.payout.ports import BankConflictError, BankUnavailableError
-from backend.service_layer.payout.records import NameMatch, NameVerdict
+from backend.service_layer.payout.records import LeftAlone, NameMatch, NameVerdict
 
 
 @pytest.fixture
@@ -72,11 +73,19 @@ def test_other_bytes_under_a_known_name_are_refused_also_when_the_bank_has_fetch
     assert (bank / "handed/YC-1.xml").read_bytes() == b"order"
 
 
-@pytest.mark.parametrize("act", ["hand_over", "put_away"])
-@pytest.mark.parametrize("name", ["../x.xml", ".hidden", "a/b", "回单.xml", "x" * 101])
-def test_a_name_that_leads_elsewhere_is_refused(bank: Path, act: str, name: str) -> None:
+@pytest.mark.parametrize("name", ["../x.xml", ".hidden", "a/b", "回单.xml", "a b.xml", "x" * 101])
+def test_no_file_of_ours_goes_out_under_another_name_than_ours(bank: Path, name: str) -> None:
     with pytest.raises(ValueError, match="no file name of the bank exchange"):
-        getattr(FolderExchange(bank), act)(name, *([b"x"] if act == "hand_over" else []))
+        FolderExchange(bank).hand_over(name, b"x")
+    assert not bank.exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["", "../x.xml", ".hidden", "a/b", "a\x00b", "a\u202eb", "x" * 121]
+)
+def test_nothing_is_put_away_by_a_name_that_leads_elsewhere(bank: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="no file name of the bank exchange"):
+        FolderExchange(bank).put_away(name)
     assert not bank.exists()
 
 
@@ -102,7 +111,7 @@ def test_files_come_oldest_first_and_those_of_one_instant_by_name(bank: Path) ->
 
 def test_what_is_being_written_hidden_or_no_plain_file_is_left_alone(bank: Path) -> None:
     outside = left(bank, "letter.xml", b"secret", part="elsewhere")
-    for name in ("a.tmp", "b.part", "c.filepart", ".d.xml", "e e.xml", "f.tmp.xml"):
+    for name in ("a.tmp", "b.part", "c.filepart", ".d.xml", "e.TMP", "~$e.xml", "f.tmp.xml"):
         left(bank, name)
     (bank / "in/link.xml").symlink_to(outside)
     (bank / "in/folder").mkdir()
@@ -143,6 +152,86 @@ def test_of_a_file_above_the_limit_one_byte_more_is_read(
     left(bank, "a.xml", b"x" * size)
     [file] = FolderExchange(bank).incoming()
     assert len(file.content) == read
+
+
+# --- names of the bank's own ----------------------------------------------------------------------
+
+OF_A_DESK = (
+    "q 空格 中文名.xml",
+    "回单(1).xml",
+    "对账\u3000单.xml",
+    "2-回单.xml",
+    "回" * 80,
+    "x" * 120,
+)
+
+
+@pytest.mark.parametrize("name", OF_A_DESK)
+def test_a_file_comes_under_whatever_name_a_file_desk_gives_it(bank: Path, name: str) -> None:
+    exchange = FolderExchange(bank)
+    for content in (b"one", b"two"):
+        left(bank, name, content)
+        assert [(one.name, one.content) for one in exchange.incoming()] == [(name, content)]
+        exchange.put_away(name)
+    assert exchange.left_alone() == [] and offered(exchange) == []
+    kept = {one.name: one.read_bytes() for one in (bank / "read").iterdir()}
+    assert kept == {name: b"one", f"2-{name}": b"two"}
+    assert {one.name for one in exchange.received()} == exchange.dealt_with_names() == set(kept)
+
+
+NOT_TAKEN = {
+    "a\u202elmx.b": (r"a\u{202e}lmx.b", "its name has characters that cannot be shown"),
+    "a\tb.xml": (r"a\u{9}b.xml", "its name has characters that cannot be shown"),
+    os.fsdecode(b"\xbb\xd8.xml"): (
+        r"\u{dcbb}\u{dcd8}.xml", "its name has characters that cannot be shown",
+    ),
+    "x" * 121: ("x" * 100, "its name is longer than 120 characters"),
+    "回" * 81: ("回" * 81, "its name is longer than 120 characters"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NOT_TAKEN)
+def test_what_cannot_be_taken_in_is_named_and_not_passed_over(bank: Path, name: str) -> None:
+    left(bank, name)
+    exchange = FolderExchange(bank)
+    assert offered(exchange) == []
+    assert exchange.left_alone() == [LeftAlone(*NOT_TAKEN[name])]
+
+
+def test_a_folder_or_a_link_among_the_banks_files_is_named_too(bank: Path) -> None:
+    outside = left(bank, "letter.xml", b"secret", part="elsewhere")
+    for name in ("a.tmp", ".d.xml", "good.xml"):
+        left(bank, name)
+    (bank / "in/link.xml").symlink_to(outside)
+    (bank / "in/回单").mkdir()
+    why = "it is a folder, a link or no file at all"
+    assert FolderExchange(bank).left_alone() == [LeftAlone("link.xml", why), LeftAlone("回单", why)]
+
+
+def test_no_more_is_named_at_once_than_is_read(bank: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder_exchange, "FILES_A_PASS", 2)
+    for name in "bac":
+        (bank / "in" / name).mkdir(parents=True)
+    assert [one.name for one in FolderExchange(bank).left_alone()] == ["a", "b"]
+
+
+# --- what may still be on its way -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("age", "may_grow"),
+    [(0, True), (59, True), (60, False), (86_400, False), (-599, True), (-600, False),
+     (-86_400, False)],
+)  # fmt: skip
+def test_a_file_may_grow_for_a_minute_after_its_last_change(
+    bank: Path, age: int, may_grow: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file server's clock may be ahead; a day ahead is a file's time that was set."""
+    left(bank, "a.xml", at=1_000_000)
+    monkeypatch.setattr(folder_exchange, "time", SimpleNamespace(time=lambda: 1_000_000.0 + age))
+    exchange = FolderExchange(bank)
+    (offered_now,), (received,) = exchange.incoming(), exchange.received()
+    assert offered_now.may_grow is received.may_grow is may_grow
 
 
 # --- what was dealt with --------------------------------------------------------------------------
@@ -242,6 +331,7 @@ _ACTS: tuple[Any, ...] = (
     lambda exchange: exchange.dealt_with_names(),
     lambda exchange: list(exchange.handed_over()),
     lambda exchange: list(exchange.received()),
+    lambda exchange: exchange.left_alone(),
 )
 
 

@@ -9,7 +9,7 @@ import pytest
 from backend.service_layer.money_reconciliation.bank_rules import bank_answers, file_rules
 from backend.service_layer.money_reconciliation.ports import ItemRow
 from backend.service_layer.money_reconciliation.records import Mismatch
-from backend.service_layer.payout.records import AnswerStatus
+from backend.service_layer.payout.records import AnswerStatus, IncomingFile
 from backend.service_layer.payout.unmatched import LostItem
 from tests.unit.money_reconciliation.exchange import (
     ITEMS,
@@ -43,6 +43,23 @@ def answered(content: bytes, *booked_here: object) -> Exchange:
     one.left, one.messages = {"r1.json": content}, [message_of(content)]
     one.answers = list(booked_here)  # type: ignore[arg-type]
     return one
+
+
+def test_a_file_that_may_still_be_on_its_way_is_named_once_it_is_not() -> None:
+    one = agreeing()
+    growing = IncomingFile("r2.json", b'{"items', may_grow=True)
+    before = IncomingFile("r1.json", one.left["r1.json"])
+
+    def named(late: IncomingFile, dealt_with: set[str]) -> list[Mismatch]:
+        deps = one.deps
+        deps.bank.received = lambda: [before, late]
+        deps.bank.dealt_with_names = lambda: dealt_with
+        return list(bank_answers(deps, one.work, {}))
+
+    unknown = [Mismatch("R13", "r2.json", "unknown here", "the bank left it")]
+    assert named(growing, {"r1.json"}) == []
+    assert named(replace(growing, may_grow=False), {"r1.json"}) == unknown
+    assert named(growing, {"r1.json", "r2.json"}) == unknown, "somebody has put it away"
 
 
 def test_what_agrees_is_named_by_no_rule() -> None:

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -16,12 +16,19 @@ from backend.domain.errors import ConflictError
 from backend.domain.journal import ClaimFund, Entry, Fund
 from backend.domain.payout import PayoutRules
 from backend.service_layer.claims.records import Claim
-from backend.service_layer.payout.answers import book_late, take_in, take_in_answers
+from backend.service_layer.payout.answers import (
+    book_late,
+    still_waits,
+    take_in,
+    take_in_answers,
+)
 from backend.service_layer.payout.ports import BadStatusFileError, BankUnavailableError
 from backend.service_layer.payout.records import (
     AnswerStatus,
     IncomingFile,
     Lane,
+    LeftAlone,
+    StatusItem,
     StatusReport,
     Verdict,
 )
@@ -116,6 +123,7 @@ class Office:
             raise self.bank_error
         return self.offered
 
+        self.left: list[LeftAlone] = []
     def put_away(self, name: str) -> None:
         if self.put_away_error is not None:
             raise self.put_away_error
@@ -133,10 +141,14 @@ class Office:
             ids=SimpleNamespace(new_id=lambda prefix: f"{prefix}_{len(self.payments.kept) + 1}"),
             settings=SimpleNamespace(payout=PayoutRules()),
             bank=SimpleNamespace(
-                is_simulated=True, incoming=self.incoming, put_away=self.put_away
+                is_simulated=True, incoming=self.incoming, put_away=self.put_away,
+                left_alone=lambda: self.left,
             ),
             payees=SimpleNamespace(mark_closed=self.mark_closed),
-            payment_format=SimpleNamespace(is_statement=lambda content: False, read=self.read),
+            payment_format=SimpleNamespace(
+                is_statement=lambda content: False, read=self.read,
+                is_whole=lambda content: not isinstance(self.reports[content], BadStatusFileError),
+            ),
             secret_box=SimpleNamespace(
                 wrap=lambda content, name: content + b"|" + name.encode(),
                 unwrap=lambda wrapped, name: wrapped.removesuffix(b"|" + name.encode()),
@@ -179,6 +191,7 @@ class Office:
             lock_months=lambda region: None,
             add=add,
         )
+            open_subjects=lambda asked: [one for code, one in self.open if code == asked],
 
     @property
     def reconciliation(self) -> Any:
@@ -480,6 +493,60 @@ def test_what_cannot_be_put_away_is_booked_and_offered_again() -> None:
 
 
 def late(office: Office, names: frozenset[str]) -> None:
+def test_what_is_cut_off_waits_while_the_rest_of_it_may_come() -> None:
+    """The bank's upload stops for some seconds in the middle of a file."""
+    office = Office()
+    whole = office.leave("R1", report(said(PAID)))
+    part = IncomingFile("R1", whole.content[:1], may_grow=True)
+    office.reports[part.content] = BadStatusFileError("不完整", "it is cut off")
+    office.offered = [part]
+    assert take_in_answers(office.deps) == 0
+    assert (office.away, office.payments.kept, office.open) == ([], [], {})
+    assert still_waits(office.deps, cast("Any", office), part) is True
+    office.offered = [replace(whole, may_grow=True)]
+    assert take_in_answers(office.deps) == 1, "what is whole is booked at once"
+    assert office.verdict() == "booked" and office.away == ["R1"]
+
+
+def test_what_is_still_cut_off_when_nothing_more_comes_is_refused() -> None:
+    office = Office()
+    part = office.leave("R1", BadStatusFileError("不完整", "it is cut off"))
+    assert still_waits(office.deps, cast("Any", office), part) is False
+    assert take_in_answers(office.deps) == 1
+    assert office.verdict() == "refused" and office.away == ["R1"]
+
+
+@pytest.mark.parametrize(
+    ("item", "waits"), [(said(RETURNED), True), (said(PAID), False), (said(REJECTED), False)]
+)
+def test_of_whole_files_only_an_early_return_waits(item: StatusItem, waits: bool) -> None:
+    office = Office()
+    file = office.leave("R1", report(item))
+    assert still_waits(office.deps, cast("Any", office), file) is waits
+    office.now = MADE_AT + dt.timedelta(days=2)
+    assert still_waits(office.deps, cast("Any", office), file) is False
+
+
+def test_what_cannot_be_taken_in_is_an_alarm_until_it_is_renamed() -> None:
+    office = Office()
+    office.open = {("bank-file-stuck", "S"): "of a file that is read"}
+    office.left = [LeftAlone("a", "its name"), LeftAlone("b", "a folder")]
+    for _ in range(2):
+        take_in_answers(office.deps)
+        assert office.open == {
+            ("bank-file-stuck", "S"): "of a file that is read",
+            ("bank-file-stuck", "in/a"): "its name: rename it, or take it out of the folder",
+            ("bank-file-stuck", "in/b"): "a folder: rename it, or take it out of the folder",
+        }
+        assert office.commits == 1, "said once"
+    office.left = office.left[1:]
+    take_in_answers(office.deps)
+    assert [subject for _, subject in office.open] == ["S", "in/b"]
+    office.left = []
+    take_in_answers(office.deps)
+    assert [subject for _, subject in office.open] == ["S"]
+
+
     content = b"late"
     office.reports[content] = report(said(PAID), said(PAID, "C2-V1-A1"))
     office.payments.kept = [
