@@ -216,15 +216,26 @@ def test_what_was_decided_waits_for_nobody_and_pages_go_on_behind_it() -> None:
     assert ([one.item.id for one in shown], after) == (["clr_3"], None)
 
 
+def test_everything_that_waits_is_gone_through_page_by_page(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(desk, "PAGE_MAX", 2)
+    books = Books(*(item(number) for number in range(1, 4)))
+    books.states = {"clr_2": State.DISMISSED}
+    told: list[str] = []
+    desk.each_waiting(books.work, lambda one: told.append(one.item.id))
+    assert told == ["clr_1", "clr_3"] and books.asked == [("", 2), ("clr_2", 2)]
+
+
 def test_a_runs_progress_is_told_and_an_unknown_run_is_none() -> None:
     run: Any = SimpleNamespace(id="clr_run")
     assert desk.progress_of(Books().work, run) == desk.Progress(
         run, {"cleared": (3, 5)}, {"less": (1, -1_000)}, ["clr_run, 200"]
     )
     assert str(desk.run_of(Books().work, "clr_run")) == "run clr_run"
-    with pytest.raises(NotFoundError, match="there is no such run") as caught:
+    with pytest.raises(NotFoundError) as caught:
         desk.run_of(Books().work, "clr_x")
-    assert caught.value.zh == "没有这次清算"
+    assert (caught.value.zh, caught.value.en) == ("没有这次清算", "there is no such run")
 
 
 @pytest.mark.parametrize(
@@ -237,6 +248,7 @@ def test_a_trial_goes_through_at_most_fifty_people_in_a_call(
     done: list[tuple[int, str]] = []
 
     def try_person(deps: Any, year: int, person: str, figures: Any, found: Any) -> None:
+        assert person == f"per_{len(done):03}"
         done.append((year, person))
         found(person)
 
@@ -264,12 +276,20 @@ class Runs:
         self.ended: list[str] = []
 
         def clear_person(deps: Any, run: Any, person: str, figures: Any) -> None:
+            assert deps.clock.now() == self.now
             self.done.append(person)
             self.last[run.id] = self.now
             self.now += takes
 
         monkeypatch.setattr(carry_on, "clear_person", clear_person)
-        monkeypatch.setattr(carry_on, "people_of_year", lambda deps, year: ["a", "b", "c"])
+        self.points: list[str] = []
+
+        def of_year(deps: Any, year: int) -> list[str]:
+            assert deps.clock.now() == self.now and year == 2025
+            return ["a", "b", "c"]
+
+        monkeypatch.setattr(carry_on, "people_of_year", of_year)
+        monkeypatch.setattr(carry_on, "reach", self.points.append)
         monkeypatch.setattr(carry_on, "end_run", lambda deps, run: self.ended.append(run.id))
 
     @staticmethod
@@ -300,6 +320,7 @@ def test_a_run_that_nobody_is_at_is_gone_through_and_ended(monkeypatch: pytest.M
     runs.done = ["b"]
     assert runs.worker.advance() == 2
     assert runs.done == ["b", "a", "c"] and runs.ended == ["run_1"]
+    assert runs.points == ["clearing.person-done"] * 2, "where the tests of kills end it"
 
 
 def test_after_a_second_the_rest_is_left_and_goes_on_in_the_next_pass(
