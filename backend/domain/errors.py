@@ -45,3 +45,9 @@ class UnavailableError(DomainError):
     """A service that is needed cannot be asked now; nothing was lost, try again."""
 
     code = "unavailable"
+
+
+class UnstorableError(DomainError):
+    """A value that the database cannot hold, or gives back as what nobody can read."""
+
+    code = "unstorable"

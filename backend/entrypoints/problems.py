@@ -21,6 +21,7 @@ from backend.domain.errors import (
     ForbiddenError,
     NotFoundError,
     UnavailableError,
+    UnstorableError,
 )
 
 DATABASE_OUT: Final = "database-unavailable"
@@ -44,6 +45,7 @@ _BY_CLASS: tuple[tuple[type[DomainError], int], ...] = (
     (ForbiddenError, HTTPStatus.FORBIDDEN),
     (ConflictError, HTTPStatus.CONFLICT),
     (UnavailableError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (UnstorableError, HTTPStatus.INTERNAL_SERVER_ERROR),
     (DomainError, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
 

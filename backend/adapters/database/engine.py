@@ -53,7 +53,8 @@ def make_engine(url: str) -> sa.Engine:
             pool_pre_ping=True,
             connect_args={
                 "connect_timeout": BUSY_TIMEOUT_SECONDS,
-                "options": "-c idle_in_transaction_session_timeout="
+                # In another zone an instant at the end of the calendar cannot be read again.
+                "options": "-c timezone=UTC -c idle_in_transaction_session_timeout="
                 f"{IDLE_IN_TRANSACTION_SECONDS * 1000}",
             },
         )

@@ -39,6 +39,7 @@ from backend.service_layer.payout.stored import (
 
 _MAY_OWE = (ClaimState.SETTLED, ClaimState.PAYING, ClaimState.SUPPLEMENTING)
 _FAILED = ("rejected", "returned")
+REFUSED_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +335,19 @@ class PaymentRepository:
                 bank_message.c.verdict == str(Verdict.BOOKED),
             )
             .order_by(bank_message.c.reported_at, bank_message.c.id)
+        )
+        return [_bank_message(row) for row in rows]
+
+    def refused_on(self, original_id: str) -> list[BankMessage]:
+        """The reports on a file of ours of which nothing was booked, oldest first."""
+        rows = self._connection.execute(
+            sa.select(bank_message)
+            .where(
+                bank_message.c.original_id == original_id,
+                bank_message.c.verdict == str(Verdict.REFUSED),
+            )
+            .order_by(bank_message.c.received_at, bank_message.c.id)
+            .limit(REFUSED_MAX)
         )
         return [_bank_message(row) for row in rows]
 

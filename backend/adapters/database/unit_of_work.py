@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from backend.adapters.clock import SystemClock
 from backend.adapters.database.engine import READ_ONLY_OPTION
+from backend.domain.errors import UnstorableError
 from backend.service_layer import failpoints
 from backend.service_layer.ports import Clock
 
@@ -92,6 +93,11 @@ class SqlUnitOfWork:
     ) -> None:
         # Closing rolls back what was not committed.
         self.connection.close()
+        if isinstance(error, sa.exc.DataError):
+            raise UnstorableError(
+                "有一个值数据库存不下或读不出，这一步没有写入",
+                f"the database cannot hold or read a value: {type(error.orig).__name__}",
+            ) from error
 
     def commit(self) -> None:
         """Make everything durable. The unit of work is over; use a new one afterwards."""

@@ -28,7 +28,9 @@ OVERDUE: Final = "money-case-overdue"
 MISMATCH: Final = "money-mismatch"
 BANK_FILE: Final = "bank-file"
 """Kind of the case of a file of the bank of which nothing was booked; its id names the message."""
-FILE_ALARMS: Final = ("bank-file-refused", "bank-file-repeated")
+CONTRADICTED: Final = "payment-contradicted"
+"""The bank says of what is booked as rejected that it carried it out; the subject is its file."""
+FILE_ALARMS: Final = ("bank-file-refused", "bank-file-repeated", CONTRADICTED)
 _MISTAKEN: Final = 4  # ReleaseReason.Mistaken of the contract
 
 

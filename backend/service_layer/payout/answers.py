@@ -21,14 +21,18 @@ from backend.service_layer.claims.supplement import state_after_payment
 from backend.service_layer.failpoints import reach
 from backend.service_layer.journal.booking import book_all
 from backend.service_layer.payout.booking import answer_entry
+from backend.service_layer.payout.contradicted import (
+    stop_contradicted,
+    stop_contradicting_earlier,
+)
 from backend.service_layer.payout.examine import News, examine, is_early
 from backend.service_layer.payout.hand_over import UNREACHABLE
 from backend.service_layer.payout.holding import waiting_after_failure
+from backend.service_layer.payout.left_alone import STUCK, say_left_alone
 from backend.service_layer.payout.ports import (
     BadStatusFileError,
     BankUnavailableError,
     PayoutServices,
-from backend.service_layer.payout.left_alone import STUCK, say_left_alone
     PayoutWork,
 )
 from backend.service_layer.payout.records import (
@@ -40,7 +44,12 @@ from backend.service_layer.payout.records import (
     Verdict,
 )
 from backend.service_layer.payout.statements import take_in_statement
-from backend.service_layer.payout.stored import Attempt, BankMessage, PaymentAnswer
+from backend.service_layer.payout.stored import (
+    Attempt,
+    BankMessage,
+    PaymentAnswer,
+    kept_instant,
+)
 from backend.service_layer.payout.unmatched import lost_items
 
 REFUSED = "bank-file-refused"
@@ -71,6 +80,7 @@ def take_in_answers(deps: PayoutServices) -> int:
         with deps.work() as work:
             work.alarms.clear(UNREACHABLE, "incoming")
             work.commit()
+    say_left_alone(deps, left, open_alarms)
     dealt = 0
     for file in _in_order(deps, files):
         try:
@@ -80,7 +90,6 @@ def take_in_answers(deps: PayoutServices) -> int:
             # It stays where it is, and the others are booked.
             what = type(error).__name__
             if isinstance(error, DomainError):
-    say_left_alone(deps, left, open_alarms)
                 what = f"{error.code}: {error.en}"
             with deps.work() as work:
                 work.alarms.raise_alarm(STUCK, file.name[:NAME_MAX], what)
@@ -129,6 +138,8 @@ def take_in(deps: PayoutServices, file: IncomingFile) -> bool:
     with deps.work(write=False) as work:
         if work.payments.message(file.name[:NAME_MAX], digest) is not None:
             return True  # it was dealt with, and the process ended before it was put away
+    if _is_on_its_way(deps, file):
+        return False
     reach("payout.message-read")
     if deps.payment_format.is_statement(file.content):
         take_in_statement(deps, file)
@@ -138,8 +149,6 @@ def take_in(deps: PayoutServices, file: IncomingFile) -> bool:
         work.payments.take_turn(Lane.DAILY)
         if work.payments.message(file.name[:NAME_MAX], digest) is not None:
             return True
-    if _is_on_its_way(deps, file):
-        return False
         news: list[News] = []
         differences = [fault] if fault else []
         if report is not None:
@@ -160,22 +169,13 @@ def take_in(deps: PayoutServices, file: IncomingFile) -> bool:
             work.alarms.raise_alarm(REPEATED, message.id, f"{file.name}: nothing new")
         else:
             work.alarms.raise_alarm(REFUSED, message.id, f"{file.name}: {differences[0]}")
+            if report is not None:
+                stop_contradicted(deps, work, message, report)
         work.commit()
     reach("payout.answer-booked")
     return True
 
 
-def _may_wait(deps: PayoutServices, report: StatusReport) -> bool:
-    """As long as a bank may take to answer, counted from when it made the report."""
-    hours = dt.timedelta(hours=deps.settings.payout.answer_hours)
-    return deps.clock.now() < report.created_at + hours
-
-
-def book_late(
-    deps: PayoutServices, work: PayoutWork, original_id: str, names: frozenset[str]
-) -> None:
-    """Book what stored reports on a file have said of instructions that were unknown until now."""
-    for message in work.payments.messages_on(original_id):
 def still_waits(deps: PayoutServices, work: PayoutWork, file: IncomingFile) -> bool:
     """Whether a file that nobody has dealt with rightly stays where it is for now."""
     if _is_on_its_way(deps, file):
@@ -208,6 +208,17 @@ def _is_on_its_way(deps: PayoutServices, file: IncomingFile) -> bool:
     return file.may_grow and not deps.payment_format.is_whole(file.content)
 
 
+def _may_wait(deps: PayoutServices, report: StatusReport) -> bool:
+    """As long as a bank may take to answer, counted from when it made the report."""
+    hours = dt.timedelta(hours=deps.settings.payout.answer_hours)
+    return deps.clock.now() < report.created_at + hours
+
+
+def book_late(
+    deps: PayoutServices, work: PayoutWork, original_id: str, names: frozenset[str]
+) -> None:
+    """Book what stored reports on a file have said of instructions that were unknown until now."""
+    for message in work.payments.messages_on(original_id):
         content = deps.secret_box.unwrap(message.wrapped_content, message.id)
         report = deps.payment_format.read(content)
         items = tuple(item for item in report.items if item.end_to_end_id in names)
@@ -238,6 +249,13 @@ def _read(deps: PayoutServices, file: IncomingFile) -> tuple[StatusReport | None
         return None, error.en
 
 
+def _read_stored(deps: PayoutServices, message: BankMessage) -> StatusReport | None:
+    try:
+        return deps.payment_format.read(deps.secret_box.unwrap(message.wrapped_content, message.id))
+    except BadStatusFileError:
+        return None
+
+
 def _verdict(
     report: StatusReport | None, news: Sequence[News], differences: Sequence[str]
 ) -> Verdict:
@@ -255,16 +273,17 @@ def _message(
     differences: Sequence[str],
 ) -> BankMessage:
     message_id = deps.ids.new_id("bmg")
+    now = deps.clock.now()
     kept = file.content[:INCOMING_BYTES_MAX]
     return BankMessage(
         id=message_id,
         name=file.name[:NAME_MAX],
         digest=hashlib.sha256(file.content).digest(),
         wrapped_content=deps.secret_box.wrap(kept, message_id),
-        received_at=deps.clock.now(),
+        received_at=now,
         report_id=None if report is None else report.message_id,
         original_id=None if report is None else report.original_message_id,
-        reported_at=None if report is None else report.created_at,
+        reported_at=None if report is None else kept_instant(report.created_at, now),
         simulated=None if report is None else report.simulated,
         verdict=verdict,
         difference="\n".join(differences)[:DIFFERENCE_MAX],
@@ -295,6 +314,10 @@ def _book(
         work.payments.mark_handed_over(file.id, now)
     if not any(tried.is_open for tried in work.payments.of_file(file.id)):
         work.alarms.clear("payment-unanswered", file.message_id)
+    rejected = [one.attempt for one in news if one.item.status is AnswerStatus.REJECTED]
+    stop_contradicting_earlier(
+        deps, work, file.message_id, rejected, lambda earlier: _read_stored(deps, earlier)
+    )
 
 
 def _close_account(

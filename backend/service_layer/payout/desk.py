@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from backend.domain.errors import DomainError
+from backend.domain.two_people import is_machine
 from backend.service_layer.claims.holds import NEXT_RUN
 from backend.service_layer.claims.records import Claim, Payout
 from backend.service_layer.payout.holding import BANK_RETRY, DESK, HELD_CODES, PAYEE
@@ -65,8 +66,9 @@ def owed_page(
 
 def is_proposed(work: Any, claim_id: str) -> bool:
     """Whether somebody has proposed to release what is stopped: the newest *hold* then follows
-    another one that nobody has released."""
-    return [one.action for one in work.payments.holds_of(claim_id)[-2:]] == ["hold", "hold"]
+    another one that nobody has released, and is a person's."""
+    last = work.payments.holds_of(claim_id)[-2:]
+    return [one.action for one in last] == ["hold", "hold"] and not is_machine(last[-1].by)
 
 
 def _owed(work: Any, payable: Payout) -> Owed:

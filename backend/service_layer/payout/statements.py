@@ -22,7 +22,7 @@ from backend.service_layer.payout.records import (
     Lane,
     Verdict,
 )
-from backend.service_layer.payout.stored import BankMessage
+from backend.service_layer.payout.stored import BankMessage, kept_instant
 
 REFUSED: Final = "bank-file-refused"
 REPEATED: Final = "bank-file-repeated"
@@ -172,7 +172,9 @@ def _message(
         received_at=deps.clock.now(),
         report_id=None if statement is None else statement.message_id,
         original_id=None,
-        reported_at=None if statement is None else statement.created_at,
+        reported_at=(
+            None if statement is None else kept_instant(statement.created_at, deps.clock.now())
+        ),
         simulated=None if statement is None else statement.simulated,
         verdict=verdict,
         difference=fault,

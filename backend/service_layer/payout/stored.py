@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Final
 
 from backend.service_layer.payout.records import AnswerStatus, Lane, Verdict
+
+KEPT_WITHIN: Final = dt.timedelta(days=3_653)
+"""An instant of a bank that is further away is no fact about it, and is not kept in a column."""
+
+
+def kept_instant(said: dt.datetime, now: dt.datetime) -> dt.datetime | None:
+    """When a bank says that it made a file, None where that is ten years away: a file that is
+    refused is kept too, and a database may be unable to show the year 9999 in its own zone."""
+    return said if abs(said - now) <= KEPT_WITHIN else None
 
 
 @dataclass(frozen=True, slots=True)

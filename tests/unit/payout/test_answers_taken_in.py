@@ -32,7 +32,14 @@ from backend.service_layer.payout.records import (
     StatusReport,
     Verdict,
 )
-from backend.service_layer.payout.stored import Attempt, BankMessage, PaymentAnswer, StoredFile
+from backend.service_layer.payout.stored import (
+    Attempt,
+    BankMessage,
+    Hold,
+    PaymentAnswer,
+    StoredFile,
+    Tried,
+)
 from tests.unit.payout.bank_files import ATTEMPT, FILE, MADE_AT, Payments, ended, report, said
 from tests.unit.payout.payables import CLAIM
 
@@ -57,6 +64,8 @@ class Stored(Payments):
         self.kept: list[BankMessage] = []
         self.handed: list[tuple[str, dt.datetime]] = []
         self.owed: set[str] = set()
+        self.holds: list[Hold] = []
+        self.later: list[Attempt] = []  # in another file
 
     def take_turn(self, lane: Lane) -> None:
         self.turns.append(lane)
@@ -70,6 +79,28 @@ class Stored(Payments):
 
     def messages_on(self, original_id: str) -> list[BankMessage]:
         return self.kept if original_id == "YC1" else []
+
+    def refused_on(self, original_id: str) -> list[BankMessage]:
+        return [
+            one
+            for one in self.kept
+            if one.original_id == original_id and one.verdict is Verdict.REFUSED
+        ]
+
+    def add_hold(self, hold: Hold) -> None:
+        self.holds.append(hold)
+
+    def last_hold(self, claim_id: str) -> Hold | None:
+        found = [one for one in self.holds if one.claim_id == claim_id]
+        return found[-1] if found else None
+
+    def payables_of(self, claim_id: str) -> list[Any]:
+        ids = {one.payout_id for one in self.attempts if one.claim_id == claim_id}
+        return [SimpleNamespace(id=one) for one in sorted(ids)]
+
+    def tried(self, payout_id: str) -> list[Tried]:
+        own = [one for one in [*self.attempts, *self.later] if one.payout_id == payout_id]
+        return [Tried(one, self.answers.get(one.end_to_end_id)) for one in own]
 
     def add_message(self, message: BankMessage) -> None:
         self.kept.append(message)
@@ -92,6 +123,7 @@ class Office:
         self.payments = payments or Stored()
         self.reports: dict[bytes, StatusReport | Exception] = {}
         self.offered: list[IncomingFile] = []
+        self.left: list[LeftAlone] = []
         self.away: list[str] = []
         self.bank_error: Exception | None = None
         self.put_away_error: Exception | None = None
@@ -101,6 +133,7 @@ class Office:
         self.moves: list[tuple[Any, ...]] = []
         self.closed: list[tuple[Any, ...]] = []
         self.lost: list[Any] = []
+        self.cases: dict[str, Any] = {}
         self.fault_of: dict[str, Exception] = {}
         self.commits = 0
         self.now = NOW
@@ -123,7 +156,6 @@ class Office:
             raise self.bank_error
         return self.offered
 
-        self.left: list[LeftAlone] = []
     def put_away(self, name: str) -> None:
         if self.put_away_error is not None:
             raise self.put_away_error
@@ -159,6 +191,7 @@ class Office:
     def alarms(self) -> Any:
         return SimpleNamespace(
             open_counts=lambda: {code: 1 for code, _ in self.open},
+            open_subjects=lambda asked: [one for code, one in self.open if code == asked],
             raise_alarm=lambda code, subject, detail: self.open.update({(code, subject): detail}),
             clear=lambda code, subject: self.open.pop((code, subject), None),
         )
@@ -173,7 +206,8 @@ class Office:
             return self.held[claim_id]
 
         def update(claim_id: str, before: ClaimState, at: dt.datetime, **after: Any) -> None:
-            self.moves.append((claim_id, before, at, after["state"], after["waiting_for"]))
+            state = after.get("state", before)
+            self.moves.append((claim_id, before, at, state, after["waiting_for"]))
 
         return SimpleNamespace(get=get, update=update)
 
@@ -191,12 +225,12 @@ class Office:
             lock_months=lambda region: None,
             add=add,
         )
-            open_subjects=lambda asked: [one for code, one in self.open if code == asked],
 
     @property
     def reconciliation(self) -> Any:
         return SimpleNamespace(
             cases_of=lambda kind: self.lost if kind == "bank-payment" else [],
+            case=self.cases.get,
         )
 
     outbox = SimpleNamespace(look_ahead=lambda *asked: None, of_subject=lambda *asked: [])
@@ -459,40 +493,6 @@ def test_a_file_that_waits_is_not_put_away() -> None:
     assert take_in_answers(office.deps) == 0 and office.away == []
 
 
-def test_nothing_is_taken_in_while_the_bank_knows_files_that_are_missing_here() -> None:
-    office = Office()
-    office.leave("R1", report(said(PAID)))
-    office.open = {("bank-ahead", "bank"): ""}
-    assert take_in_answers(office.deps) == 0
-    assert office.payments.kept == [] and office.commits == 0
-
-
-def test_a_bank_that_cannot_be_asked_is_an_alarm_until_it_can() -> None:
-    office = Office()
-    office.bank_error = BankUnavailableError("连不上", "the folder is not there")
-    assert take_in_answers(office.deps) == 0
-    assert office.open == {("bank-unreachable", "incoming"): "the folder is not there"}
-    assert office.commits == 1
-    office.bank_error = None
-    assert take_in_answers(office.deps) == 0
-    assert office.open == {} and office.commits == 2
-    assert take_in_answers(office.deps) == 0 and office.commits == 2, "nothing to write"
-
-
-def test_what_cannot_be_put_away_is_booked_and_offered_again() -> None:
-    office = Office()
-    office.leave("R1", report(said(PAID)))
-    office.put_away_error = BankUnavailableError("连不上", "read-only")
-    assert take_in_answers(office.deps) == 0 and len(office.booked) == 1
-    office.put_away_error = None
-    assert take_in_answers(office.deps) == 1
-    assert office.away == ["R1"] and len(office.booked) == 1
-
-
-# --- instructions that are known late -------------------------------------------------------------
-
-
-def late(office: Office, names: frozenset[str]) -> None:
 def test_what_is_cut_off_waits_while_the_rest_of_it_may_come() -> None:
     """The bank's upload stops for some seconds in the middle of a file."""
     office = Office()
@@ -547,6 +547,40 @@ def test_what_cannot_be_taken_in_is_an_alarm_until_it_is_renamed() -> None:
     assert [subject for _, subject in office.open] == ["S"]
 
 
+def test_nothing_is_taken_in_while_the_bank_knows_files_that_are_missing_here() -> None:
+    office = Office()
+    office.leave("R1", report(said(PAID)))
+    office.open = {("bank-ahead", "bank"): ""}
+    assert take_in_answers(office.deps) == 0
+    assert office.payments.kept == [] and office.commits == 0
+
+
+def test_a_bank_that_cannot_be_asked_is_an_alarm_until_it_can() -> None:
+    office = Office()
+    office.bank_error = BankUnavailableError("连不上", "the folder is not there")
+    assert take_in_answers(office.deps) == 0
+    assert office.open == {("bank-unreachable", "incoming"): "the folder is not there"}
+    assert office.commits == 1
+    office.bank_error = None
+    assert take_in_answers(office.deps) == 0
+    assert office.open == {} and office.commits == 2
+    assert take_in_answers(office.deps) == 0 and office.commits == 2, "nothing to write"
+
+
+def test_what_cannot_be_put_away_is_booked_and_offered_again() -> None:
+    office = Office()
+    office.leave("R1", report(said(PAID)))
+    office.put_away_error = BankUnavailableError("连不上", "read-only")
+    assert take_in_answers(office.deps) == 0 and len(office.booked) == 1
+    office.put_away_error = None
+    assert take_in_answers(office.deps) == 1
+    assert office.away == ["R1"] and len(office.booked) == 1
+
+
+# --- instructions that are known late -------------------------------------------------------------
+
+
+def late(office: Office, names: frozenset[str]) -> None:
     content = b"late"
     office.reports[content] = report(said(PAID), said(PAID, "C2-V1-A1"))
     office.payments.kept = [

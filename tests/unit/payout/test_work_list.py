@@ -40,7 +40,8 @@ class Owing:
             return rest[:limit]
 
         def steps(claim: str) -> list[Any]:
-            return [SimpleNamespace(action=action) for action in self.holds.get(claim, [])]
+            steps = [one.partition(" by ") for one in self.holds.get(claim, [])]
+            return [SimpleNamespace(action=step, by=by or "王岗") for step, _, by in steps]
 
         return SimpleNamespace(
             payments=SimpleNamespace(
@@ -137,7 +138,8 @@ def test_a_cursor_that_no_page_gave_is_refused(after: str) -> None:
     [
         ([], False), (["hold"], False), (["hold", "hold"], True), (["hold", "release"], False),
         (["hold", "release", "hold"], False), (["hold", "release", "hold", "hold"], True),
-        (["hold", "hold", "release"], False),
+        (["hold", "hold", "release"], False), (["hold", "hold by worker"], False),
+        (["hold", "hold", "hold by worker"], False), (["hold by worker", "hold"], True),
     ],
 )  # fmt: skip
 def test_a_release_is_proposed_by_a_second_hold(steps: list[str], proposed: bool) -> None:
