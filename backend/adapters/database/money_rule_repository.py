@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from backend.adapters.database.money_rules import claim_rules, payment_rules
 from backend.adapters.database.tables import (
     bank_message,
+    bank_statement,
     claim,
     decision,
     invoice,
@@ -29,10 +30,17 @@ from backend.service_layer.money_reconciliation.ports import (
     StoredDecision,
 )
 from backend.service_layer.money_reconciliation.records import Mismatch
+from backend.service_layer.payout.records import Verdict
 from backend.service_layer.ports import Clock
 
 _SETTLED: Final = [str(s) for s in IN_EFFECT_STATES if s is not ClaimState.SETTLING]
 _PAGE: Final = 500
+_HAS_STATEMENT: Final = sa.exists().where(bank_statement.c.message_id == bank_message.c.id)
+_VERDICT: Final = sa.case(
+    # A statement that was refused while a wrong one stood there was filed afterwards.
+    (_HAS_STATEMENT, str(Verdict.FILED)),
+    else_=bank_message.c.verdict,
+)
 
 
 class MoneyRuleRepository:
@@ -143,21 +151,22 @@ class MoneyRuleRepository:
         found: dict[str, list[ItemRow]] = {}
         for row in self._connection.execute(
             sa.select(
-                payment_attempt.c.id, payment_attempt.c.file_id, payment_attempt.c.claim_id,
+                payment_attempt.c.file_id, payment_attempt.c.id, payment_attempt.c.claim_id,
                 payment_attempt.c.end_to_end_id, payment_attempt.c.amount_fen,
-                payment_attempt.c.account_tail,
+                payment_attempt.c.account_tail, payment_attempt.c.wrapped_account,
+                payment_attempt.c.wrapped_holder,
             )
         ):  # fmt: skip
-            found.setdefault(row.file_id, []).append(
-                ItemRow(row.id, row.claim_id, row.end_to_end_id, row.amount_fen, row.account_tail)
-            )
+            file_id, *rest = row
+            found.setdefault(file_id, []).append(ItemRow(*rest))
         return found
 
     def messages(self) -> list[MessageRow]:
         rows = self._connection.execute(
             sa.select(
                 bank_message.c.id, bank_message.c.name, bank_message.c.digest,
-                bank_message.c.verdict, bank_message.c.original_id,
+                _VERDICT.label("verdict"), bank_message.c.original_id,
+                _HAS_STATEMENT.label("has_statement"),
             )
         )  # fmt: skip
         return [MessageRow(**row._mapping) for row in rows]

@@ -56,6 +56,8 @@ class ItemRow:
     end_to_end_id: str
     amount_fen: int
     account_tail: str
+    wrapped_account: bytes  # under the instruction's id and ":account"
+    wrapped_holder: bytes  # under the instruction's id and ":holder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class MessageRow:
     digest: bytes
     verdict: str
     original_id: str | None
+    has_statement: bool = False  # a filed one has, for ever
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,15 +70,26 @@ def statements(
     """R19 for every account of which there is a statement."""
     for region in work.bank_statements.regions():
         books = work.bank_statements.movements(region)
+        periods = work.bank_statements.periods(region)
+        bank = work.bank_statements.entries(region)
+        yield from _sums(region, periods, bank)
         # A payment that is lost has no entry, unless two people have put it in suspense.
         without = lost.keys() - {one.key for one in books}
         yield from compare_account(
-            region,
-            work.bank_statements.periods(region),
-            [one for one in work.bank_statements.entries(region) if one.key not in without],
-            books,
-            silent_before,
+            region, periods, [one for one in bank if one.key not in without], books, silent_before
         )
+
+
+def _sums(
+    region: str, periods: Sequence[Period], bank: Sequence[BankMovement]
+) -> Iterator[Mismatch]:
+    """A statement is filed only when its movements lead from its opening to its closing balance:
+    what is stored must still do so."""
+    said = sum(one.closing_fen - one.opening_fen for one in periods)
+    moved = sum(_signed(one) for one in bank)
+    if said != moved:
+        here = f"the stored movements change it by {moved} fen"
+        yield _row(f"{region} closing", here, f"the stored balances by {said} fen")
 
 
 def compare_account(
@@ -144,7 +155,7 @@ def _total(some: Sequence[BankMovement] | Sequence[BookMovement]) -> int:
     return sum(one.amount_fen for one in some)
 
 
-def _signed(one: BookMovement) -> int:
+def _signed(one: BookMovement | BankMovement) -> int:
     return one.amount_fen if one.side == "credit" else -one.amount_fen
 
 

@@ -79,8 +79,21 @@ class Box:
     def unwrap(self, wrapped: bytes, name: str) -> bytes:
         if wrapped.startswith(b"damaged"):
             raise DomainError("打不开", "it cannot be opened", code="secret-damaged")
-        assert name == "pfl_1"
-        return wrapped
+        context, colon, place = wrapped.rpartition(b"@")
+        assert name == (place.decode() if colon else "pfl_1")
+        return context if colon else wrapped
+
+
+def instruction(
+    number: str, fen: int, tail: str, account: str = "", holder: str = "测试甲子"
+) -> ItemRow:
+    """The row of an instruction of the claim ``number`` (c1, c2)."""
+    name, row_id = f"{number.upper()}-V1-A1", f"att_{number}"
+    account = account or f"TEST-{tail}"
+    return ItemRow(
+        row_id, f"clm_{number}", name, fen, tail,
+        f"{account}@{row_id}:account".encode(), f"{holder}@{row_id}:holder".encode(),
+    )  # fmt: skip
 
 
 @dataclass
@@ -131,8 +144,8 @@ def agreeing() -> Exchange:
         files=[row_of(content)],
         items={
             "pfl_1": [
-                ItemRow("att_c1", "clm_c1", "C1-V1-A1", 6_000, "1111"),
-                ItemRow("att_c2", "clm_c2", "C2-V1-A1", 30_000, "2222"),
+                instruction("c1", 6_000, "1111"),
+                instruction("c2", 30_000, "2222", holder="测试乙丑"),
             ]
         },
         messages=[message_of(answer)],

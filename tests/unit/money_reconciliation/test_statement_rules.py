@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -160,7 +161,7 @@ def test_every_account_with_a_statement_is_compared_and_what_was_lost_left_out()
     work = SimpleNamespace(
         bank_statements=SimpleNamespace(
             regions=lambda: ["330700", "330800"],
-            periods=of([FIRST]),
+            periods=of([replace(FIRST, closing_fen=939_99)]),
             entries=of([THERE, bank("C9-V1-A1", 1)]),
             movements=of([BEFORE, PAID]),
         )
@@ -172,6 +173,31 @@ def test_every_account_with_a_statement_is_compared_and_what_was_lost_left_out()
     assert rows == [
         Mismatch("R19", "C9-V1-A1", "not booked", "the bank has 1 fen debit", "")
     ] * 2  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("opening", "closing", "said"),
+    [(1_000_00, 440_00, -560_00), (1_000_00, 940_01, -59_99), (999_99, 940_00, -59_99)],
+)
+def test_stored_balances_that_the_stored_movements_do_not_explain_are_named(
+    opening: int, closing: int, said: int
+) -> None:
+    """1,000.00 less the payment of 60.00 is 940.00."""
+    period = replace(FIRST, opening_fen=opening, closing_fen=closing)
+    work = SimpleNamespace(
+        bank_statements=SimpleNamespace(
+            regions=lambda: ["330800"],
+            periods=lambda _: [period],
+            entries=lambda _: [THERE],
+            movements=lambda _: [replace(BEFORE, amount_fen=opening), PAID],
+        )
+    )
+    assert list(statements(Any, work, {}, NOON)) == [
+        Mismatch(
+            "R19", "330800 closing", "the stored movements change it by -6000 fen",
+            f"the stored balances by {said} fen", "",
+        )
+    ]  # fmt: skip
 
 
 # --- a bank that gives no statement ---------------------------------------------------------------
