@@ -16,7 +16,7 @@ from backend.service_layer.money_reconciliation.ports import (
 from backend.service_layer.money_reconciliation.records import Mismatch
 from backend.service_layer.payout.answers import still_waits
 from backend.service_layer.payout.ports import BadStatusFileError
-from backend.service_layer.payout.records import AnswerStatus, StatusReport, Verdict
+from backend.service_layer.payout.records import AnswerStatus, PaymentItem, StatusReport, Verdict
 from backend.service_layer.payout.unmatched import LostItem
 
 NAME_MAX: Final = 200  # of a bank's file, as it is stored
@@ -56,19 +56,35 @@ def _content(
         here = f"{row.item_count} items, {row.control_sum_fen} fen"
         there = f"its bytes say {len(file.items)} items, {file.control_sum_fen} fen"
         yield Mismatch("R10", row.message_id, here, there)
-    written = {
-        item.end_to_end_id: (item.amount_fen, item.account_number[-4:])
-        for item in file.items
-        if item.end_to_end_id not in lost
-    }
+    written = {item.end_to_end_id: item for item in file.items if item.end_to_end_id not in lost}
     for item in items:
         said = written.pop(item.end_to_end_id, None)
-        if said != (item.amount_fen, item.account_tail):
+        tail = "" if said is None else said.account_number[-4:]
+        if said is None or (said.amount_fen, tail) != (item.amount_fen, item.account_tail):
             here = f"{item.amount_fen} fen to {item.account_tail}"
-            there = "not in the file" if said is None else f"file: {said[0]} fen to {said[1]}"
+            there = "not in the file" if said is None else f"file: {said.amount_fen} fen to {tail}"
             yield Mismatch("R10", item.end_to_end_id, here, there, item.claim_id)
-    for name, (amount, _) in sorted(written.items()):
-        yield Mismatch("R10", name, "no instruction", f"file {row.message_id}: {amount} fen")
+        elif not _is_same_payee(deps, item, said):
+            yield Mismatch(
+                "R10", item.end_to_end_id, f"account and holder of the instruction, …{tail}",
+                f"file: another account or holder, …{tail}", item.claim_id,
+            )  # fmt: skip
+    for name, left in sorted(written.items()):
+        there = f"file {row.message_id}: {left.amount_fen} fen"
+        yield Mismatch("R10", name, "no instruction", there)
+
+
+def _is_same_payee(deps: MoneyServices, stored: ItemRow, said: PaymentItem) -> bool:
+    """Whether the file names account and holder of the instruction; the last four digits say
+    little."""
+    try:
+        mine = (
+            deps.secret_box.unwrap(stored.wrapped_account, f"{stored.id}:account"),
+            deps.secret_box.unwrap(stored.wrapped_holder, f"{stored.id}:holder"),
+        )
+    except DomainError:
+        return False
+    return bool(mine == (said.account_number.encode(), said.holder.encode()))
 
 
 def bank_answers(
@@ -109,6 +125,8 @@ def bank_answers(
             yield from _of_report(report, mine, known, lost)
             yield from _of_the_rest(work, report, known, lost)
     for row in messages.values():
+        if row.verdict == Verdict.FILED and not row.has_statement:
+            yield Mismatch("R13", row.name[:80], row.verdict, "its statement is stored no more")
         if row.verdict in (Verdict.BOOKED, Verdict.FILED) and row.id not in seen:
             booked.pop(row.id, None)
             yield Mismatch("R13", row.name[:80], row.verdict, "the bank left no such file")

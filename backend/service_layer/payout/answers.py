@@ -21,6 +21,10 @@ from backend.service_layer.claims.supplement import state_after_payment
 from backend.service_layer.failpoints import reach
 from backend.service_layer.journal.booking import book_all
 from backend.service_layer.payout.booking import answer_entry
+from backend.service_layer.payout.contradicted import (
+    stop_contradicted,
+    stop_contradicting_earlier,
+)
 from backend.service_layer.payout.examine import News, examine, is_early
 from backend.service_layer.payout.hand_over import UNREACHABLE
 from backend.service_layer.payout.holding import waiting_after_failure
@@ -40,7 +44,12 @@ from backend.service_layer.payout.records import (
     Verdict,
 )
 from backend.service_layer.payout.statements import take_in_statement
-from backend.service_layer.payout.stored import Attempt, BankMessage, PaymentAnswer
+from backend.service_layer.payout.stored import (
+    Attempt,
+    BankMessage,
+    PaymentAnswer,
+    kept_instant,
+)
 from backend.service_layer.payout.unmatched import lost_items
 
 REFUSED = "bank-file-refused"
@@ -160,6 +169,8 @@ def take_in(deps: PayoutServices, file: IncomingFile) -> bool:
             work.alarms.raise_alarm(REPEATED, message.id, f"{file.name}: nothing new")
         else:
             work.alarms.raise_alarm(REFUSED, message.id, f"{file.name}: {differences[0]}")
+            if report is not None:
+                stop_contradicted(deps, work, message, report)
         work.commit()
     reach("payout.answer-booked")
     return True
@@ -238,6 +249,13 @@ def _read(deps: PayoutServices, file: IncomingFile) -> tuple[StatusReport | None
         return None, error.en
 
 
+def _read_stored(deps: PayoutServices, message: BankMessage) -> StatusReport | None:
+    try:
+        return deps.payment_format.read(deps.secret_box.unwrap(message.wrapped_content, message.id))
+    except BadStatusFileError:
+        return None
+
+
 def _verdict(
     report: StatusReport | None, news: Sequence[News], differences: Sequence[str]
 ) -> Verdict:
@@ -255,16 +273,17 @@ def _message(
     differences: Sequence[str],
 ) -> BankMessage:
     message_id = deps.ids.new_id("bmg")
+    now = deps.clock.now()
     kept = file.content[:INCOMING_BYTES_MAX]
     return BankMessage(
         id=message_id,
         name=file.name[:NAME_MAX],
         digest=hashlib.sha256(file.content).digest(),
         wrapped_content=deps.secret_box.wrap(kept, message_id),
-        received_at=deps.clock.now(),
+        received_at=now,
         report_id=None if report is None else report.message_id,
         original_id=None if report is None else report.original_message_id,
-        reported_at=None if report is None else report.created_at,
+        reported_at=None if report is None else kept_instant(report.created_at, now),
         simulated=None if report is None else report.simulated,
         verdict=verdict,
         difference="\n".join(differences)[:DIFFERENCE_MAX],
@@ -295,6 +314,10 @@ def _book(
         work.payments.mark_handed_over(file.id, now)
     if not any(tried.is_open for tried in work.payments.of_file(file.id)):
         work.alarms.clear("payment-unanswered", file.message_id)
+    rejected = [one.attempt for one in news if one.item.status is AnswerStatus.REJECTED]
+    stop_contradicting_earlier(
+        deps, work, file.message_id, rejected, lambda earlier: _read_stored(deps, earlier)
+    )
 
 
 def _close_account(

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from backend.service_layer.money_reconciliation.bank_rules import bank_answers, file_rules
-from backend.service_layer.money_reconciliation.ports import ItemRow
 from backend.service_layer.money_reconciliation.records import Mismatch
 from backend.service_layer.payout.records import AnswerStatus, IncomingFile
 from backend.service_layer.payout.unmatched import LostItem
@@ -19,6 +18,7 @@ from tests.unit.money_reconciliation.exchange import (
     booked,
     digest,
     file_bytes,
+    instruction,
     message_of,
     report,
     row_of,
@@ -105,15 +105,38 @@ def test_another_count_or_sum_than_the_bytes_have_is_named(count: int, fen: int)
 @pytest.mark.parametrize(("fen", "tail"), [(6_001, "1111"), (6_000, "1112")])
 def test_an_instruction_that_is_not_as_written_holds_its_claim(fen: int, tail: str) -> None:
     one = agreeing()
-    one.items["pfl_1"][0] = ItemRow("att_c1", "clm_c1", "C1-V1-A1", fen, tail)
+    one.items["pfl_1"][0] = instruction("c1", fen, tail)
     assert of_files(one) == [
         Mismatch("R10", "C1-V1-A1", f"{fen} fen to {tail}", "file: 6000 fen to 1111", "clm_c1")
     ]
 
 
+@pytest.mark.parametrize(
+    ("account", "holder"),
+    [("99991111", "测试甲子"), ("TEST-1111", "测试丙寅"), ("TEST-1111 ", "测试甲子"), ("", "")],
+)
+def test_another_account_with_the_same_last_digits_holds_its_claim(
+    account: str, holder: str
+) -> None:
+    one = agreeing()
+    one.items["pfl_1"][0] = instruction("c1", 6_000, "1111", account, holder)
+    assert of_files(one) == [
+        Mismatch(
+            "R10", "C1-V1-A1", "account and holder of the instruction, …1111",
+            "file: another account or holder, …1111", "clm_c1",
+        )
+    ]  # fmt: skip
+
+
+def test_an_instruction_whose_account_cannot_be_opened_holds_its_claim() -> None:
+    one = agreeing()
+    one.items["pfl_1"][0] = replace(one.items["pfl_1"][0], wrapped_account=b"damaged")
+    assert [(found.rule, found.claim_id) for found in of_files(one)] == [("R10", "clm_c1")]
+
+
 def test_an_instruction_that_is_in_no_file_is_named() -> None:
     one = agreeing()
-    one.items["pfl_1"].append(ItemRow("att_c3", "clm_c3", "C3-V1-A1", 100, "3333"))
+    one.items["pfl_1"].append(instruction("c3", 100, "3333"))
     assert of_files(one) == [
         Mismatch("R10", "C3-V1-A1", "100 fen to 3333", "not in the file", "clm_c3")
     ]
@@ -251,6 +274,9 @@ def test_a_filed_statement_that_is_no_longer_there_is_named_and_a_refused_file_i
         replace(row, id="bmg_3", name="bad.xml", digest=b"3", verdict="refused"),
     ]
     gone = Mismatch("R13", "st.xml", "filed", "the bank left no such file")
+    unstored = Mismatch("R13", "st.xml", "filed", "its statement is stored no more")
+    assert of_answers(one) == [unstored, gone]
+    one.messages[1] = replace(one.messages[1], has_statement=True)
     assert of_answers(one) == [gone]
 
 

@@ -32,7 +32,14 @@ from backend.service_layer.payout.records import (
     StatusReport,
     Verdict,
 )
-from backend.service_layer.payout.stored import Attempt, BankMessage, PaymentAnswer, StoredFile
+from backend.service_layer.payout.stored import (
+    Attempt,
+    BankMessage,
+    Hold,
+    PaymentAnswer,
+    StoredFile,
+    Tried,
+)
 from tests.unit.payout.bank_files import ATTEMPT, FILE, MADE_AT, Payments, ended, report, said
 from tests.unit.payout.payables import CLAIM
 
@@ -57,6 +64,8 @@ class Stored(Payments):
         self.kept: list[BankMessage] = []
         self.handed: list[tuple[str, dt.datetime]] = []
         self.owed: set[str] = set()
+        self.holds: list[Hold] = []
+        self.later: list[Attempt] = []  # in another file
 
     def take_turn(self, lane: Lane) -> None:
         self.turns.append(lane)
@@ -70,6 +79,28 @@ class Stored(Payments):
 
     def messages_on(self, original_id: str) -> list[BankMessage]:
         return self.kept if original_id == "YC1" else []
+
+    def refused_on(self, original_id: str) -> list[BankMessage]:
+        return [
+            one
+            for one in self.kept
+            if one.original_id == original_id and one.verdict is Verdict.REFUSED
+        ]
+
+    def add_hold(self, hold: Hold) -> None:
+        self.holds.append(hold)
+
+    def last_hold(self, claim_id: str) -> Hold | None:
+        found = [one for one in self.holds if one.claim_id == claim_id]
+        return found[-1] if found else None
+
+    def payables_of(self, claim_id: str) -> list[Any]:
+        ids = {one.payout_id for one in self.attempts if one.claim_id == claim_id}
+        return [SimpleNamespace(id=one) for one in sorted(ids)]
+
+    def tried(self, payout_id: str) -> list[Tried]:
+        own = [one for one in [*self.attempts, *self.later] if one.payout_id == payout_id]
+        return [Tried(one, self.answers.get(one.end_to_end_id)) for one in own]
 
     def add_message(self, message: BankMessage) -> None:
         self.kept.append(message)
@@ -102,6 +133,7 @@ class Office:
         self.moves: list[tuple[Any, ...]] = []
         self.closed: list[tuple[Any, ...]] = []
         self.lost: list[Any] = []
+        self.cases: dict[str, Any] = {}
         self.fault_of: dict[str, Exception] = {}
         self.commits = 0
         self.now = NOW
@@ -174,7 +206,8 @@ class Office:
             return self.held[claim_id]
 
         def update(claim_id: str, before: ClaimState, at: dt.datetime, **after: Any) -> None:
-            self.moves.append((claim_id, before, at, after["state"], after["waiting_for"]))
+            state = after.get("state", before)
+            self.moves.append((claim_id, before, at, state, after["waiting_for"]))
 
         return SimpleNamespace(get=get, update=update)
 
@@ -197,6 +230,7 @@ class Office:
     def reconciliation(self) -> Any:
         return SimpleNamespace(
             cases_of=lambda kind: self.lost if kind == "bank-payment" else [],
+            case=self.cases.get,
         )
 
     outbox = SimpleNamespace(look_ahead=lambda *asked: None, of_subject=lambda *asked: [])
