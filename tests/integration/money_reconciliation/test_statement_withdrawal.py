@@ -158,6 +158,18 @@ def test_the_case_of_a_file_that_is_filed_after_all_is_closed_with_its_alarm(
     assert "filed when statement 1 was withdrawn" in case.resolution
 
 
+def test_a_file_that_was_filed_after_all_is_missed_as_any_filed_one(office: Office) -> None:
+    wrong, right = wrong_and_right(office)
+    office.leave(wrong)
+    office.leave(right, "corrected.camt.053.xml")
+    withdraw(office, filed(office)[0].id)
+    assert find_mismatches(office.world.services) == []
+    (kept,) = office.bank._part("read").glob("*corrected.camt.053.xml")
+    kept.unlink()
+    (found,) = find_mismatches(office.world.services)
+    assert (found.rule, found.here) == ("R13", "filed") and found.subject in kept.name
+
+
 def test_without_a_corrected_one_the_account_has_no_statement(office: Office) -> None:
     wrong, _ = wrong_and_right(office)
     office.leave(wrong)
