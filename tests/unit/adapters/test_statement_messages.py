@@ -318,6 +318,13 @@ def test_what_is_written_is_read_back() -> None:
     assert b"SIMULATED" not in write_camt053(replace(whole, simulated=False))
 
 
+def test_a_long_reference_is_cut_and_an_empty_account_is_in_credit() -> None:
+    long = StatementEntry(CREDIT, 1, "R" * 36, "", DAY)
+    content = write_camt053(BankStatement("M-1", AT, "1-1", "1", AT, AT, 0, 1, (long,), False))
+    assert read_camt053(content).entries == (replace(long, reference="R" * 35),)  # Max35Text
+    assert b"DBIT" not in content
+
+
 # --- the port -------------------------------------------------------------------------------------
 
 
