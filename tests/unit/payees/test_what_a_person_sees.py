@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from backend.domain.lost_period import Doubt
 from backend.domain.payee import Standing
 from backend.service_layer.claims.records import Person
 from backend.service_layer.payees import read
@@ -108,6 +109,24 @@ def test_only_the_newest_account_waits_for_a_proof() -> None:
     unproved = row(1, verdict="unchecked", effective_at=None)
     assert Page(Account(unproved), Account(row(2))).view().unproven is None
     assert Page(Account(row(2)), Account(unproved)).view().unproven is None
+
+
+def test_an_account_in_doubt_is_shown_with_its_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = Account(row(1))
+    doubt = Doubt(NOW + DAY, NOW - DAY, NOW, may_confirm=True)
+
+    def doubted(deps: Any, work: Any, person: str) -> tuple[Account, Doubt]:
+        assert deps.clock.now() == NOW and work.payees and person == "per_1"
+        return account, doubt
+
+    monkeypatch.setattr(read, "doubted", doubted)
+    found = Page(account).view()
+    assert (found.doubted, found.doubt, found.in_effect) == (account.row, doubt, account.row)
+
+
+def test_without_a_restored_backup_nothing_is_in_doubt() -> None:
+    found = Page(Account(row(1))).view()
+    assert (found.doubted, found.doubt) == (None, None)
 
 
 def test_a_closed_account_is_none_in_effect() -> None:
