@@ -17,6 +17,7 @@ from backend.service_layer.journal.checking import check_journal
 from backend.service_layer.money_reconciliation.bank_rules import bank_answers, file_rules
 from backend.service_layer.money_reconciliation.ports import MoneyServices, Settled
 from backend.service_layer.money_reconciliation.records import BY_CODE, Mismatch
+from backend.service_layer.money_reconciliation.refused_rules import refused_answers
 from backend.service_layer.money_reconciliation.statement_rules import statements
 from backend.service_layer.payout.unmatched import lost_items
 from backend.service_layer.ports import BlockStamp, FinalSlot, LedgerUnavailableError
@@ -53,6 +54,7 @@ def _ask_all(deps: MoneyServices, doubted: frozenset[str] | None = None) -> list
         found += work.money_rules.payment_rules(silent_before, {one.file for one in lost.values()})
         found += file_rules(deps, work, lost)
         found += bank_answers(deps, work, lost)
+        found += refused_answers(deps, work, lost)
         found += statements(deps, work, lost, silent_before)
         settled = work.money_rules.settled()
         followed = work.chain.cursor()

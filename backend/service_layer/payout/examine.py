@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -168,10 +168,11 @@ def _is_same(work: PayoutWork, report: StatusReport) -> bool:
     )
 
 
-def items_said(report: StatusReport, tried: Mapping[str, Tried]) -> Sequence[StatusItem] | None:
+def items_said(report: StatusReport, tried: Collection[str]) -> Sequence[StatusItem] | None:
     """The report's items and, where the whole file has come to an end (pain.002 ``GrpSts``), the
-    same of every instruction that it does not name. A file that is partly accepted says something
-    of those that are named alone. A file that the bank knows is one of instructions that it knows.
+    same of every instruction that it does not name (``tried``: all names). A file that is partly
+    accepted says something of those that are named alone. A file that the bank knows is one of
+    instructions that it knows.
 
     None for a rejection of the whole file that names some as returned and leaves others out: those
     may have been paid as well, and must not be paid again.
