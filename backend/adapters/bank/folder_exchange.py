@@ -37,7 +37,7 @@ STILL_SECONDS: Final = 60.0
 CLOCKS_APART_SECONDS: Final = 600.0
 """So far the clock of a file server may be ahead of ours; a time further ahead is not believed."""
 FILES_A_PASS: Final = 200
-BYTES_A_PASS: Final = 4 * INCOMING_BYTES_MAX
+BYTES_A_PASS: Final = INCOMING_BYTES_MAX
 """No more than about so much of the bank's files is in memory at once."""
 
 
@@ -47,6 +47,7 @@ class FolderExchange:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._offered: dict[str, tuple[int, int, int]] = {}
+        self._unreadable: dict[str, str] = {}
 
     @property
     def is_simulated(self) -> bool:
@@ -65,10 +66,17 @@ class FolderExchange:
         Hidden and unfinished files are none of it: they are taken in when they have their name."""
         try:
             with os.scandir(self._part("in")) as entries:
-                found = [(shown(entry.name), _why_left(entry)) for entry in entries]
+                found = [
+                    (shown(entry.name), self._why_unreadable(entry.name) or _why_left(entry))
+                    for entry in entries
+                ]
         except OSError as error:
             raise self._unavailable(error) from error
         return [LeftAlone(name, why) for name, why in sorted(found) if why][:FILES_A_PASS]
+
+    def _why_unreadable(self, name: str) -> str:
+        why = self._unreadable.get(name)
+        return f"it cannot be read: {why}" if why else ""
 
     def _part(self, name: str) -> Path:
         path = self._folder.joinpath(name)
@@ -94,24 +102,32 @@ class FolderExchange:
             raise self._unavailable(error) from error
 
     def incoming(self) -> Sequence[IncomingFile]:
-        """At most ``FILES_A_PASS`` files of ``in/``, oldest first. Files still being written by
-        name (``.tmp``, ``.part``, hidden) and what :meth:`left_alone` names are left out."""
+        """At most ``FILES_A_PASS`` files of ``in/``, oldest first; those that were offered last
+        time and still lie there come after the others, so that they hold up none. Files still
+        being written by name (``.tmp``, ``.part``, hidden) and what :meth:`left_alone` names are
+        left out; one that cannot be read is named there too and is tried again."""
+        waiting, self._offered, self._unreadable = set(self._offered), {}, {}
         try:
             found = sorted(
-                self._plain("in"), key=lambda entry: (entry.stat().st_mtime_ns, entry.name)
+                self._plain("in"),
+                key=lambda entry: (entry.name in waiting, entry.stat().st_mtime_ns, entry.name),
             )
-            files: list[IncomingFile] = []
-            self._offered = {}
-            size = 0
-            for entry in found[:FILES_A_PASS]:
-                self._offered[entry.name] = _identity(Path(entry.path))
-                files.append(_read(Path(entry.path)))
-                size += len(files[-1].content)
-                if size >= BYTES_A_PASS:
-                    break
-            return files
         except OSError as error:
             raise self._unavailable(error) from error
+        files: list[IncomingFile] = []
+        size = 0
+        for entry in found[:FILES_A_PASS]:
+            try:
+                identity = _identity(Path(entry.path))
+                files.append(_read(Path(entry.path)))
+            except OSError as error:
+                self._unreadable[entry.name] = error.strerror or type(error).__name__
+                continue
+            self._offered[entry.name] = identity
+            size += len(files[-1].content)
+            if size >= BYTES_A_PASS:
+                break
+        return files
 
     def put_away(self, name: str) -> None:
         """Move a file from ``in/`` to ``read/``; a name that is there already gets a number.

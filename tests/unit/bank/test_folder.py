@@ -356,7 +356,44 @@ def unlisted(exchange: FolderExchange, monkeypatch: pytest.MonkeyPatch, path: Pa
     )
 
 
-@pytest.mark.parametrize("read", ["incoming", "handed_over", "received"])
+def test_files_that_stay_hold_up_no_later_one(bank: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder_exchange, "FILES_A_PASS", 2)
+    for at, name in enumerate(("stuck1.xml", "stuck2.xml", "new1.xml", "new2.xml", "new3.xml")):
+        left(bank, name, at=at)
+    exchange = FolderExchange(bank)
+    seen: list[str] = []
+    for _ in range(4):
+        seen += offered(exchange)
+        for name in ("new1.xml", "new2.xml", "new3.xml"):
+            if name in seen:
+                exchange.put_away(name)
+    assert seen[:2] == ["stuck1.xml", "stuck2.xml"]
+    assert {"new1.xml", "new2.xml", "new3.xml"} <= set(seen)
+    assert [path.name for path in sorted((bank / "in").iterdir())] == ["stuck1.xml", "stuck2.xml"]
+
+
+def test_a_file_that_cannot_be_read_holds_up_no_other_and_is_named(
+    bank: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for at, name in enumerate(("a.xml", "b.xml", "c.xml")):
+        left(bank, name, at=at)
+    read, is_broken = folder_exchange._read, [True]
+
+    def failing(path: Path) -> Any:
+        if path.name == "b.xml" and is_broken[0]:
+            raise PermissionError(13, "Permission denied")
+        return read(path)
+
+    monkeypatch.setattr(folder_exchange, "_read", failing)
+    exchange = FolderExchange(bank)
+    assert offered(exchange) == ["a.xml", "c.xml"]
+    assert exchange.left_alone() == [LeftAlone("b.xml", "it cannot be read: Permission denied")]
+    is_broken[0] = False
+    assert sorted(offered(exchange)) == ["a.xml", "b.xml", "c.xml"]
+    assert exchange.left_alone() == []
+
+
+@pytest.mark.parametrize("read", ["handed_over", "received"])
 def test_a_link_that_takes_a_files_place_is_not_followed(
     bank: Path, read: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -377,9 +414,10 @@ def test_a_pipe_that_takes_a_files_place_blocks_nothing(
     (bank / "in").mkdir(parents=True)
     os.mkfifo(bank / "in/a.xml")
     unlisted(exchange, monkeypatch, bank / "in/a.xml")
-    with pytest.raises(BankUnavailableError) as caught:
-        exchange.incoming()
-    assert "cannot be used: not a plain file. Nothing" in caught.value.en
+    assert exchange.incoming() == []
+    assert [one.name for one in exchange.left_alone()] == ["a.xml"]
+    with pytest.raises(BankUnavailableError, match=r"cannot be used: not a plain file\. Nothing"):
+        list(exchange.received())
 
 
 # --- a power cut ----------------------------------------------------------------------------------
