@@ -86,6 +86,13 @@ def test_restored_system_refuses_adopts_and_goes_on(system: System, tmp_path: Pa
     for wish, by in (("--close", "测试员"), ("--confirm", "测试主管")):
         system.command("reconcile", wish, payment, "--by", by, "--reason", "银行流水已核对")
     assert credits(system) == credits_before
+    # What only people know: everybody was asked. Until then no payment leaves.
+    (period,) = system.rows(tables.lost_period)
+    report = requests.get(f"{system.base_url}/readyz", timeout=10).json()["anchoring"]
+    assert report["alarms"]["records-lost"] == 1
+    for case in (f"alarm:records-lost:{period.id}", f"words:{period.id}"):
+        for wish, by in (("--close", "测试员"), ("--confirm", "测试主管")):
+            system.command("reconcile", wish, case, "--by", by, "--reason", "都问过了")
     system.command("reconcile")
     system.command("reconcile", "--check")
 

@@ -61,14 +61,15 @@ class LedgerStage(Stage):
     def reconciles(self) -> None:
         _adopt(self.services)
 
-    def says_go(self, *, again: bool = False) -> None:
-        """Desks and citizens were asked for what only they know; ``again``: the second person."""
+    def says_go(self, what: str, *, again: bool = False) -> None:
+        """The desks were asked (``alarm``), or everybody was (``words``); ``again``: the second
+        person."""
         (period,) = self.town.rows(tables.lost_period)
-        for case in (f"alarm:records-lost:{period.id}", f"words:{period.id}"):
-            if again:
-                confirm_closing(self.services, case, "主任乙", "都问过了")
-            else:
-                propose_closing(self.services, case, "经办甲", "都问过了")
+        case = {"alarm": f"alarm:records-lost:{period.id}", "words": f"words:{period.id}"}[what]
+        if again:
+            confirm_closing(self.services, case, "主任乙", "都问过了")
+        else:
+            propose_closing(self.services, case, "经办甲", "都问过了")
 
     def works(self) -> None:
         """A worker that ends as it is told to, and leaves its lease."""
@@ -106,8 +107,10 @@ def stage(folder: Path, url: str | None = None) -> LedgerStage:
 
 SCENES = [
     Scene("yichu reconcile", lambda s: s.reconciles()),
-    Scene("everybody was asked", lambda s: s.says_go()),
-    Scene("so everybody was", lambda s: s.says_go(again=True)),
+    Scene("the desks were asked", lambda s: s.says_go("alarm")),
+    Scene("so they were", lambda s: s.says_go("alarm", again=True)),
+    Scene("everybody was asked", lambda s: s.says_go("words")),
+    Scene("so everybody was", lambda s: s.says_go("words", again=True)),
     Scene("worker", lambda s: s.works()),
     Scene("yichu reconcile again", lambda s: s.reconciles()),
 ]

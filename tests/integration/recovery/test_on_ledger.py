@@ -22,6 +22,7 @@ from tests.integration.anchoring.test_restored_backup import (
     reconcile,
     refuse_to_start,
     reopened,
+    say_go,
 )
 from tests.integration.claims.test_versions_on_ledger import claimed, judged, town
 from tests.kill.town import CUSTODIAL, Town, back_up
@@ -87,6 +88,7 @@ def test_a_restored_backup_adopts_the_recovery_and_asks_for_nothing_more(
     # The ledger knows the sum that came back; that it came as these two, only the bank's statement.
     wrong = [line.split("\t")[1] for line in done.output.splitlines() if "mismatch" in line]
     assert (done.exit_code, wrong) == (1, ["R19 B-1", "R19 B-2"]), done.output
+    say_go(town)
     finish(town)
     recovery_pass(town.services)
     (found,) = orders(town, claim)
