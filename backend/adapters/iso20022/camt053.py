@@ -27,6 +27,7 @@ from backend.adapters.iso20022.document import (
 from backend.adapters.iso20022.pain002 import SIMULATED
 from backend.domain.local_time import SHANGHAI
 from backend.service_layer.payout.records import (
+    INCOMING_BYTES_MAX,
     STATEMENT_ENTRIES_MAX,
     BankStatement,
     EntrySide,
@@ -51,17 +52,18 @@ def is_camt053(content: bytes) -> bool:
 def read_camt053(content: bytes) -> BankStatement:
     """A whole, valid statement; raises :class:`MessageError` for anything else.
 
-    Refused beside what the schema refuses: more than one statement, another currency, no opening
-    or closing balance, a batch without its transfers, entries that do not add up to the closing
-    balance, too many of them.
+    Refused beside what the schema refuses: more than one statement, a page of several, another
+    currency, no opening or closing balance, a batch without its transfers, entries that do not add
+    up to the closing balance, too many of them.
     """
-    root = Branch(parse_message(content, CAMT053))
+    root = Branch(parse_message(content, CAMT053, INCOMING_BYTES_MAX))
     message = root.one("BkToCstmrStmt")
     assert message is not None, "the schema requires it"
     statements = message.all("Stmt")
     if len(statements) != 1:
         raise MessageError("one statement a message is expected")
     one = statements[0]
+    _require_one_page(message.one("GrpHdr/MsgPgntn"), one.one("StmtPgntn"))
     entries = tuple(part for entry in one.all("Ntry") for part in _entry(entry))
     if len(entries) > STATEMENT_ENTRIES_MAX:
         raise MessageError(f"has more than {STATEMENT_ENTRIES_MAX} movements")
@@ -83,6 +85,16 @@ def read_camt053(content: bytes) -> BankStatement:
     if statement.opening_fen + statement.moved_fen != statement.closing_fen:
         raise MessageError("its movements do not lead from the opening to the closing balance")
     return statement
+
+
+def _require_one_page(*pages: Branch | None) -> None:
+    for page in pages:
+        if page is None:
+            continue
+        if int(page.text("PgNb")) != 1 or page.text("LastPgInd") not in ("true", "1"):
+            raise MessageError(
+                f"is page {page.text('PgNb')} of several: the bank must give a statement in one"
+            )
 
 
 def _balance(statement: Branch, *codes: str) -> int:

@@ -44,14 +44,14 @@ def _schema(message: str) -> etree.XMLSchema:
     return kept[message]
 
 
-def parse_message(content: bytes, message: str) -> etree._Element:
-    """The root of ``content``, valid by the schema of ``message``.
+def parse_message(content: bytes, message: str, bytes_max: int = BYTES_MAX) -> etree._Element:
+    """The root of ``content`` of at most ``bytes_max`` bytes, valid by the schema of ``message``.
 
     Raises :class:`MessageError` for anything else: too large, not UTF-8, with a document type
     declaration or entities, cut off, of another message or version, not valid.
     """
-    if len(content) > BYTES_MAX:
-        raise MessageError(f"larger than {BYTES_MAX} bytes")
+    if len(content) > bytes_max:
+        raise MessageError(f"larger than {bytes_max} bytes")
     root = _tree(content)
     if root.getroottree().docinfo.internalDTD is not None:
         raise MessageError("has a document type declaration")

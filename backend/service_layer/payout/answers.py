@@ -37,6 +37,7 @@ from backend.service_layer.payout.ports import (
 )
 from backend.service_layer.payout.records import (
     INCOMING_BYTES_MAX,
+    REPORT_BYTES_MAX,
     AnswerStatus,
     IncomingFile,
     Lane,
@@ -111,6 +112,9 @@ def _in_order(deps: PayoutServices, files: Sequence[IncomingFile]) -> list[Incom
         return list(files)
     reports: dict[str, StatusReport | None] = {}
     for file in files:
+        reports[file.name] = None
+        if deps.payment_format.is_statement(file.content):
+            continue
         try:
             reports[file.name], _ = _read(deps, file)
         except DAMAGE:
@@ -241,8 +245,8 @@ def _without_lost(work: PayoutWork, report: StatusReport) -> StatusReport:
 
 
 def _read(deps: PayoutServices, file: IncomingFile) -> tuple[StatusReport | None, str]:
-    if len(file.content) > INCOMING_BYTES_MAX:
-        return None, f"it is larger than {INCOMING_BYTES_MAX} bytes"
+    if len(file.content) > REPORT_BYTES_MAX:
+        return None, f"it is larger than {REPORT_BYTES_MAX} bytes"
     try:
         return deps.payment_format.read(file.content), ""
     except BadStatusFileError as error:

@@ -14,8 +14,11 @@ ID_MAX: Final = 35
 ITEMS_MAX: Final = 5_000
 """Instructions in one payment file."""
 
-INCOMING_BYTES_MAX: Final = 16 * 2**20
-"""The largest bank file that is read or kept."""
+REPORT_BYTES_MAX: Final = 16 * 2**20
+"""The largest report on payments that is read."""
+
+INCOMING_BYTES_MAX: Final = 64 * 2**20
+"""The largest bank file that is read or kept: a statement of an account."""
 
 
 class Lane(StrEnum):

@@ -283,6 +283,33 @@ def test_balances_of_other_kinds_say_no_days() -> None:
     assert said(statement(period="", balances=only)) == "does not say which days it covers"
 
 
+def pages(number: str, last: str, where: str = "Stmt") -> bytes:
+    page = f"<{where[0]}PAGE><PgNb>{number}</PgNb><LastPgInd>{last}</LastPgInd></{where[0]}PAGE>"
+    if where == "Msg":
+        return statement(note=page.replace("MPAGE", "MsgPgntn"))
+    return statement(period=page.replace("SPAGE", "StmtPgntn") + PERIOD)
+
+
+@pytest.mark.parametrize("where", ["Stmt", "Msg"])
+def test_a_page_of_several_is_refused_with_what_the_bank_has_to_do(where: str) -> None:
+    for number, last in (("1", "false"), ("2", "true"), ("00003", "0")):
+        assert said(pages(number, last, where)) == (
+            f"is page {number} of several: the bank must give a statement in one"
+        )
+    for number, last in (("1", "true"), ("00001", "1")):
+        assert read_camt053(pages(number, last, where)).statement_id == "S-1"
+
+
+def test_a_statement_may_be_four_times_as_large_as_a_report() -> None:
+    content = statement()
+    filled = content + b"<!--%s-->" % (b" " * (2**20 - 7)) * 63
+    filled += b"\n" * (2**26 - len(filled))
+    assert read_camt053(filled).statement_id == "S-1"
+    assert said(filled + b"\n") == "larger than 67108864 bytes"
+    with pytest.raises(BadStatusFileError, match="larger than 16777216 bytes"):
+        Iso20022Format().read(filled[: 2**24 + 1])
+
+
 def test_too_many_movements_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backend.adapters.iso20022.camt053.STATEMENT_ENTRIES_MAX", 2)
     two = [entry("1.00"), entry("1.00")]

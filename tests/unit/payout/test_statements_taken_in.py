@@ -261,11 +261,11 @@ def test_the_bytes_of_a_withdrawn_statement_are_refused_and_another_file_is_its_
     assert [stored.filing for stored, _ in corrected.kept] == [2]
 
 
-def test_a_file_beyond_sixteen_mebibytes_is_cut_and_refused_unread() -> None:
-    limit = 16 * 2**20
+def test_a_file_beyond_64_mebibytes_is_cut_and_refused_unread() -> None:
+    limit = 64 * 2**20
     bank = Bank()
     bank.take_in(IncomingFile("S1.xml", bytes(limit + 1)))
-    assert bank.refused() == "it is larger than 16777216 bytes"
+    assert bank.refused() == "it is larger than 67108864 bytes"
     assert len(bank.messages[0].wrapped_content) == limit + len("bmg_1")
     exact = Bank()
     exact.take_in(IncomingFile("S1.xml", bytes(limit)))
