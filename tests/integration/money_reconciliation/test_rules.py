@@ -291,7 +291,7 @@ def bank_took_a_fee(scene: Scene) -> tuple[str, str, str, str]:
     scene.sql(
         "INSERT INTO bank_statement VALUES ('st', '330800', 'TEST-FUND-330800', '1', "
         "'2099-01-01 00:00:00.000000', '2099-01-02 00:00:00.000000', "
-        f"{balance}, {balance - 100}, 1, 1, 'none')",
+        f"{balance}, {balance - 100}, 1, 1, 'none', 1)",
         "INSERT INTO bank_statement_entry VALUES ('st', 1, 'debit', 100, 'FEE-1', '', "
         "'2099-01-01')",
     )
