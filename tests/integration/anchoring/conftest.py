@@ -19,7 +19,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestNetwork]:
     """One ledger for the whole run; contracts are deployed and roles registered once."""
     engine = Engine(None, ChainOptions(deterministic=True), RunOptions())
     server = LedgerServer(engine, "127.0.0.1", 0)
-    thread = threading.Thread(target=server.serve)
+    thread = threading.Thread(target=server.serve, daemon=True)
     thread.start()
     network = deploy_network(
         f"http://127.0.0.1:{server.server_address[1]}", tmp_path_factory.mktemp("network")

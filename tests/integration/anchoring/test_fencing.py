@@ -33,7 +33,7 @@ FREEZE_INSIDE = "send.in-commit:2:stop"
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     engine = Engine(None, ChainOptions(deterministic=True), RunOptions())
     server = LedgerServer(engine, "127.0.0.1", 0)
-    thread = threading.Thread(target=server.serve)
+    thread = threading.Thread(target=server.serve, daemon=True)
     thread.start()
     folder = tmp_path_factory.mktemp("town")
     town = build_town(f"http://127.0.0.1:{server.server_address[1]}", folder)

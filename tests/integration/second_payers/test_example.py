@@ -25,7 +25,7 @@ class Shop:
         self.server = make_server("127.0.0.1", 0, self.desk.app, threaded=True)
         self.stop = threading.Event()
         self.threads = [
-            threading.Thread(target=self.server.serve_forever),
+            threading.Thread(target=self.server.serve_forever, daemon=True),
             threading.Thread(target=self._work),
         ]
         for thread in self.threads:

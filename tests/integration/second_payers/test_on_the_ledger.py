@@ -95,7 +95,7 @@ class Insurers:
 def insurers(tmp_path: Path) -> Iterator[Insurers]:
     engine = Engine(None, ChainOptions(deterministic=True), RunOptions())
     server = LedgerServer(engine, "127.0.0.1", 0)
-    thread = threading.Thread(target=server.serve)
+    thread = threading.Thread(target=server.serve, daemon=True)
     thread.start()
     town = build_town(f"http://127.0.0.1:{server.server_address[1]}", tmp_path)
     try:
