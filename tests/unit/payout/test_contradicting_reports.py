@@ -49,7 +49,7 @@ def looked_at(
     group: str, orders: str = "", *, two: bool = False, **fields: Any
 ) -> tuple[list[News], list[str]]:
     payments = Payments((ATTEMPT, SECOND), file=TWO) if two else Payments()
-    values = {"is_simulated": False, "now": NOW} | fields
+    values: dict[str, Any] = {"is_simulated": False, "now": NOW} | fields
     return examine(work_with(payments), read_pain002(told(group, orders)), **values)
 
 
