@@ -294,7 +294,7 @@ def test_a_restored_backup_works_out_a_lost_supplement_or_holds_the_next_one(
     refuse_to_start(town)
     done = reconcile(town)
     assert done.exit_code == 1  # the ruling was lost: 50.00 more cannot be explained here
-    assert "payment-unknown" in done.output
+    assert "no claim here can be shown to be it" in done.output
     assert town.alarms() == {"reconcile-case", "records-lost"}
     say_go(town)
     assert town.alarms() == {"reconcile-case"}
