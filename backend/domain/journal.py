@@ -117,6 +117,7 @@ class EventKind(StrEnum):
     RETURNED = "returned"
     RECOVERY_OPENED = "recovery-opened"
     RECOVERED = "recovered"
+    RECEIPT_REVERSED = "receipt-reversed"
     RECOVERY_WAIVED = "recovery-waived"
     RECOVERY_OFFSET = "recovery-offset"
     DEPOSIT_REVERSED = "deposit-reversed"
@@ -392,6 +393,13 @@ def recovered(occasion: Occasion, amount_fen: int) -> Entry:
     """An instalment has come in at the bank."""
     return _simple(
         EventKind.RECOVERED, occasion, AccountKind.BANK, AccountKind.RECEIVABLE, amount_fen
+    )
+
+
+def receipt_reversed(occasion: Occasion, amount_fen: int) -> Entry:
+    """红字冲销: an instalment was taken down wrongly, and is owed again."""
+    return _simple(
+        EventKind.RECEIPT_REVERSED, occasion, AccountKind.RECEIVABLE, AccountKind.BANK, amount_fen
     )
 
 

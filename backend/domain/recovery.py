@@ -140,7 +140,9 @@ class Approval:
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """Money that came back. ``source`` is clerk, file, returned (the bank gave a payment back) or
-    ledger (known from the chain alone); ``reference`` is the bank's, unique."""
+    ledger (known from the chain alone); ``reference`` is the bank's, which may be that of several
+    orders' money. ``ordinal`` counts those of a reference and order from 1: all but the last one
+    were taken back."""
 
     reference: str
     order_id: str
@@ -150,6 +152,11 @@ class Receipt:
     is_simulated: bool
     recorded_by: str
     recorded_at: dt.datetime
+    ordinal: int = 1
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        return self.reference, self.order_id, self.ordinal
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +187,7 @@ class Waiver:
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """An order with everything that happened to it."""
+    """An order with everything that happened to it; ``receipts`` are those that stand."""
 
     order: Order
     approvals: tuple[Approval, ...] = ()
@@ -188,6 +195,7 @@ class Recovery:
     instalments: tuple[Instalment, ...] = ()
     waiver: Waiver | None = None
     is_dismissed: bool = False
+    taken_back: tuple[Receipt, ...] = ()  # was stored wrongly and counts no more
 
     @property
     def is_opened(self) -> bool:

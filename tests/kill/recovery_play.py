@@ -20,6 +20,7 @@ from backend.service_layer.recovery.causes import assign
 from backend.service_layer.recovery.files import take_in_receipts
 from backend.service_layer.recovery.people import Incoming
 from backend.service_layer.recovery.run import follow_withdrawals, recovery_pass
+from backend.service_layer.recovery.take_back import approve_take_back, ask_take_back
 from tests.integration.claims.revising import conclude
 from tests.integration.claims.world import HOSPITAL, OUTSIDE
 from tests.integration.payout.office import settled
@@ -135,6 +136,11 @@ SCENES = [
     Scene("in three parts", plans),
     Scene("a first part", lambda s: comes_in(s, "void", 12_000, "B-2")),
     Scene("some of the other", lambda s: comes_in(s, "waive", 6_000, "B-3")),
+    Scene("it was another amount", lambda s: ask_take_back(
+        s.services, order_of(s, "waive"), "B-3", by=ONE, reason=WHY)),
+    Scene("so it was", lambda s: approve_take_back(
+        s.services, order_of(s, "waive"), "B-3", by=OTHER)),
+    Scene("the right one", lambda s: comes_in(s, "waive", 6_500, "B-3")),
     Scene("let it be", lambda s: people.ask_waiver(s.services, order_of(s, "waive"), ONE, WHY)),
     Scene("yes", lambda s: people.approve_waiver(s.services, order_of(s, "waive"), OTHER)),
     Scene("worker again", lambda s: s.works()),

@@ -99,8 +99,8 @@ def a_cleared_difference_is_booked_twice(patch: Patch) -> None:
 
 
 def a_person_gives_up_alone_what_is_owed(patch: Patch) -> None:
-    right = people._person
-    patch.setattr(people, "_person", lambda *all_: f"{right(*all_)}-{secrets.token_hex(3)}")
+    right = people.person_at
+    patch.setattr(people, "person_at", lambda *all_: f"{right(*all_)}-{secrets.token_hex(3)}")
 
 
 def an_instalment_counts_twice(patch: Patch) -> None:

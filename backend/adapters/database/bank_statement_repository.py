@@ -312,6 +312,11 @@ class BankStatementRepository:
         came = {
             row.source_id: row.booked_at for row in reversed(rows) if row.kind == EventKind.FUNDED
         }
+        came_back = {
+            receipts.get(row.source_id, row.source_id): row.booked_at
+            for row in reversed(rows)
+            if row.source_type == RECEIPT
+        }
         found = []
         for row in rows:
             key, at = row.source_id, row.booked_at
@@ -323,10 +328,12 @@ class BankStatementRepository:
             fen, side = abs(int(row.fen)), "credit" if row.fen > 0 else "debit"
             if row.source_type == SOURCE:
                 key = adjusted.get(row.source_id, row.source_id)
-            if row.kind == EventKind.DEPOSIT_REVERSED:
+            if row.kind in (EventKind.DEPOSIT_REVERSED, EventKind.RECEIPT_REVERSED):
                 fen, side = -fen, "credit"
             if row.kind in (EventKind.FUNDED, EventKind.DEPOSIT_REVERSED):
                 at = came.get(key, at)  # a deposit and its corrections are one movement
+            elif row.source_type == RECEIPT:
+                at = came_back.get(key, at)  # as a receipt and the one in its place are
             if row.source_type != "attempt":
                 key = key[:_REFERENCE]
             found.append(BookMovement(key, side, fen, at, row.claim_id or "", row.booked_at))
@@ -376,10 +383,14 @@ class BankStatementRepository:
             )
         )
         receipts = self._connection.execute(
-            sa.select(recovery_receipt.c.order_id, recovery_receipt.c.reference)
+            sa.select(
+                recovery_receipt.c.order_id,
+                recovery_receipt.c.reference,
+                recovery_receipt.c.ordinal,
+            )
         )
         return (
             {row.id: row.end_to_end_id for row in attempts},
             {(row.attempt_id, row.status): row.answered_at for row in answers},
-            {receipt_source(row.order_id, row.reference): row.reference for row in receipts},
+            {receipt_source(*row): row.reference for row in receipts},
         )

@@ -23,6 +23,8 @@ from backend.adapters.database.tables import (
     recovery_instalment,
     recovery_order,
     recovery_receipt,
+    recovery_receipt_reversal,
+    recovery_reversal_request,
     recovery_waiver,
     recovery_waiver_request,
     revision_outcome,
@@ -50,6 +52,8 @@ from backend.service_layer.recovery.ports import (
     LoweredRevision,
     OrderedLead,
     PayableReversal,
+    ReceiptReversal,
+    ReversalRequest,
     WaiverRequest,
 )
 
@@ -57,6 +61,12 @@ _LAYERS: Final = tuple(one.name for one in fields(LayerAmounts))
 _WITHDRAWN: Final = ("void", "reversed")
 _IN_MOTION: Final = (ClaimState.SETTLED, ClaimState.PAYING, ClaimState.SUPPLEMENTING)
 _BY_BILL: Final = (str(Cause.VOID), str(Cause.REVERSED))
+
+_RECEIPT_KEY: Final = ("reference", "order_id", "ordinal")
+_IS_BACK: Final = sa.exists().where(
+    *(recovery_receipt_reversal.c[name] == recovery_receipt.c[name] for name in _RECEIPT_KEY)
+)
+"""Whether a receipt was taken back."""
 
 
 class RecoveryRepository:
@@ -123,7 +133,7 @@ class RecoveryRepository:
         """Orders that have something left, oldest first."""
         got = (
             sa.select(sa.func.coalesce(sa.func.sum(recovery_receipt.c.amount_fen), 0))
-            .where(recovery_receipt.c.order_id == recovery_order.c.id)
+            .where(recovery_receipt.c.order_id == recovery_order.c.id, ~_IS_BACK)
             .scalar_subquery()
         )
         rows = self._connection.execute(
@@ -154,14 +164,21 @@ class RecoveryRepository:
         parts = self._by_order(recovery_instalment, ids, "plan", "ordinal")
         waivers = self._by_order(recovery_waiver, ids, "at")
         dismissed = self._by_order(recovery_dismissal, ids, "at")
+        back = {
+            tuple(one[name] for name in _RECEIPT_KEY)
+            for rows_of_one in self._by_order(recovery_receipt_reversal, ids, "at").values()
+            for one in rows_of_one
+        }
+        came = {name: [Receipt(**one) for one in receipts[name]] for name in ids}
         return [
             Recovery(
                 _order(row),
                 tuple(Approval(**one) for one in approvals[row.id]),
-                tuple(Receipt(**one) for one in receipts[row.id]),
+                tuple(one for one in came[row.id] if one.key not in back),
                 tuple(Instalment(**one) for one in parts[row.id]),
                 next((_waiver(one) for one in waivers[row.id]), None),
                 bool(dismissed[row.id]),
+                tuple(one for one in came[row.id] if one.key in back),
             )
             for row in rows
         ]
@@ -184,7 +201,10 @@ class RecoveryRepository:
 
     def receipt(self, reference: str) -> Receipt | None:
         row = self._connection.execute(
-            sa.select(recovery_receipt).where(recovery_receipt.c.reference == reference)
+            sa.select(recovery_receipt)
+            .where(recovery_receipt.c.reference == reference, ~_IS_BACK)
+            .order_by(recovery_receipt.c.recorded_at)
+            .limit(1)
         ).first()
         return None if row is None else Receipt(**row._mapping)
 
@@ -199,6 +219,21 @@ class RecoveryRepository:
                 "刚有人登记了这笔到账，或欠款已变少：没有再记",
                 "somebody has just stored this money, or less is left: nothing was stored",
             ) from error
+
+    def reversal_requests(self, receipt: Receipt) -> list[ReversalRequest]:
+        found = recovery_reversal_request.c
+        rows = self._connection.execute(
+            sa.select(recovery_reversal_request)
+            .where(*(found[name] == getattr(receipt, name) for name in _RECEIPT_KEY))
+            .order_by(found.place)
+        )
+        return [ReversalRequest(**row._mapping) for row in rows]
+
+    def add_reversal_request(self, entry: ReversalRequest) -> None:
+        self._insert(recovery_reversal_request, entry)
+
+    def take_back(self, entry: ReceiptReversal) -> None:
+        self._insert(recovery_receipt_reversal, entry)
 
     def add_approval(self, entry: Approval) -> None:
         self._insert(recovery_approval, entry)

@@ -114,6 +114,11 @@ def show_command(order_id: str) -> None:
             f"到账 / received {money.received_on}  {format_yuan(money.amount_fen)}  "
             f"{money.reference}  {money.source}  {money.recorded_by}{mark}"
         )
+    for money in one.taken_back:
+        click.echo(
+            f"已撤回 / taken back {money.received_on}  {format_yuan(money.amount_fen)}  "
+            f"{money.reference}"
+        )
     for request in asked:
         click.echo(f"申请豁免 / waiver asked {request.at:%F %T}Z  {request.by}  {request.reason}")
     if one.waiver is not None:
@@ -222,6 +227,42 @@ def approve_waiver_command(order_id: str, by: str) -> None:
     found = approve_waiver(_services(), order_id, by)
     waived = 0 if found.waiver is None else found.waiver.amount_fen
     click.echo(f"{found.state}  {format_yuan(waived)}")
+
+
+_OF_RECEIPT = click.option("--reference", required=True, help="银行流水号 / the bank's reference")
+
+
+@command.group(
+    name="take-back",
+    help="撤回登记错的到账，两个人 / take back a receipt that was stored wrongly: two people.",
+)
+def take_back() -> None:
+    pass
+
+
+@take_back.command("ask")
+@click.argument("order_id")
+@_OF_RECEIPT
+@_BY
+@_REASON
+def ask_take_back_command(order_id: str, reference: str, by: str, reason: str) -> None:
+    """Ask that a receipt be taken back; nothing changes until another person approves."""
+    from backend.service_layer.recovery.take_back import ask_take_back
+
+    ask_take_back(_services(), order_id, reference, by=by, reason=reason)
+    click.echo("已提出，等另一人批准 / asked: another person approves")
+
+
+@take_back.command("approve")
+@click.argument("order_id")
+@_OF_RECEIPT
+@_BY
+def approve_take_back_command(order_id: str, reference: str, by: str) -> None:
+    """Take the receipt back, as another person has asked: it is owed again."""
+    from backend.service_layer.recovery.take_back import approve_take_back
+
+    found = approve_take_back(_services(), order_id, reference, by=by)
+    click.echo(f"{found.state}  未追回 / left {format_yuan(found.left_fen)}")
 
 
 @command.command("assign")

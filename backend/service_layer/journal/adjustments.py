@@ -294,8 +294,9 @@ def _movement(work: Any, proposed: Adjustment) -> Any:
 
 
 def _alike(work: Any, proposed: Adjustment) -> list[Any]:
-    """Movements of a kept statement with this name, direction and amount, of which the journal
-    does not have as much as the bank."""
+    """Movements of a kept statement with this name and direction, of which the journal does not
+    have as much as the bank: of this amount, or for suspense also larger ones, of which the rest
+    belongs to somebody (a debtor has paid too much)."""
     key, side = proposed.reference, proposed.side
     there = [
         one for one in work.bank_statements.entries(proposed.region)
@@ -306,7 +307,10 @@ def _alike(work: Any, proposed: Adjustment) -> list[Any]:
             "银行对账单上没有这个编号、这个方向的收付，不能记账",
             "no statement of the bank has such a movement: nothing can be booked",
         )
+    is_suspense = proposed.kind == EventKind.SUSPENSE
     alike = [one for one in there if one.amount_fen == proposed.amount_fen]
+    if is_suspense:
+        alike += [one for one in there if one.amount_fen > proposed.amount_fen]
     if not alike:
         amounts = ", ".join(format_yuan(one.amount_fen) for one in there)
         raise JournalError(
@@ -318,10 +322,15 @@ def _alike(work: Any, proposed: Adjustment) -> list[Any]:
         if (one.key, one.side) == (key, side)
     ]  # fmt: skip
     names_claim = any(one.claim_id for one in there)
-    is_suspense = proposed.kind == EventKind.SUSPENSE
     _require_nobodys(work, key, names_claim=names_claim, may_be=is_suspense, is_booked=bool(booked))
-    if sum(one.amount_fen for one in there) - sum(booked) < proposed.amount_fen:
+    left = sum(one.amount_fen for one in there) - sum(booked)
+    if left <= 0:
         raise ConflictError("这一笔已经记账", "the movement is booked already")
+    if left < proposed.amount_fen:
+        raise ConflictError(
+            f"这一笔只剩 {format_yuan(left)} 元没有记账",
+            f"{format_yuan(left)} yuan of the movement are not booked yet",
+        )
     return alike
 
 

@@ -78,8 +78,10 @@ def read_rows(content: bytes) -> list[Incoming]:
             faults.append(f"line {number}: cannot be read")
         else:
             rows.append(row)
-    counts = Counter(row.reference for row in rows)
-    faults += [f"{name} is named {n} times" for name, n in counts.items() if n > 1]
+    counts = Counter((row.reference, row.order_id) for row in rows)
+    faults += [
+        f"{name} is named {n} times for {order}" for (name, order), n in counts.items() if n > 1
+    ]
     if faults:
         raise ReceiptFileError(faults)
     return rows

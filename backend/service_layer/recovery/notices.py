@@ -50,3 +50,19 @@ def announce_end(deps: RecoveryServices, work: RecoveryWork, recovery: Recovery)
         zh=f"退款 {order.id} {zh}，您不用再做什么。",
         en=f"What you owed under {order.id} is {en}: there is nothing more to do.",
     )
+
+
+def announce_reopening(deps: RecoveryServices, work: RecoveryWork, recovery: Recovery) -> None:
+    """A person was told that all is paid, and it was somebody else's money."""
+    order, yuan = recovery.order, format_yuan(recovery.left_fen)
+    announce(
+        deps,
+        work,
+        order.person_id,
+        KIND,
+        zh=f"更正：退款 {order.id} 先前登记的一笔到账有误，已撤回，还有 {yuan} 元需要退回，附言写 "
+        f"{order.id}。您若已经退款，请凭银行回单联系经办机构。",
+        en=f"Correction: money that was noted for {order.id} was not yours and is taken back. "
+        f"¥{yuan} are still to be paid back, with the reference {order.id}. If you have paid, show "
+        "your agency the bank's receipt.",
+    )

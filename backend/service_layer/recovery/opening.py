@@ -141,6 +141,7 @@ def occasion(
     )
 
 
-def receipt_source(name: str, reference: str) -> str:
+def receipt_source(name: str, reference: str, ordinal: int = 1) -> str:
     """The journal's source of a receipt: a bank's reference may hold any characters."""
-    return f"{name}/{hashlib.sha256(reference.encode()).hexdigest()[:24]}"
+    again = "" if ordinal == 1 else f"/{ordinal}"
+    return f"{name}/{hashlib.sha256(reference.encode()).hexdigest()[:24]}{again}"

@@ -59,13 +59,13 @@ from backend.service_layer.supervision.leads import person_of
 BY_CLERK: Final = "clerk"
 
 
-def _taken(work: RecoveryWork, order_id: str) -> tuple[Claim, Recovery]:
+def taken(work: RecoveryWork, order_id: str) -> tuple[Claim, Recovery]:
     """The claim and the order, locked in the order in which everybody locks."""
     claim = locked_claim(work, work.recoveries.get(order_id).order.claim_id)
     return claim, work.recoveries.get(order_id, lock=True)
 
 
-def _person(work: RecoveryWork, by: str, recovery: Recovery) -> str:
+def person_at(work: RecoveryWork, by: str, recovery: Recovery) -> str:
     return person_of(work, by, recovery.order.institution_code or "")
 
 
@@ -77,8 +77,8 @@ def approve(deps: RecoveryServices, order_id: str, by: str, reason: str) -> Reco
     """
     text = check_reason(reason)
     with deps.work() as work:
-        claim, found = _taken(work, order_id)
-        person = _person(work, by, found)
+        claim, found = taken(work, order_id)
+        person = person_at(work, by, found)
         check_approval(found, person)
         ordinal = len(found.approvals) + 1
         if ordinal == APPROVALS_NEEDED:
@@ -118,8 +118,8 @@ def dismiss(deps: RecoveryServices, order_id: str, by: str, reason: str) -> Reco
     """Decide against a proposed order: nothing is owed. Raises as :func:`approve`."""
     text = check_reason(reason)
     with deps.work() as work:
-        _, found = _taken(work, order_id)
-        person = _person(work, by, found)
+        _, found = taken(work, order_id)
+        person = person_at(work, by, found)
         if found.state is not State.PROPOSED:
             raise RecoveryConflictError(
                 f"这笔追款现在是 {found.state}，不能驳回；不再追的请豁免",
@@ -142,8 +142,8 @@ def plan(
     """
     text = check_reason(reason)
     with deps.work() as work:
-        _, found = _taken(work, order_id)
-        person = _person(work, by, found)
+        _, found = taken(work, order_id)
+        person = person_at(work, by, found)
         now = deps.clock.now()
         if not found.state.is_owed:
             raise RecoveryConflictError(
@@ -180,10 +180,10 @@ class Incoming:
 
 def receive(deps: RecoveryServices, money: Incoming, *, by: str) -> bool:
     """Take down money that a clerk sees on the account; False when the reference is there
-    already, the same.
+    already for this order, the same. One transfer may be for several orders.
 
     Raises NotFoundError, RecoveryError, RecoveryConflictError (nothing is owed, more than is
-    left, or the reference stands for other money).
+    left, or the reference stands for other money of this order).
     """
     with deps.work() as work:
         is_new = take_receipt(deps, work, money, by=by)
@@ -197,19 +197,22 @@ def take_receipt(
 ) -> bool:
     """:func:`receive` within the caller's transaction."""
     order_id, reference = money.order_id, money.reference.strip()
-    claim, found = _taken(work, order_id)
-    person = _person(work, by, found)
-    known: Receipt | None = work.recoveries.receipt(reference)
+    claim, found = taken(work, order_id)
+    person = person_at(work, by, found)
+    known = next((one for one in found.receipts if one.reference == reference), None)
     if known is not None:
-        said = (known.order_id, known.amount_fen, known.received_on)
-        if said == (order_id, money.amount_fen, money.received_on):
+        if (known.amount_fen, known.received_on) == (money.amount_fen, money.received_on):
             return False
         raise RecoveryConflictError(
-            f"银行流水号 {reference} 已登记过，内容不同：没有再记",
-            f"the bank's reference {reference} stands for other money: nothing was stored",
+            f"银行流水号 {reference} 已登记过，内容不同：没有再记。原来登记错的，先用 yichu "
+            "recovery take-back 撤回（两个人），再登记对的",
+            f"the bank's reference {reference} stands for other money: nothing was stored. If that "
+            "is wrong, take it back (`yichu recovery take-back`, two people) and store the right",
         )
     now = deps.clock.now()
     check_receipt(found, reference, money.amount_fen, money.received_on, local_day(now))
+    ordinal = 1 + sum(one.reference == reference for one in found.taken_back)
+    has_others = work.recoveries.receipt(reference) is not None
     work.recoveries.add_receipt(
         Receipt(
             reference=reference,
@@ -220,12 +223,14 @@ def take_receipt(
             is_simulated=deps.bank.is_simulated,
             recorded_by=person,
             recorded_at=now,
+            ordinal=ordinal,
         )
     )
-    booked_from = (RECEIPT, receipt_source(order_id, reference))
+    booked_from = (RECEIPT, receipt_source(order_id, reference, ordinal))
     said_by = occasion(deps, work, claim, booked_from, person)
     book(work, recovered_entry(said_by, money.amount_fen))
-    simulate_arrival(deps, said_by.fund.region, reference, money.amount_fen)
+    part = order_id if has_others else ""
+    simulate_arrival(deps, said_by.fund.region, reference, money.amount_fen, part)
     close_when_over(deps, work, claim, order_id)
     return True
 
@@ -237,8 +242,8 @@ def ask_waiver(deps: RecoveryServices, order_id: str, by: str, reason: str) -> W
     """
     text = check_reason(reason)
     with deps.work() as work:
-        _, found = _taken(work, order_id)
-        person = _person(work, by, found)
+        _, found = taken(work, order_id)
+        person = person_at(work, by, found)
         _require_owed(found)
         before = work.recoveries.waiver_requests(order_id)
         if before and (before[-1].by, before[-1].reason) == (person, text):
@@ -268,8 +273,8 @@ def approve_waiver(deps: RecoveryServices, order_id: str, by: str) -> Recovery:
     Raises NotFoundError, RecoveryConflictError (nobody asked, nothing is owed), SamePersonError.
     """
     with deps.work() as work:
-        claim, found = _taken(work, order_id)
-        person = _person(work, by, found)
+        claim, found = taken(work, order_id)
+        person = person_at(work, by, found)
         _require_owed(found)
         asked = work.recoveries.waiver_requests(order_id)
         if not asked:

@@ -55,6 +55,34 @@ class WaiverRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ReversalRequest:
+    """One person asks that a receipt be taken back; another one approves. ``ordinal`` is the
+    receipt's, ``place`` counts the requests about it."""
+
+    reference: str
+    order_id: str
+    ordinal: int
+    place: int
+    by: str
+    reason: str
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptReversal:
+    """A receipt that two people have taken back."""
+
+    reference: str
+    order_id: str
+    ordinal: int
+    request_place: int
+    proposed_by: str
+    approved_by: str
+    reason: str
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
 class OrderedLead:
     """A lead with an order of recovery: what it is about and the fen ordered."""
 
@@ -99,8 +127,14 @@ class Recoveries(Protocol):
         """Orders that may still have something left, oldest first."""
         ...
 
-    def receipt(self, reference: str) -> Receipt | None: ...
+    def receipt(self, reference: str) -> Receipt | None:
+        """The first one that stands under a reference, of any order."""
+        ...
+
     def add_receipt(self, entry: Receipt) -> None: ...
+    def reversal_requests(self, receipt: Receipt) -> list[ReversalRequest]: ...
+    def add_reversal_request(self, entry: ReversalRequest) -> None: ...
+    def take_back(self, entry: ReceiptReversal) -> None: ...
     def add_approval(self, entry: Approval) -> None: ...
     def add_dismissal(self, entry: Dismissal) -> None: ...
     def add_plan(self, parts: Sequence[Instalment]) -> None: ...

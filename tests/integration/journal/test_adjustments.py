@@ -133,6 +133,9 @@ REFUSED: dict[str, tuple[EventKind, int, str, dict[str, Any], type[DomainError],
         EventKind.SUSPENSE, LOST, LOST_NAME, {}, JournalError, "say credit"),
     "a movement that is booked": (
         EventKind.SUSPENSE, DEPOSITED, "D1", {"side": "credit"}, ConflictError, "booked already"),
+    "more than a movement has": (
+        EventKind.SUSPENSE, INTEREST + 1, "INT-1", {"side": "credit"}, JournalError,
+        "which has 3.00 yuan"),
     "a deposit that is not there": (
         EventKind.DEPOSIT_REVERSED, 1, "D9", {}, NotFoundError, "no deposit is booked"),
     "a part of a deposit": (
@@ -318,6 +321,20 @@ def test_money_that_came_from_nobody_known_is_held_and_given_to_a_layer(office: 
     assert office.balance("clearing") == 0
     assert office.balance("bank") == DEPOSITED + INTEREST
     assert office.tables().faults == ()
+
+
+def test_what_a_debtor_paid_too_much_is_the_rest_of_the_movement(office: Office) -> None:
+    """A part of it is booked as what it is; the rest is held, and no more than the rest."""
+    assert office.pays_in("INT-1", INTEREST - 80)
+    assert ("INT-1", f"booked {INTEREST - 80} fen") in office.r19()
+    with pytest.raises(ConflictError, match=r"0\.80 yuan of the movement are not booked yet"):
+        office.proposes(EventKind.SUSPENSE, 81, "INT-1", side="credit")
+    office.books(EventKind.SUSPENSE, 80, "INT-1", side="credit")
+    assert "INT-1" not in [subject for subject, _ in office.r19()]
+    assert office.balance("clearing") == 80
+    assert office.r16() == []
+    with pytest.raises(ConflictError, match="booked already"):
+        office.proposes(EventKind.SUSPENSE, 1, "INT-1", side="credit")
 
 
 @pytest.mark.parametrize(

@@ -362,8 +362,10 @@ def test_one_reference_stands_for_one_sum(office: Office, other: dict[str, Any])
     refuses(
         office, RecoveryConflictError, receive, replace(money, **other), by="出纳",
         says=(
-            "银行流水号 B-1 已登记过，内容不同：没有再记",
-            "the bank's reference B-1 stands for other money: nothing was stored",
+            "银行流水号 B-1 已登记过，内容不同：没有再记。原来登记错的，先用 yichu recovery "
+            "take-back 撤回（两个人），再登记对的",
+            "the bank's reference B-1 stands for other money: nothing was stored. If that is "
+            "wrong, take it back (`yichu recovery take-back`, two people) and store the right",
         ),
     )  # fmt: skip
 

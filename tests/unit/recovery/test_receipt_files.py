@@ -77,7 +77,7 @@ def test_an_order_of_forty_characters_is_read() -> None:
 def test_a_reference_that_stands_twice_is_named_and_so_is_every_other_fault() -> None:
     rows = (ROW, "bad", ROW, ROW, "worse")
     assert refused(lines(*rows)) == (
-        "line 3: cannot be read", "line 6: cannot be read", "ICBC-1 is named 3 times",
+        "line 3: cannot be read", "line 6: cannot be read", "ICBC-1 is named 3 times for C1-R1",
     )  # fmt: skip
 
 

@@ -216,6 +216,11 @@ _EXPECTED: Final = (
     "JOIN recovery_order o ON o.id = r.order_id "
     "UNION ALL SELECT o.claim_id, 'bank', r.amount_fen FROM recovery_receipt r "
     "JOIN recovery_order o ON o.id = r.order_id WHERE r.source <> 'returned' "
+    "UNION ALL SELECT o.claim_id, k.kind, CASE WHEN k.kind = 'bank' THEN -r.amount_fen "
+    "ELSE r.amount_fen END FROM recovery_receipt_reversal b "
+    "JOIN recovery_receipt r ON r.reference = b.reference AND r.order_id = b.order_id "
+    "AND r.ordinal = b.ordinal JOIN recovery_order o ON o.id = r.order_id "
+    "CROSS JOIN (SELECT 'bank' AS kind UNION ALL SELECT 'receivable') k "
     "UNION ALL SELECT o.claim_id, 'receivable', -w.amount_fen FROM recovery_waiver w "
     "JOIN recovery_order o ON o.id = w.order_id"
 )

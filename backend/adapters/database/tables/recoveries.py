@@ -103,16 +103,63 @@ recovery_receipt = sa.Table(
     "recovery_receipt",
     metadata,
     column("reference", sa.String(60), INTERNAL, primary_key=True),  # the bank's
-    column("order_id", ID, SENSITIVE, sa.ForeignKey(_ORDER), index=True),
+    column("order_id", ID, SENSITIVE, sa.ForeignKey(_ORDER), primary_key=True, index=True),
     column("amount_fen", FEN, SENSITIVE),
     column("received_on", sa.Date, INTERNAL),
     column("source", sa.String(8), INTERNAL),  # clerk | file | returned | ledger
     column("is_simulated", sa.Boolean, INTERNAL),
     column("recorded_by", _WHO, INTERNAL),
     column("recorded_at", AT, INTERNAL),
+    # One of a reference and order stands at most; the ones before it were taken back.
+    column("ordinal", sa.Integer, INTERNAL, primary_key=True, autoincrement=False),
     sa.CheckConstraint("amount_fen > 0", name="ck_recovery_receipt_amount_fen"),
     sa.CheckConstraint(
         "source IN ('clerk', 'file', 'returned', 'ledger')", name="ck_recovery_receipt_source"
+    ),
+)
+
+# Taking a receipt back takes two people: one asks, another approves. The receipt stays as it was.
+recovery_reversal_request = sa.Table(
+    "recovery_reversal_request",
+    metadata,
+    column("reference", sa.String(60), INTERNAL, primary_key=True),
+    column("order_id", ID, SENSITIVE, primary_key=True, index=True),
+    column("ordinal", sa.Integer, INTERNAL, primary_key=True, autoincrement=False),
+    column("place", sa.Integer, INTERNAL, primary_key=True, autoincrement=False),
+    column("by", _WHO, INTERNAL),
+    column("reason", sa.Text, SENSITIVE),
+    column("at", AT, INTERNAL),
+    sa.ForeignKeyConstraint(
+        ["reference", "order_id", "ordinal"],
+        [f"recovery_receipt.{name}" for name in ("reference", "order_id", "ordinal")],
+        name="fk_recovery_reversal_request_receipt",
+    ),
+    sa.UniqueConstraint(
+        "reference", "order_id", "ordinal", "place", "by", name="uq_recovery_reversal_request_by"
+    ),
+)
+
+recovery_receipt_reversal = sa.Table(
+    "recovery_receipt_reversal",
+    metadata,
+    column("reference", sa.String(60), INTERNAL, primary_key=True),
+    column("order_id", ID, SENSITIVE, primary_key=True, index=True),
+    column("ordinal", sa.Integer, INTERNAL, primary_key=True, autoincrement=False),
+    column("request_place", sa.Integer, INTERNAL),
+    column("proposed_by", _WHO, INTERNAL),
+    column("approved_by", _WHO, INTERNAL),
+    column("reason", sa.Text, SENSITIVE),
+    column("at", AT, INTERNAL),
+    sa.ForeignKeyConstraint(
+        ["reference", "order_id", "ordinal", "request_place", "proposed_by"],
+        [
+            f"recovery_reversal_request.{name}"
+            for name in ("reference", "order_id", "ordinal", "place", "by")
+        ],
+        name="fk_recovery_receipt_reversal_request",
+    ),
+    sa.CheckConstraint(
+        "proposed_by <> approved_by", name="ck_recovery_receipt_reversal_two_people"
     ),
 )
 
