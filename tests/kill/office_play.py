@@ -18,7 +18,7 @@ from backend.domain.payee import AccountRefusedError
 from backend.entrypoints.cli import payee as payee_commands
 from backend.entrypoints.cli import payer as payer_commands
 from backend.service_layer.journal.adjustments import Wanted, confirm, propose, refuse
-from backend.service_layer.journal.closing import close_month
+from backend.service_layer.journal.closing import confirm_close, propose_close
 from backend.service_layer.journal.deposits import deposit
 from backend.service_layer.payees import proof
 from backend.service_layer.payees.declare import cancel
@@ -79,8 +79,12 @@ def doubts(stage: MoneyStage) -> None:
     refuse(stage.services, 1, by=OTHER, reason="没有附拨款单")
 
 
+def proposes_close(stage: MoneyStage) -> None:
+    propose_close(stage.services, REGION, "2026-11", by=ONE, reason="月结", carry_forward=True)
+
+
 def closes(stage: MoneyStage) -> None:
-    close_month(stage.services, REGION, "2026-11", by=BY, reason="月结", carry_forward=True)
+    confirm_close(stage.services, REGION, "2026-11", by=OTHER, reason="月结")
 
 
 def command(stage: MoneyStage, module: Any, *words: str) -> None:
@@ -161,6 +165,7 @@ SCENES = [
     Scene("notices", lambda s: s.works()),
     Scene("an insurer's keys end", lambda s: command(s, payer_commands, "revoke", str(INSURER))),
     Scene("December", lambda s: s.passes(days=15)),
+    Scene("that November is closed is proposed", proposes_close),
     Scene("November is closed", closes),
     Scene("worker", lambda s: s.works()),
 ]

@@ -15,11 +15,18 @@ from backend.adapters.database.tables import (
     claim_fund,
     journal_account,
     journal_close,
+    journal_close_proposal,
     journal_entry,
     journal_transfer,
 )
 from backend.domain.journal import Account, ClaimFund, Entry, EventKind, Fund, Occasion, Transfer
-from backend.service_layer.journal.records import Balance, ClaimBalance, JournalClose, Turnover
+from backend.service_layer.journal.records import (
+    Balance,
+    ClaimBalance,
+    CloseProposal,
+    JournalClose,
+    Turnover,
+)
 from backend.service_layer.ports import Clock
 
 _Item = TypeVar("_Item")
@@ -246,6 +253,22 @@ class JournalRepository:
         ).scalar_one()
         self._closed[region] = month or ""
         return self._closed[region]
+
+    def propose_close(self, entry: CloseProposal) -> None:
+        self._connection.execute(
+            journal_close_proposal.insert().values(
+                {name: getattr(entry, name) for name in CloseProposal.__dataclass_fields__}
+            )
+        )
+
+    def close_proposals(self, region: str, month: str) -> list[CloseProposal]:
+        rows = self._connection.execute(
+            sa.select(journal_close_proposal)
+            .where(journal_close_proposal.c.region == region)
+            .where(journal_close_proposal.c.month == month)
+            .order_by(journal_close_proposal.c.ordinal)
+        )
+        return [CloseProposal(**row._mapping) for row in rows]
 
     def close_month(self, entry: JournalClose) -> None:
         self._connection.execute(

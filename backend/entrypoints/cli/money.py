@@ -25,6 +25,7 @@ _EVENTS = {
     str(EventKind.PAID): "支付 / paid",
     str(EventKind.RETURNED): "退回 / returned",
     str(EventKind.RECOVERED): "追回 / recovered",
+    str(EventKind.RECEIPT_REVERSED): "更正：撤回到账 / corrected: receipts taken back",
     str(EventKind.RECOVERY_OFFSET): "抵扣 / offset",
     str(EventKind.DEPOSIT_REVERSED): "更正：冲销拨入 / corrected: deposits reversed",
     str(EventKind.BANK_CHARGE): "更正：银行收费 / corrected: bank charges",
@@ -141,7 +142,8 @@ def _tell_moves(opening: int, moves: tuple[tuple[str, int], ...], closing: int) 
 @click.option("--month", required=True, help="例如 2026-11 / the month")
 @click.option("--list", "list_only", is_flag=True, help="只看未清项 / only show what is open")
 @click.option("--carry-forward", is_flag=True, help="未清项结转 / close with open items")
-@click.option("--by", default="", help="结账人 / who closes")
+@click.option("--confirm", is_flag=True, help="另一人确认 / another person confirms")
+@click.option("--by", default="", help="谁 / who proposes or confirms")
 @click.option("--reason", default="", help="理由 / why")
 def close_command(
     *,
@@ -149,15 +151,22 @@ def close_command(
     month: str,
     list_only: bool,
     carry_forward: bool,
+    confirm: bool,
     by: str,
     reason: str,
 ) -> None:
     """Close a month that is over (数据清零): it takes no entry any more.
 
-    Lists what is open, or says that nothing is. With open items it closes only when they are
-    carried forward by name.
+    Lists what is open, or says that nothing is. One person proposes; another one closes it with
+    --confirm. With open items, without a statement of the bank that reaches its end and agrees, or
+    with open mismatches of the books it closes only when they are carried forward by name.
     """
-    from backend.service_layer.journal.closing import OpenItemsError, close_month
+    from backend.service_layer.journal.closing import (
+        OpenItemsError,
+        confirm_close,
+        open_points,
+        propose_close,
+    )
     from backend.service_layer.journal.month_statement import month_end, month_statement
 
     services, code = services_and_region(region)
@@ -167,21 +176,29 @@ def close_command(
         raise click.UsageError("write --month like 2026-11") from error
     with services.work(write=False) as work:
         seen = month_statement(work, code, last, bytes(32))
+        points = open_points(work, code, last)
     _tell_open(seen, month)
+    for one in points:
+        click.echo(f"{one.zh} / {one.en}")
     if list_only:
-        if seen.items:
+        if seen.items or points:
             raise click.exceptions.Exit(1)
         return
-    try:
-        close, statement = close_month(
-            services, code, month, by=by, reason=reason, carry_forward=carry_forward
+    if confirm:
+        close, statement = confirm_close(services, code, month, by=by, reason=reason)
+        click.echo(
+            f"{code} {month} 已结账 / closed: {len(statement.items)} 项结转 / carried forward, "
+            f"{close.digest.hex()}"
         )
+        return
+    try:
+        propose_close(services, code, month, by=by, reason=reason, carry_forward=carry_forward)
     except OpenItemsError as error:
         click.echo(f"{error.zh}\n{error.en}")
         raise click.exceptions.Exit(1) from error
     click.echo(
-        f"{code} {month} 已结账 / closed: {len(statement.items)} 项结转 / carried forward, "
-        f"{close.digest.hex()}"
+        f"{code} {month} 已提出结账，等另一人用 --confirm 确认 / proposed: another person closes "
+        "it with --confirm"
     )
 
 

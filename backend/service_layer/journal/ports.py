@@ -7,7 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from backend.domain.journal import ClaimFund, Entry
-from backend.service_layer.journal.records import Balance, ClaimBalance, JournalClose, Turnover
+from backend.service_layer.journal.records import (
+    Balance,
+    ClaimBalance,
+    CloseProposal,
+    JournalClose,
+    Turnover,
+)
 
 
 class Journal(Protocol):
@@ -82,6 +88,11 @@ class Journal(Protocol):
     def lock_months(self, region: str, *, to_close: bool = False) -> str:
         """Keep the region's months from being closed (or, ``to_close``, from being booked to)
         until the transaction ends; returns the last closed month, ``2026-11`` or empty."""
+        ...
+
+    def propose_close(self, entry: CloseProposal) -> None: ...
+    def close_proposals(self, region: str, month: str) -> list[CloseProposal]:
+        """Every proposal to close a month, the first one first."""
         ...
 
     def close_month(self, entry: JournalClose) -> None: ...

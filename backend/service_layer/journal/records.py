@@ -71,6 +71,21 @@ class JournalClose:
 
 
 @dataclass(frozen=True, slots=True)
+class CloseProposal:
+    """A month that one person proposes to close. ``digest`` is that of the statement that was
+    shown; ``carried`` names, a line each, what bank and reconciliation leave open of it."""
+
+    region: str
+    month: str
+    ordinal: int  # from 1; the newest one is confirmed
+    by: str
+    reason: str
+    digest: bytes
+    carried: str
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Adjustment:
     """A correcting entry that one person has proposed. ``subject`` is what is corrected, which
     happens once: an entry's id, or a movement of a statement (``statement_id:ordinal``)."""

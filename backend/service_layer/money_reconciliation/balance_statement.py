@@ -105,6 +105,20 @@ def read_balance_statement(
     )
 
 
+def read_balance_reaching(work: Any, region: str, at: dt.datetime) -> BalanceStatement | None:
+    """That of the first kept statement which reaches an instant; None without one."""
+    periods = work.bank_statements.periods(region)
+    reaching = next((n for n, one in enumerate(periods, 1) if one.to_at >= at), 0)
+    if not reaching:
+        return None
+    return balance(
+        region,
+        periods[:reaching],
+        work.bank_statements.entries(region),
+        work.bank_statements.movements(region),
+    )
+
+
 def _last_day(period: Period) -> dt.date:
     """The last day in China of which a statement tells: midnight ends the day before it."""
     return max(local_day(period.to_at - dt.timedelta(microseconds=1)), local_day(period.from_at))

@@ -38,10 +38,11 @@ from backend.domain.journal import (
 from backend.domain.local_time import local_day
 from backend.service_layer.journal.booking import book
 from backend.service_layer.journal.checking import check_journal
-from backend.service_layer.journal.closing import OpenItemsError, close_month
+from backend.service_layer.journal.closing import OpenItemsError
 from backend.service_layer.journal.money_tables import read_tables
 from tests.integration.journal import raw
 from tests.integration.journal.claim_rows import add_claims
+from tests.integration.journal.month_world import close_month
 from tests.integration.journal.test_raw_sql import BROKEN
 from tests.migrated import migrate_fresh
 

@@ -16,6 +16,9 @@ from backend.domain import journal
 from backend.domain.journal import ClaimFund, Entry, Fund, LayerAmounts, Occasion
 from backend.domain.payout import PayoutRules
 from backend.service_layer.journal.booking import book
+from backend.service_layer.journal.closing import confirm_close, propose_close
+from backend.service_layer.journal.month_statement import MonthStatement
+from backend.service_layer.journal.records import JournalClose
 from tests.integration.journal.claim_rows import add_claims
 
 KECHENG = Fund("330800", "310", "330802", "柯城测试")
@@ -48,6 +51,14 @@ def noon(month: int, day: int) -> dt.datetime:
 
 def services_on(engine: sa.Engine, at: dt.datetime) -> Services:
     return Services(engine, SetClock(at), RandomIds())
+
+
+def close_month(
+    services: Any, region: str, month: str, *, by: str, reason: str, carry_forward: bool
+) -> tuple[JournalClose, MonthStatement]:
+    """One person proposes, ``by`` confirms."""
+    propose_close(services, region, month, by="提出人", reason=reason, carry_forward=carry_forward)
+    return confirm_close(services, region, month, by=by, reason=reason)
 
 
 def book_now(engine: sa.Engine, *entries: Entry) -> None:

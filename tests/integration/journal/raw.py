@@ -77,6 +77,20 @@ def entry(**changed: Any) -> str:
     return insert("journal_entry", row | changed)
 
 
+def proposal(**changed: Any) -> str:
+    row = {
+        "region": "330800",
+        "month": "2026-11",
+        "ordinal": 1,
+        "by": "another",
+        "reason": "raw",
+        "digest": "d",
+        "carried": "",
+        "at": AT,
+    }
+    return insert("journal_close_proposal", row | changed)
+
+
 def close(**changed: Any) -> str:
     row = {
         "id": "jcl_1",
@@ -101,6 +115,7 @@ STANDING = (
     *ACCOUNTS,
     transfer(entry_id="jrn_0"),
     entry(id="jrn_0", source_id="D0"),
+    proposal(month="2020-01"),
     close(id="jcl_0", month="2020-01"),
 )
 

@@ -243,7 +243,7 @@ def test_no_deposit_is_reversed_whose_money_is_with_the_bank(office: Office) -> 
 
 def test_nothing_is_corrected_in_a_closed_month(office: Office) -> None:
     number = office.proposes(EventKind.BANK_CHARGE, FEE, "FEE-1")
-    raw.run(office.engine, raw.close())
+    raw.run(office.engine, raw.proposal(), raw.close())
     with pytest.raises(PeriodClosedError, match="2026-11 are closed"):
         confirm(office.services, number, by=TWO, reason="x")
     with office.services.work(write=False) as work:

@@ -127,7 +127,7 @@ def test_money_of_a_claim_stays_in_its_own_fund(engine: sa.Engine) -> None:
 
 
 def test_closed_month_takes_no_entry_and_an_open_one_does(engine: sa.Engine) -> None:
-    raw.run(engine, raw.close(month="2026-10"))
+    raw.run(engine, raw.proposal(month="2026-10"), raw.close(month="2026-10"))
     last = dt.datetime(2026, 10, 31, 15, 59, 59, tzinfo=dt.UTC)  # 23:59:59 in China
     for at in (last, last - dt.timedelta(days=60)):
         with pytest.raises(PeriodClosedError, match="the months up to 2026-10 are closed"):
@@ -274,6 +274,7 @@ def test_entry_that_comes_while_a_month_is_closed_is_refused(postgresql: sa.Engi
         booking = pool.submit(late)
         with pytest.raises(TimeoutError):
             booking.result(timeout=0.3)
+        work.connection.exec_driver_sql(raw.proposal(month="2026-11"))
         work.connection.exec_driver_sql(raw.close(month="2026-11"))
         work.commit()
         assert booking.result(timeout=20) == "month-closed"

@@ -15,7 +15,7 @@ from backend.domain import journal
 from backend.domain.journal import JournalError, LayerAmounts, PeriodClosedError
 from backend.service_layer.journal.booking import book
 from backend.service_layer.journal.checking import check_journal
-from backend.service_layer.journal.closing import OpenItemsError, close_month
+from backend.service_layer.journal.closing import OpenItemsError
 from backend.service_layer.journal.month_statement import month_end, open_items
 from tests.integration.journal import raw
 from tests.integration.journal.month_world import (
@@ -23,6 +23,7 @@ from tests.integration.journal.month_world import (
     KECHENG,
     RESIDENTS,
     book_now,
+    close_month,
     noon,
     said,
     services_on,
@@ -68,7 +69,7 @@ def test_money_that_is_open_without_a_claim_is_listed(engine: sa.Engine) -> None
 def test_month_with_nothing_open_closes_and_takes_no_entry_any_more(engine: sa.Engine) -> None:
     services = services_on(engine, noon(10, 1))
     book_now(engine, journal.funded(said("f", CITY, noon(9, 30)), LayerAmounts(5)))
-    close, statement = close_month(services, "330800", "2026-09", carry_forward=False, **SIGNED)
+    close, statement = close_month(services, "330800", "2026-09", carry_forward=True, **SIGNED)
     assert statement.items == ()
     assert (close.open_count, close.open_fen, close.closed_by) == (0, 0, "会计甲")
     for at in (noon(9, 30), noon(9, 1), noon(1, 1)):

@@ -204,7 +204,8 @@ def test_tables_that_do_not_tie_end_with_one(run: Run, sqlite: sa.Engine) -> Non
     told = run("money", "tables", "--month", "2026-11")
     assert told.exit_code == 1
     assert (
-        "不符 / disagrees: 330800 310 paid of what was owed: 5000 fen against 5007" in told.output
+        "不符：330800 310 paid of what was owed：50.00 元 对 50.07 元 / disagrees: "
+        "330800 310 paid of what was owed: 50.00 yuan against 50.07 yuan" in told.output
     )
     assert "tie" not in told.output
 
@@ -220,7 +221,12 @@ def test_close_lists_what_is_open_and_closes_when_told_to(run: Run, sqlite: sa.E
     refused = run("money", "close", *month, *signed)
     assert refused.exit_code == 1
     assert "2026-11 has 3 open items" in refused.output
-    closed = run("money", "close", *month, *signed, "--carry-forward")
+    proposed = run("money", "close", *month, *signed, "--carry-forward")
+    assert proposed.exit_code == 0 and "等另一人用 --confirm 确认" in proposed.output
+    alone = run("money", "close", *month, *signed, "--confirm")
+    assert isinstance(alone.exception, SamePersonError)
+    other = ("--by", "会计乙", "--reason", "已复核", "--confirm")
+    closed = run("money", "close", *month, *other)
     assert closed.exit_code == 0
     assert "330800 2026-11 已结账 / closed: 3 项结转" in closed.output
     again = run("money", "close", *month, *signed, "--carry-forward")
@@ -247,9 +253,15 @@ def test_close_of_a_month_with_nothing_open_says_zero(run: Run, sqlite: sa.Engin
     book_now(sqlite, journal.funded(said("f", CITY, noon(11, 1)), LayerAmounts(5)))
     listed = run("money", "close", "--month", "2026-11", "--list")
     assert (listed.exit_code, listed.output) == (
-        0, "2026-11 没有未清项：清零 / nothing is open: zero\n",
+        1, "2026-11 没有未清项：清零 / nothing is open: zero\n"
+        "没有到 2026-11-30 为止的银行对账单：请向银行索取 / "
+        "no statement of the bank reaches 2026-11-30: ask the bank for it\n",
     )  # fmt: skip
-    assert run("money", "close", "--month", "2026-11", "--by", "x", "--reason", "y").exit_code == 0
+    words = ("money", "close", "--month", "2026-11", "--reason", "y")
+    refused = run(*words, "--by", "x")
+    assert refused.exit_code == 1 and "2026-11 has no statement of the bank" in refused.output
+    assert run(*words, "--by", "x", "--carry-forward").exit_code == 0
+    assert run(*words, "--by", "z", "--confirm").exit_code == 0
 
 
 @pytest.mark.parametrize(

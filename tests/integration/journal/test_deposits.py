@@ -13,9 +13,8 @@ from backend.domain.errors import DomainError, NotFoundError
 from backend.domain.journal import EventKind, Fund, JournalConflictError, JournalError, Layer
 from backend.domain.payout import FundAccount, PayoutRules
 from backend.service_layer.journal.adjustments import Wanted, confirm, propose
-from backend.service_layer.journal.closing import close_month
 from backend.service_layer.journal.deposits import deposit
-from tests.integration.journal.month_world import CITY, noon, services_on
+from tests.integration.journal.month_world import CITY, close_month, noon, services_on
 
 SIGNED = {"by": "会计甲", "reason": "结账"}
 ELSEWHERE = Fund("999999", "310", "999999", "外地")

@@ -14,8 +14,8 @@ from backend.adapters.database.grants import GrantError, grant_application
 from backend.adapters.database.unit_of_work import SqlUnitOfWork
 from backend.service_layer.journal.checking import check_journal
 from tests.integration.journal import raw
-from tests.integration.journal.month_world import noon, services_on, two_months
-from tests.integration.journal.test_closing import SIGNED, close_month
+from tests.integration.journal.month_world import close_month, noon, services_on, two_months
+from tests.integration.journal.test_closing import SIGNED
 
 ROLE = "yichu_application"
 CREATE = f"DO $$ BEGIN CREATE ROLE {ROLE} LOGIN; EXCEPTION WHEN duplicate_object THEN END $$"

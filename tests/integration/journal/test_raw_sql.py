@@ -69,8 +69,9 @@ BROKEN = {
     "day of another zone": (
         (raw.transfer(), raw.entry(booked_at="2026-11-20 17:00:00.000000+00:00")), "another day"),
     "day before": ((raw.transfer(), raw.entry(booked_on="2026-11-19")), "another day"),
-    "closed month": ((raw.close(), *WHOLE), "closed month"),
-    "month before a closed one": ((raw.close(month="2026-12"), *WHOLE), "closed month"),
+    "closed month": ((raw.proposal(), raw.close(), *WHOLE), "closed month"),
+    "month before a closed one": (
+        (raw.proposal(month="2026-12"), raw.close(month="2026-12"), *WHOLE), "closed month"),
     "account of another region": (
         (raw.transfer(debit_account="bank:110000"), raw.entry()), "leaves its region"),
     "entry of another region": ((raw.transfer(), raw.entry(region="110000")), "leaves its region"),
@@ -80,7 +81,23 @@ BROKEN = {
     "same id": ((*WHOLE, raw.entry(source_id="D2")), "(?i)unique|insert-only"),
     "same source under another id": (
         (*WHOLE, raw.transfer(entry_id="jrn_2"), raw.entry(id="jrn_2")), "(?i)unique|insert-only"),
-    "month closed twice": ((raw.close(), raw.close(id="jcl_2")), "(?i)unique|insert-only"),
+    "month closed twice": (
+        (raw.proposal(), raw.close(), raw.close(id="jcl_2")), "(?i)unique|insert-only"),
+    # a month is closed by two people
+    "month closed by one": ((raw.close(),), "another person confirms"),
+    "month closed by who proposed it": (
+        (raw.proposal(by=" RAW "), raw.close()), "another person confirms"),
+    "month closed otherwise than proposed": (
+        (raw.proposal(), raw.close(digest="e")), "another person confirms"),
+    "month closed by an older proposal": (
+        (raw.proposal(), raw.proposal(ordinal=2, digest="e"), raw.close()),
+        "another person confirms"),
+    "another month closed than proposed": (
+        (raw.proposal(), raw.close(month="2026-10")), "another person confirms"),
+    "proposal out of turn": ((raw.proposal(ordinal=2),), "proposed before it is closed"),
+    "proposal of a closed month": (
+        (raw.proposal(), raw.close(), raw.proposal(ordinal=2)), "proposed before it is closed"),
+    "proposal by nobody": ((raw.proposal(by=" "),), "ck_journal_close_proposal_by"),
     # accounts
     "account twice": ((raw.account(),), "(?i)unique|insert-only"),
     "account on the other side": (
@@ -227,7 +244,7 @@ def test_broken_entry_cannot_be_stored_with_checks_switched_off(
 def test_row_cannot_be_replaced_with_triggers_that_do_not_recurse(
     sqlite: sa.Engine, verb: str
 ) -> None:
-    raw.run(sqlite, *raw.ACCOUNTS, *WHOLE, raw.close())
+    raw.run(sqlite, *raw.ACCOUNTS, *WHOLE, raw.proposal(), raw.close())
     connection = plain(sqlite)
     for statement in (
         raw.transfer(amount_fen=5),

@@ -54,6 +54,7 @@ from backend.adapters.database.tables.journal import (
     journal_adjustment,
     journal_adjustment_answer,
     journal_close,
+    journal_close_proposal,
     journal_entry,
     journal_transfer,
 )
@@ -266,6 +267,7 @@ INSERT_ONLY: Final = (
     "journal_entry",
     "journal_transfer",
     "journal_close",
+    "journal_close_proposal",
     "payee_account",
     "payee_account_event",
     "guardian",
@@ -338,6 +340,7 @@ __all__ = [
     "journal_adjustment",
     "journal_adjustment_answer",
     "journal_close",
+    "journal_close_proposal",
     "journal_entry",
     "journal_transfer",
     "lead",

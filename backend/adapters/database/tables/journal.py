@@ -164,3 +164,17 @@ journal_close = sa.Table(
     column("closed_at", AT, INTERNAL),
     sa.UniqueConstraint("region", "month"),
 )
+
+journal_close_proposal = sa.Table(
+    "journal_close_proposal",  # by one person; another one confirms it with a journal_close
+    metadata,
+    column("region", _AREA, INTERNAL, primary_key=True),
+    column("month", sa.String(7), INTERNAL, primary_key=True),
+    column("ordinal", sa.Integer, INTERNAL, primary_key=True, autoincrement=False),  # from 1
+    column("by", sa.String(60), INTERNAL),
+    column("reason", sa.Text, SENSITIVE),
+    column("digest", HASH, INTERNAL),  # of the statement that was shown
+    column("carried", sa.Text, INTERNAL),  # what bank and reconciliation leave open, a line each
+    column("at", AT, INTERNAL),
+    sa.CheckConstraint("trim(\"by\") <> ''", name="ck_journal_close_proposal_by"),
+)
