@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from backend.adapters.database.outside_repository import OutsideRepository
     from backend.adapters.database.payee_repository import PayeeRepository
     from backend.adapters.database.payer_repository import PayerRepository
+    from backend.adapters.database.payment_list_repository import PaymentListRepository
     from backend.adapters.database.payment_repository import PaymentRepository
     from backend.adapters.database.payout_repository import PayoutRepository
     from backend.adapters.database.person_repository import PersonRepository
@@ -256,6 +257,12 @@ class SqlUnitOfWork:
         from backend.adapters.database.payment_repository import PaymentRepository
 
         return PaymentRepository(self.connection, self._clock)
+
+    @cached_property
+    def payment_lists(self) -> PaymentListRepository:
+        from backend.adapters.database.payment_list_repository import PaymentListRepository
+
+        return PaymentListRepository(self.connection)
 
     @cached_property
     def payouts(self) -> PayoutRepository:

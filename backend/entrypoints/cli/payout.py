@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+import datetime as dt
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from backend.bootstrap import Services, build_services
 from backend.domain.money import format_yuan
 from backend.entrypoints.cli.statements import command as statements
-from backend.service_layer.payout.stored import Tried
+from backend.service_layer.payout.records import Verdict
+from backend.service_layer.payout.stored import BankMessage, Tried
+
+if TYPE_CHECKING:
+    from backend.service_layer.payout.whole_file import FileSteps
 
 _LIMIT = click.option(
     "--limit",
@@ -20,6 +25,11 @@ _LIMIT = click.option(
 )
 _BY = click.option("--by", required=True, help="经办人 / who does it.")
 _UNFINISHED = "账本连不上，没有做完，请再运行 / the ledger does not answer: not finished, run again"
+_FILE = click.option(
+    "--file",
+    "file_name",
+    help="整批被退的付款文件 / a payment file that was rejected as a whole.",
+)
 _REASON = click.option("--reason", required=True, help="理由 / why.")
 
 
@@ -110,16 +120,64 @@ def run_command() -> None:
 @command.command("files")
 @_LIMIT
 def files_command(limit: int) -> None:
-    """Payment files, newest first."""
+    """Payment files, newest first: name, lane, instructions, yuan, when handed over, and how many
+    of them the bank has answered."""
     services = build_services()
     with services.work(write=False) as work:
         files = work.payments.files(limit)
+        waiting = work.payment_lists.unanswered_counts([file.id for file in files])
     for file in files:
-        left = "未交 not handed over"
-        if file.handed_over_at is not None:
-            left = f"{file.handed_over_at:%F %T}Z"
         total = format_yuan(file.control_sum_fen)
-        click.echo(f"{file.name}\t{file.lane}\t{file.item_count}\t{total}\t{left}")
+        answered = file.item_count - waiting.get(file.id, 0)
+        click.echo(
+            f"{file.name}\t{file.lane}\t{file.item_count}\t{total}\t"
+            f"{_handed_over(file.handed_over_at)}\t"
+            f"已回执 answered {answered}/{file.item_count}"
+        )
+
+
+def _handed_over(at: dt.datetime | None) -> str:
+    return "未交 not handed over" if at is None else f"{at:%F %T}Z"
+
+
+@command.command("file")
+@click.argument("name")
+def file_command(name: str) -> None:
+    """One payment file: every instruction and what the bank said of it."""
+    services = build_services()
+    with services.work(write=False) as work:
+        file = work.payments.file_by_message(name.removesuffix(".xml"))
+        if file is None:
+            raise click.ClickException("没有这个付款文件 / there is no such payment file")
+        items = [
+            (work.claims.get(one.attempt.claim_id), one) for one in work.payments.of_file(file.id)
+        ]
+    click.echo(
+        f"{file.name}\t{file.region}\t{file.lane}\t{format_yuan(file.control_sum_fen)}\t"
+        f"{_handed_over(file.handed_over_at)}"
+    )
+    for claim, one in items:
+        amount = format_yuan(one.attempt.amount_fen)
+        click.echo(f"{claim.number}\t{amount}\t{_attempt(one)}\t{claim.waiting_for or '-'}")
+    answered = sum(not one.is_open for _, one in items)
+    click.echo(
+        f"共 {len(items)} 笔，已回执 {answered} 笔 / {len(items)} in all, {answered} answered"
+    )
+
+
+@command.command("at-bank")
+@_LIMIT
+def at_bank_command(limit: int) -> None:
+    """Instructions that have no ending yet: name, claim, yuan, file, when handed over."""
+    services = build_services()
+    with services.work(write=False) as work:
+        found = work.payment_lists.at_the_bank(limit)
+    for one in found:
+        click.echo(
+            f"{one.end_to_end_id}\t{one.claim_number}\t{format_yuan(one.amount_fen)}\t"
+            f"{one.file}.xml\t{_handed_over(one.handed_over_at)}"
+        )
+    click.echo(f"共 {len(found)} 笔没有回执 / {len(found)} without an answer")
 
 
 @command.group("messages")
@@ -130,12 +188,28 @@ def messages() -> None:
 @messages.command("list")
 @_LIMIT
 def list_messages(limit: int) -> None:
-    """Newest first: id, name, verdict."""
+    """Newest first: id, name, verdict, and of a file of which nothing was booked whether people
+    have dealt with it."""
     services = build_services()
     with services.work(write=False) as work:
-        found = work.payments.messages(limit)
-    for one in found:
-        click.echo(f"{one.id}\t{one.name}\t{one.received_at:%F %T}Z\t{one.verdict}")
+        found = [(one, _dealt_with(work, one)) for one in work.payments.messages(limit)]
+    for one, dealt_with in found:
+        click.echo(f"{one.id}\t{one.name}\t{one.received_at:%F %T}Z\t{one.verdict}\t{dealt_with}")
+
+
+def _dealt_with(work: Any, message: BankMessage) -> str:
+    from backend.service_layer.claims.case_closing import BANK_FILE, newest_proposal
+
+    if message.verdict in {Verdict.BOOKED, Verdict.FILED}:
+        return "-"
+    case_id = f"{BANK_FILE}:{message.id}"
+    case = work.reconciliation.case(case_id)
+    if case is not None and case.resolved_at is not None:
+        return f"已处理 dealt with {case.resolved_at:%F}"
+    asked = None if case is None else newest_proposal(work, case_id)
+    if asked is None:
+        return "未处理 to be dealt with"
+    return f"{asked.by} 已登记，等另一人确认 waits for another person"
 
 
 @messages.command("show")
@@ -213,18 +287,39 @@ def confirm_message(message_id: str, by: str, reason: str) -> None:
 
 
 @command.command("hold")
-@click.argument("claim_number")
+@click.argument("claim_number", required=False)
+@_FILE
 @_BY
 @_REASON
-def hold_command(claim_number: str, by: str, reason: str) -> None:
-    """Stop a claim's payments that are not in a file yet."""
-    from backend.service_layer.payout.manual import hold
+def hold_command(claim_number: str | None, file_name: str | None, by: str, reason: str) -> None:
+    """Stop a claim's payments that are not in a file yet.
 
+    --file: those of every claim whose payment of that file was rejected and waits for the desk.
+    """
+    from backend.service_layer.payout.manual import hold
+    from backend.service_layer.payout.whole_file import hold_file
+
+    claim_number = _claim_or_file(claim_number, file_name)
+    if file_name is not None:
+        _tell_steps("已暂停 / stopped", hold_file(build_services(), file_name, by, reason))
+        return
     hold(build_services(), claim_number, by, reason)
     click.echo(
         "已暂停还没有发给银行的打款，已发出的不受影响 / "
         "stopped what is not with the bank yet; what is there goes on"
     )
+
+
+def _claim_or_file(claim_number: str | None, file_name: str | None) -> str:
+    if (claim_number is None) == (file_name is None):
+        raise click.UsageError("写受理号或 --file 其中一个 / name a claim or --file")
+    return claim_number or ""
+
+
+def _tell_steps(what: str, steps: FileSteps) -> None:
+    for number in steps.left:
+        click.echo(f"{number}\t另有处理，没有动 / in other hands, left as it is")
+    click.echo(f"{what}: {len(steps.done)} 笔 / claims")
 
 
 @command.command("propose-release")
@@ -241,13 +336,22 @@ def propose_release_command(claim_number: str, by: str, reason: str) -> None:
 
 
 @command.command("release")
-@click.argument("claim_number")
+@click.argument("claim_number", required=False)
+@_FILE
 @_BY
 @_REASON
-def release_command(claim_number: str, by: str, reason: str) -> None:
+def release_command(claim_number: str | None, file_name: str | None, by: str, reason: str) -> None:
     """Let a stopped claim's payments go on: another person than the one who stopped them. After a
-    rejection the same account is tried once more."""
-    from backend.service_layer.payout.manual import release
+    rejection the same account is tried once more.
 
+    --file: every claim that was stopped by hold --file of that file.
+    """
+    from backend.service_layer.payout.manual import release
+    from backend.service_layer.payout.whole_file import release_file
+
+    claim_number = _claim_or_file(claim_number, file_name)
+    if file_name is not None:
+        _tell_steps("已恢复 / released", release_file(build_services(), file_name, by, reason))
+        return
     release(build_services(), claim_number, by, reason)
     click.echo("已恢复 / released")

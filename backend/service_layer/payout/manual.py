@@ -42,15 +42,17 @@ def propose_release(deps: PayoutServices, claim_number: str, by: str, reason: st
     _act(deps, claim_number, "propose", by, reason)
 
 
-def release(deps: PayoutServices, claim_number: str, by: str, reason: str) -> None:
+def release(
+    deps: PayoutServices, claim_number: str, by: str, reason: str, *, stopped_with: str = ""
+) -> None:
     """Let a stopped claim's payments go on: another person than the one who stopped them, or who
     proposed it last; what the program itself has stopped needs somebody who does. After a rejection
     or a return it also allows one more attempt to the same account: one person stops it and asks
-    the bank, another one releases it.
+    the bank, another one releases it. ``stopped_with``: how the reason of the stop must begin.
 
-    Raises ConflictError when nothing is stopped, and SamePersonError.
+    Raises ConflictError when nothing is stopped, or not so, and SamePersonError.
     """
-    _act(deps, claim_number, "release", by, reason)
+    _act(deps, claim_number, "release", by, reason, stopped_with=stopped_with)
 
 
 def release_proposed(deps: PayoutServices, claim_number: str, by: str, reason: str) -> None:
@@ -70,6 +72,7 @@ def _act(
     reason: str,
     *,
     needs_proposal: bool = False,
+    stopped_with: str = "",
 ) -> None:
     require_words(by, reason)
     with deps.work() as work:
@@ -85,6 +88,10 @@ def _act(
                     "这笔打款没有暂停。要再付一次：先由一个人暂停并写明理由，再由另一个人恢复",
                     "nothing is stopped. To have it tried once more one person stops it and says "
                     "why, and another one releases it",
+                )
+            if not last.reason.startswith(stopped_with):
+                raise ConflictError(
+                    "这笔打款是因为别的原因暂停的", "it is stopped for another reason"
                 )
             if needs_proposal and not is_proposed(work, claim.id):
                 raise ConflictError(

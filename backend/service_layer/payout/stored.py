@@ -114,6 +114,17 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
+class AtTheBank:
+    """An instruction that has no ending yet, as people read it."""
+
+    end_to_end_id: str
+    claim_number: str
+    amount_fen: int
+    file: str  # message id
+    handed_over_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """Somebody read a bank file, which holds names and account numbers."""
 

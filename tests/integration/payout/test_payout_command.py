@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from backend.adapters.database import tables
+from backend.domain.errors import ConflictError, NotFoundError
+from backend.domain.two_people import SamePersonError
 from backend.entrypoints.cli import payout
 from backend.service_layer.handling.advance import advance_claims
+from backend.service_layer.payout.records import AnswerStatus
 from tests.integration.claims.world import World
 from tests.integration.payout.office import (
     alarms,
@@ -49,7 +53,15 @@ def test_the_run_by_hand_pays_what_waits_and_says_what_it_did(world: World) -> N
     assert f"{claim.number}-V1-A1" in shown and "paid" in shown and "simulated" in shown
     assert "模拟" in shown and "TEST-" not in shown
     (line,) = run("files").output.splitlines()
-    assert line.split("\t")[1:4] == ["daily", "1", "60.00"]
+    name, *told, handed, answered = line.split("\t")
+    assert told == ["daily", "1", "60.00"] and handed.endswith("Z")
+    assert answered == "已回执 answered 1/1"
+    head, item, total = run("file", name).output.splitlines()
+    assert head.split("\t")[:4] == [name, "330800", "daily", "60.00"]
+    assert item.split("\t")[:3] == [claim.number, "60.00", f"{claim.number}-V1-A1"]
+    assert "paid" in item and total == "共 1 笔，已回执 1 笔 / 1 in all, 1 answered"
+    assert run("at-bank").output == "共 0 笔没有回执 / 0 without an answer\n"
+    assert "no such payment file" in run("file", "YC-NONE.xml").output
     again = run("run").output
     assert "0 files, 0 instructions" in again and len(world.bank.paid) == 1
 
@@ -98,7 +110,8 @@ def test_a_refused_bank_file_is_shown_line_by_line_and_noted_once(world: World) 
     advance_claims(world.services)
     (line,) = run("messages", "list").output.splitlines()
     message_id = line.split("\t")[0]
-    assert line.endswith("refused") and "wrong.xml" in line
+    assert line.split("\t")[1] == "wrong.xml"
+    assert line.endswith("refused\t未处理 to be dealt with")
     shown = run("messages", "show", message_id).output
     assert "speaks of 7 items, the file has 1" in shown
     raw = ("messages", "show", message_id, "--content")
@@ -122,3 +135,106 @@ def test_a_refused_bank_file_is_shown_line_by_line_and_noted_once(world: World) 
         assert "dealt with already" in str(run(*again).exception)
     unknown = run("messages", "show", "bmg_0")
     assert unknown.exit_code == 1 and "there is no such bank file" in unknown.output
+
+
+# --- a file that was rejected as a whole ----------------------------------------------------------
+
+
+@pytest.fixture
+def rejected(world: World) -> tuple[World, str, list[Any]]:
+    """Three payments in one file, of which the bank says that our account was wrong (AC02)."""
+    people = [world.person(), world.person("测试乙丑", "citizen02"),
+              world.person("测试丙寅", "citizen03")]  # fmt: skip
+    claims = [claim_of(world, one, 400 + at) for at, one in enumerate(people)]
+    world.run()
+    world.bank.is_slow = True
+    assert run("run").exit_code == 0
+    (file,) = files(world)
+    name = f"{file.message_id}.xml"
+    waiting = run("at-bank").output.splitlines()
+    assert [line.split("\t")[3] for line in waiting[:-1]] == [name] * 3
+    assert run("files").output.endswith("已回执 answered 0/3\n")
+    world.bank._unanswered.clear()
+    report = world.bank.report_on(
+        file, group_status=AnswerStatus.REJECTED, group_reason_code="AC02"
+    )
+    world.bank.leave(report)
+    world.bank.is_slow = False
+    advance_claims(world.services)
+    assert {state(world, claim) for claim in claims} == {("paying", "payout-desk")}
+    return world, name, claims
+
+
+@pytest.mark.slow
+def test_a_rejected_file_goes_out_again_in_two_steps_by_two_people(
+    rejected: tuple[World, str, list[Any]],
+) -> None:
+    world, name, claims = rejected
+    by = ("--file", name, "--by", "出纳甲", "--reason", "已请银行核对付款户")
+    assert "3 笔 / claims" in run("hold", *by).output
+    assert {state(world, claim) for claim in claims} == {("paying", "payout-stopped")}
+    same = run("release", *by)
+    assert isinstance(same.exception, SamePersonError) and same.exit_code == 1
+    assert {row.action for row in rows(world, tables.payout_hold)} == {"hold"}
+    world.services.clock.advance(60)
+    other = ("--file", name, "--by", "会计乙", "--reason", "付款户已更正")
+    assert run("release", *other).output == "已恢复 / released: 3 笔 / claims\n"
+    assert run("run").exit_code == 0
+    assert {state(world, claim) for claim in claims} == {("paid", None)}
+    assert sorted(world.bank.paid) == sorted(f"{one.number}-V1-A2" for one in claims)
+
+
+@pytest.mark.slow
+def test_what_somebody_has_stopped_by_itself_is_not_released_with_its_file(
+    rejected: tuple[World, str, list[Any]],
+) -> None:
+    world, name, (own, *others) = rejected
+    assert run("hold", own.number, "--by", "稽核丙", "--reason", "有举报").exit_code == 0
+    held = run("hold", "--file", name, "--by", "出纳甲", "--reason", "付款户有误").output
+    assert held.splitlines() == [
+        f"{own.number}\t另有处理，没有动 / in other hands, left as it is",
+        "已暂停 / stopped: 2 笔 / claims",
+    ]
+    world.services.clock.advance(60)
+    assert run("release", "--file", name, "--by", "会计乙", "--reason", "已更正").exit_code == 0
+    assert run("run").exit_code == 0
+    assert state(world, own) == ("paying", "payout-stopped")
+    assert {state(world, one) for one in others} == {("paid", None)}
+    again = run("release", "--file", name, "--by", "会计乙", "--reason", "已更正")
+    assert isinstance(again.exception, ConflictError)
+    assert "one person stops it with hold --file" in str(again.exception)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("act", ["hold", "release"])
+def test_a_file_of_which_nothing_was_rejected_is_nothing_to_do(world: World, act: str) -> None:
+    claim = claim_of(world, world.person())
+    world.run()
+    run("run")
+    (file,) = files(world)
+    words = ("--by", "出纳甲", "--reason", "核对")
+    for name, error in ((file.message_id, ConflictError), ("YC-NONE", NotFoundError)):
+        assert isinstance(run(act, "--file", name, *words).exception, error)
+    assert rows(world, tables.payout_hold) == [] and state(world, claim) == ("paid", None)
+    for wrong in ((), (claim.number, "--file", file.message_id)):
+        told = run(act, *wrong, *words)
+        assert (told.exit_code, "name a claim or --file" in told.output) == (2, True)
+
+
+@pytest.mark.slow
+def test_a_bank_file_says_who_has_dealt_with_it_until_another_person_confirms(
+    world: World,
+) -> None:
+    world.bank.inbox["broken.xml"] = b"{"
+    advance_claims(world.services)
+
+    def told() -> str:
+        (line,) = run("messages", "list").output.splitlines()
+        return line.split("\t")[-1]
+
+    (message,) = rows(world, tables.bank_message)
+    assert told() == "未处理 to be dealt with"
+    run("messages", "acknowledge", message.id, "--by", "出纳甲", "--reason", "银行重发")
+    assert told() == "出纳甲 已登记，等另一人确认 waits for another person"
+    run("messages", "confirm", message.id, "--by", "会计乙", "--reason", "已核对")
+    assert told().startswith("已处理 dealt with 20")
