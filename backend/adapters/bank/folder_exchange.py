@@ -32,9 +32,9 @@ _UNFINISHED: Final = (".tmp", ".part", ".filepart", ".crdownload")
 NAME_CHARACTERS_MAX: Final = 120
 NAME_BYTES_MAX: Final = 240
 """A file system takes 255; a number may come before a name in ``read/``."""
-STILL_SECONDS: Final = 60.0
+STILL_SECONDS: Final = 60
 """A file that was changed less than this ago may still be on its way."""
-CLOCKS_APART_SECONDS: Final = 600.0
+CLOCKS_APART_SECONDS: Final = 600
 """So far the clock of a file server may be ahead of ours; a time further ahead is not believed."""
 FILES_A_PASS: Final = 200
 BYTES_A_PASS: Final = INCOMING_BYTES_MAX
@@ -293,6 +293,6 @@ def _read(path: Path) -> IncomingFile:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise OSError(0, "not a plain file")
         content = stream.read(INCOMING_BYTES_MAX + 1)
-        age = time.time() - os.fstat(stream.fileno()).st_mtime
+        age = (time.time_ns() - os.fstat(stream.fileno()).st_mtime_ns) // 10**9
     may_grow = -CLOCKS_APART_SECONDS < age < STILL_SECONDS
     return IncomingFile(path.name, content, may_grow=may_grow)

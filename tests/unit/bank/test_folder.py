@@ -228,7 +228,9 @@ def test_a_file_may_grow_for_a_minute_after_its_last_change(
 ) -> None:
     """A file server's clock may be ahead; a day ahead is a file's time that was set."""
     left(bank, "a.xml", at=1_000_000)
-    monkeypatch.setattr(folder_exchange, "time", SimpleNamespace(time=lambda: 1_000_000.0 + age))
+    monkeypatch.setattr(
+        folder_exchange, "time", SimpleNamespace(time_ns=lambda: (1_000_000 + age) * 10**9)
+    )
     exchange = FolderExchange(bank)
     (offered_now,), (received,) = exchange.incoming(), exchange.received()
     assert offered_now.may_grow is received.may_grow is may_grow
