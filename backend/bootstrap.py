@@ -98,6 +98,13 @@ class Services:
         return SignatureReader()
 
     @cached_property
+    def report_copies(self) -> Any:
+        """The signed reports once more, where a restored database does not reach."""
+        from backend.adapters.report_copies import ReportCopies
+
+        return ReportCopies(self.settings.var_dir / "reports")
+
+    @cached_property
     def packs(self) -> Any:
         from backend.adapters.policy_packs import load_packs
 

@@ -164,6 +164,7 @@ REACHED: Final[dict[str, tuple[str, ...]]] = {
         "service_layer/money_reconciliation/cases.py:watch_deadlines#1",
         "service_layer/money_reconciliation/daily.py:_reconcile_if_due#1",
         "service_layer/money_reconciliation/report.py:store_report#1",
+        "service_layer/money_reconciliation/report.py:_copy#1",
         "service_layer/money_reconciliation/statement_rules.py:watch_statements#1",
         "service_layer/money_reconciliation/timeliness.py:watch_timeliness#1",
     ),

@@ -32,6 +32,9 @@ UNSIGNED: Final = "report-unsigned"
 SUBJECT: Final = "reconcile"
 """The alarm of a report that could not be signed; the next one that is stored closes it."""
 
+NOT_COPIED: Final = "report-not-copied"
+"""The alarm of a report without its copy outside the database; the next copy closes it."""
+
 _FIRST: Final = bytes(32)
 
 
@@ -73,12 +76,14 @@ def store_report(
     """Write, sign and keep the report of a reconciliation that has just been made, and close in
     the same transaction the cases that it shows to agree."""
     with deps.work() as work:
-        before = work.money_reports.last()
+        here = work.money_reports.last()
+        before = _newest(deps, work, here)
         account = work.claims.payer_account(deps.settings.payer_number) or ""
         now = deps.clock.now()
         number = 1 if before is None else before.number + 1
         previous = _FIRST if before is None else before.digest
-        text = _text(work, number, now, previous, standing)
+        lost = number - 1 - (0 if here is None else here.number)
+        text = _text(work, number, now, previous, standing, lost=lost)
         digest = hashlib.sha256(text.encode()).digest()
         report = MoneyReport(
             number=number,
@@ -94,11 +99,55 @@ def store_report(
         close_agreeing(work, [one.mismatch for one in standing], number)
         work.alarms.clear(UNSIGNED, SUBJECT)
         work.commit()
+    _copy(deps, [one for one in (here, report) if one is not None])
     return report
 
 
+def _newest(deps: MoneyServices, work: Any, here: MoneyReport | None) -> MoneyReport | None:
+    """The report that the next one follows: the last one here, or one that only its copy outside
+    the database still has, because a backup was restored. No number is given out twice then."""
+    accounts = set(work.payers.accounts(deps.settings.payer_number))
+    for copy in deps.report_copies.above(0 if here is None else here.number):
+        found: MoneyReport = copy
+        if _is_genuine(deps.signature_reader, found, accounts):
+            return found
+    return here
+
+
+def _is_genuine(reader: SignatureReader, report: MoneyReport, accounts: set[str]) -> bool:
+    return (
+        hashlib.sha256(report.text.encode()).digest() == report.digest
+        and f'"number":{report.number},' in report.text
+        and reader.signer_of(report.digest, report.signature) == report.account
+        and report.account in accounts
+    )
+
+
+def _copy(deps: MoneyServices, reports: Sequence[MoneyReport]) -> None:
+    """Keep the reports outside the database too. The one before once more: the process may have
+    died between its transaction and its copy."""
+    failed = ""
+    try:
+        for report in reports:
+            deps.report_copies.keep(report)
+    except OSError as error:
+        failed = f"{type(error).__name__}: {error.strerror}"
+    with deps.work() as work:
+        if failed:
+            work.alarms.raise_alarm(NOT_COPIED, SUBJECT, failed)
+        else:
+            work.alarms.clear(NOT_COPIED, SUBJECT)
+        work.commit()
+
+
 def _text(
-    work: Any, number: int, now: dt.datetime, previous: bytes, standing: Sequence[Standing]
+    work: Any,
+    number: int,
+    now: dt.datetime,
+    previous: bytes,
+    standing: Sequence[Standing],
+    *,
+    lost: int,
 ) -> str:
     late = {case.id for case in overdue(work, now)}
     record = {
@@ -106,6 +155,8 @@ def _text(
         "number": number,
         "made_at": _second(now),
         "previous_digest": previous.hex(),
+        # Reports before this one that the database lacks since a backup was restored.
+        "lost_reports": lost,
         "rules": [f"{rule.code} {rule.name}" for rule in RULES],
         "compared": work.money_rules.counts(),
         "mismatch_count": len(standing),
@@ -128,10 +179,12 @@ def verify_report(deps: MoneyServices, signer: SignatureReader, number: int) -> 
     """The report, shown to be the one that an account of this agency signed, in its place of the
     chain of reports. Raises :class:`ReportError` when it is not, NotFoundError without it."""
     with deps.work(write=False) as work:
-        report: MoneyReport | None = work.money_reports.find(number)
+        report: MoneyReport | None = work.money_reports.find(number) or _of_copies(deps, number)
         if report is None:
             raise NotFoundError("没有这份对账报告", "there is no such report")
-        before = work.money_reports.find(number - 1)
+        before = work.money_reports.find(number - 1) or _of_copies(
+            deps, number - 1, report.previous_digest
+        )
         accounts = set(work.payers.accounts(deps.settings.payer_number))
     previous = _FIRST if before is None else before.digest
     if hashlib.sha256(report.text.encode()).digest() != report.digest:
@@ -151,6 +204,12 @@ def verify_report(deps: MoneyServices, signer: SignatureReader, number: int) -> 
             number, "列表中的数字与签名内容不符", "the figures beside it are not those signed"
         )
     return report
+
+
+def _of_copies(deps: MoneyServices, number: int, digest: bytes = b"") -> MoneyReport | None:
+    """A report that a restored database lacks, from its copy; with ``digest`` that one."""
+    copies: list[MoneyReport] = deps.report_copies.find(number)
+    return next((one for one in copies if digest in (b"", one.digest)), None)
 
 
 def _second(at: dt.datetime) -> str:

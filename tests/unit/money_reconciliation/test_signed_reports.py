@@ -26,6 +26,7 @@ NOW = dt.datetime(2026, 11, 20, 10, 30, 15, 999, tzinfo=dt.timezone(dt.timedelta
 HOUR = dt.timedelta(hours=1)
 OURS, FORMER, STRANGER = "0xA1", "0xA0", "0xEE"
 ROW = Mismatch("R1", "C1", "100", "200", "clm_1")
+COPIED = ("report-not-copied", "reconcile")
 FIGURES = {"tables": [{"ties": 1}], "balance_statements": [{"region": "330800"}]}
 
 
@@ -56,6 +57,8 @@ class Cabinet:
         self.alarms: list[tuple[str, str]] = []
         self.closed: list[Any] = []
         self.commits = 0
+        self.copies: list[MoneyReport] = []
+        self.is_full = False
 
     @property
     def deps(self) -> Any:
@@ -63,6 +66,8 @@ class Cabinet:
             work=self._work,
             clock=SimpleNamespace(now=lambda: NOW),
             settings=SimpleNamespace(payer_number=1),
+            signature_reader=Keys(),
+            report_copies=self,
         )
 
     def _work(self, *, write: bool = True) -> Any:
@@ -85,9 +90,25 @@ class Cabinet:
             payers=SimpleNamespace(accounts=lambda number: accounts.get(number, [])),
             money_rules=SimpleNamespace(counts=lambda: {"claims": 7, "payments": 5}),
             reconciliation=SimpleNamespace(open_cases=lambda: self.open_cases),
-            alarms=SimpleNamespace(clear=lambda *key: self.alarms.append(key)),
+            alarms=SimpleNamespace(
+                clear=lambda *key: self.alarms.append(key),
+                raise_alarm=lambda *said: self.alarms.append(said),
+            ),
             commit=self._commit,
         )
+
+    def keep(self, report: MoneyReport) -> None:
+        if self.is_full:
+            raise OSError(28, "No space left on device")
+        if report not in self.copies:
+            self.copies.append(report)
+
+    def above(self, number: int) -> list[MoneyReport]:
+        found = [one for one in self.copies if one.number > number]
+        return sorted(found, key=lambda one: -one.number)
+
+    def find(self, number: int) -> list[MoneyReport]:
+        return [one for one in self.copies if one.number == number]
 
     def __exit__(self, *_: object) -> None:
         return None
@@ -126,7 +147,7 @@ def test_a_report_says_what_was_compared_and_each_row_with_its_case(cabinet: Cab
     rules = said.pop("rules")
     assert said == {
         "format": "yichu-money-report-2", "number": 1, "made_at": "2026-11-20T02:30:15+00:00",
-        "previous_digest": "00" * 32, "compared": {"claims": 7, "payments": 5},
+        "previous_digest": "00" * 32, "lost_reports": 0, "compared": {"claims": 7, "payments": 5},
         "mismatch_count": 2, "overdue_count": 2, **FIGURES,
         "mismatches": [
             ROW.to_record() | {"case": "cas_1", "accepted_by": "", "is_overdue": 1},
@@ -139,7 +160,7 @@ def test_a_report_says_what_was_compared_and_each_row_with_its_case(cabinet: Cab
         1, NOW, 2, made.text, hashlib.sha256(made.text.encode()).digest(), bytes(32), OURS,
         f"{OURS}|{hashlib.sha256(made.text.encode()).hexdigest()}".encode(),
     )  # fmt: skip
-    assert cabinet.reports == [made] and cabinet.commits == 1
+    assert cabinet.reports == [made] == cabinet.copies
 
 
 def test_cases_that_it_shows_to_agree_and_the_alarm_of_an_unsigned_one_are_closed_with_it(
@@ -148,7 +169,7 @@ def test_cases_that_it_shows_to_agree_and_the_alarm_of_an_unsigned_one_are_close
     cabinet.store(standing())
     cabinet.store()
     assert cabinet.closed == [([ROW], 1), ([], 2)]
-    assert cabinet.alarms == [("report-unsigned", "reconcile")] * 2
+    assert cabinet.alarms == [("report-unsigned", "reconcile"), COPIED] * 2
 
 
 def test_each_report_names_the_one_before(cabinet: Cabinet) -> None:
@@ -169,6 +190,53 @@ def test_a_thousand_rows_are_written_out_and_all_are_counted(cabinet: Cabinet) -
 def test_an_agency_without_an_account_signs_as_nobody(cabinet: Cabinet) -> None:
     cabinet.account = None
     assert cabinet.store().account == ""
+
+
+# --- after a restored backup ----------------------------------------------------------------------
+
+
+def restored(cabinet: Cabinet) -> list[MoneyReport]:
+    """Three reports were made; the backup has the first one."""
+    made = [cabinet.store(), cabinet.store(standing()), cabinet.store()]
+    del cabinet.reports[1:]
+    return made
+
+
+def test_reports_do_not_part_after_a_restored_backup(cabinet: Cabinet) -> None:
+    _, second, third = restored(cabinet)
+    went_on = cabinet.store()
+    assert (went_on.number, went_on.previous_digest) == (4, third.digest)
+    assert json.loads(went_on.text)["lost_reports"] == 2, "the report itself says so"
+    assert json.loads(cabinet.store().text)["lost_reports"] == 0
+    # Those that only their copies have are checked as any.
+    assert [cabinet.verify(number) for number in (2, 3, 4)] == [second, third, went_on]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda one: replace(one, text=one.text.replace("C1", "C2")),
+        lambda one: replace(one, signature=b"0xA1|00"),
+        lambda one: resigned(one, one.text, STRANGER),
+        lambda one: replace(one, number=9),
+    ],
+)
+def test_a_copy_that_the_agency_has_not_signed_is_not_gone_on_from(
+    change: Any, cabinet: Cabinet
+) -> None:
+    first, _, _ = restored(cabinet)
+    cabinet.copies[1:] = [change(cabinet.copies[1])]
+    assert (cabinet.store().number, cabinet.reports[-1].previous_digest) == (2, first.digest)
+
+
+def test_a_report_that_could_not_be_copied_is_an_alarm_and_copied_later(cabinet: Cabinet) -> None:
+    cabinet.is_full = True
+    first = cabinet.store()
+    said = (*COPIED, "OSError: No space left on device")
+    assert cabinet.reports == [first] and cabinet.copies == [] and said in cabinet.alarms
+    cabinet.is_full = False
+    second = cabinet.store()
+    assert cabinet.copies == [first, second] and cabinet.alarms[-1] == COPIED
 
 
 # --- what is found --------------------------------------------------------------------------------
