@@ -284,6 +284,22 @@ def test_a_cut_off_statement_is_kept_and_not_used(office: Office) -> None:
     assert read_camt053(content).account == ACCOUNT
 
 
+def test_a_statement_that_was_downloaded_by_hand_is_filed_under_its_own_name(
+    office: Office,
+) -> None:
+    office.later(2)
+    name = "对账单 camt(1).xml"
+    office.leave(office.statement(), name)
+    (office.bank._part("in") / "对账单\u202elmx.camt").write_bytes(b"turned around")
+    advance_claims(office.world.services)
+    assert office.verdicts() == [("filed", "")]
+    assert (office.bank._part("read") / name).exists()
+    assert alarms(office.world) == {"bank-file-stuck"}
+    (office.bank._part("in") / "对账单\u202elmx.camt").unlink()
+    advance_claims(office.world.services)
+    assert alarms(office.world) == set() and find_mismatches(office.world.services) == []
+
+
 def test_a_restored_copy_takes_the_statements_in_again(office: Office) -> None:
     office.pay()
     services = office.world.services
