@@ -22,6 +22,7 @@ from backend.domain.money import format_yuan
 from backend.service_layer.claims.ports import ClaimSettings
 from backend.service_layer.journal.arrival import simulate_arrival
 from backend.service_layer.journal.booking import book
+from backend.service_layer.journal.movements import left_of_credit
 from backend.service_layer.journal.ports import JournalWork
 from backend.service_layer.journal.regions import require_region
 from backend.service_layer.ports import Clock, Transaction
@@ -130,14 +131,8 @@ def _known_otherwise(reference: str) -> JournalConflictError:
 
 
 def _require_left(work: DepositWork, region: str, reference: str, amount_fen: int) -> None:
-    """A further part of a movement that stands on a kept statement is within what is left of it;
-    of one whose statement has not come yet the reconciliation compares the sums (R19)."""
-    there = [one for one in work.bank_statements.entries(region)
-             if (one.key, one.side) == (reference, "credit")]  # fmt: skip
-    booked = [one for one in work.bank_statements.movements(region)
-              if (one.key, one.side) == (reference, "credit")]  # fmt: skip
-    left = sum(one.amount_fen for one in there) - sum(one.amount_fen for one in booked)
-    if there and amount_fen > left:
+    left = left_of_credit(work, region, reference)
+    if left is not None and amount_fen > left:
         raise JournalConflictError(
             f"对账单上 {reference} 只剩 {format_yuan(left)} 元没有记账：没有再记",
             f"{format_yuan(left)} yuan of {reference} on the bank's statement are not booked yet: "

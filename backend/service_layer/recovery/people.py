@@ -14,6 +14,7 @@ from backend.domain.claim import ClaimState
 from backend.domain.journal import recovered as recovered_entry
 from backend.domain.journal import recovery_waived
 from backend.domain.local_time import local_day
+from backend.domain.money import format_yuan
 from backend.domain.recovery import (
     APPROVALS_NEEDED,
     REASON_MAX,
@@ -37,6 +38,8 @@ from backend.service_layer.claims.records import Claim
 from backend.service_layer.failpoints import reach
 from backend.service_layer.journal.arrival import simulate_arrival
 from backend.service_layer.journal.booking import book
+from backend.service_layer.journal.funds import fund_of_claim
+from backend.service_layer.journal.movements import left_of_credit
 from backend.service_layer.recovery.causes import locked_claim
 from backend.service_layer.recovery.closing import WAIVER_ASKED, close_when_over
 from backend.service_layer.recovery.opening import (
@@ -213,6 +216,8 @@ def take_receipt(
     check_receipt(found, reference, money.amount_fen, money.received_on, local_day(now))
     ordinal = 1 + sum(one.reference == reference for one in found.taken_back)
     has_others = work.recoveries.receipt(reference) is not None
+    if has_others:
+        _require_left(work, fund_of_claim(deps, work, claim).region, reference, money.amount_fen)
     work.recoveries.add_receipt(
         Receipt(
             reference=reference,
@@ -233,6 +238,17 @@ def take_receipt(
     simulate_arrival(deps, said_by.fund.region, reference, money.amount_fen, part)
     close_when_over(deps, work, claim, order_id)
     return True
+
+
+def _require_left(work: RecoveryWork, region: str, reference: str, amount_fen: int) -> None:
+    """The same line of the bank laid on a second order by mistake is no money."""
+    left = left_of_credit(work, region, reference)
+    if left is not None and amount_fen > left:
+        raise RecoveryConflictError(
+            f"对账单上 {reference} 只剩 {format_yuan(left)} 元没有登记：没有再记",
+            f"{format_yuan(left)} yuan of {reference} on the bank's statement are not booked yet: "
+            "nothing was stored",
+        )
 
 
 def ask_waiver(deps: RecoveryServices, order_id: str, by: str, reason: str) -> WaiverRequest:

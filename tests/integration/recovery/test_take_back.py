@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from backend.adapters.database import tables
 from backend.domain.errors import NotFoundError
 from backend.domain.recovery import RecoveryConflictError, RecoveryError, SamePersonError, State
+from backend.service_layer.recovery import people
 from backend.service_layer.recovery.people import approve_waiver, ask_waiver
 from backend.service_layer.recovery.take_back import approve_take_back, ask_take_back
 from tests.integration.claims.world import World
@@ -108,9 +109,14 @@ def test_the_ledger_is_told_once_what_came_back(world: World) -> None:
     assert kinds.count("recover") == 1
 
 
-def test_one_transfer_may_pay_two_orders(world: World) -> None:
+def test_one_transfer_may_pay_two_orders(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     one, two = owing(world), owing(world, 600)
-    assert pay_back(world, one, 100, "B-1") and pay_back(world, two, 50, "B-1")
+    assert pay_back(world, one, 100, "B-1")
+    with monkeypatch.context() as patch:
+        patch.setattr(people, "left_of_credit", lambda *asked: 49)  # of the bank's own statement
+        with pytest.raises(RecoveryConflictError, match=r"0\.49 yuan of B-1 on the bank's"):
+            pay_back(world, two, 50, "B-1")
+    assert pay_back(world, two, 50, "B-1")
     assert not pay_back(world, two, 50, "B-1"), "known"
     with pytest.raises(RecoveryConflictError, match=r"recovery take-back"):
         pay_back(world, two, 51, "B-1")
