@@ -233,6 +233,14 @@ def test_a_bank_file_says_who_has_dealt_with_it_until_another_person_confirms(
         return line.split("\t")[-1]
 
     (message,) = rows(world, tables.bank_message)
+    with world.services.work(write=False) as work:
+        (listed,) = work.payments.messages()
+        assert (listed.id, listed.digest, listed.wrapped_content) == (
+            message.id,
+            message.digest,
+            b"",
+        )
+        assert len(work.payments.message_by_id(message.id).wrapped_content) > 0
     assert told() == "未处理 to be dealt with"
     run("messages", "acknowledge", message.id, "--by", "出纳甲", "--reason", "银行重发")
     assert told() == "出纳甲 已登记，等另一人确认 waits for another person"
