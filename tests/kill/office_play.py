@@ -18,8 +18,8 @@ from backend.domain.payee import AccountRefusedError
 from backend.entrypoints.cli import payee as payee_commands
 from backend.entrypoints.cli import payer as payer_commands
 from backend.service_layer.journal.adjustments import Wanted, confirm, propose, refuse
-from backend.service_layer.journal.closing import confirm_close, propose_close
 from backend.service_layer.journal.deposits import deposit
+from backend.service_layer.money_reconciliation.closing import confirm_close, propose_close
 from backend.service_layer.payees import proof
 from backend.service_layer.payees.declare import cancel
 from backend.service_layer.payout.records import NameMatch, NameVerdict

@@ -161,13 +161,13 @@ def close_command(
     --confirm. With open items, without a statement of the bank that reaches its end and agrees, or
     with open mismatches of the books it closes only when they are carried forward by name.
     """
-    from backend.service_layer.journal.closing import (
+    from backend.service_layer.journal.month_statement import month_end, month_statement
+    from backend.service_layer.money_reconciliation.closing import (
         OpenItemsError,
         confirm_close,
         open_points,
         propose_close,
     )
-    from backend.service_layer.journal.month_statement import month_end, month_statement
 
     services, code = services_and_region(region)
     try:

@@ -38,8 +38,8 @@ from backend.domain.journal import (
 from backend.domain.local_time import local_day
 from backend.service_layer.journal.booking import book
 from backend.service_layer.journal.checking import check_journal
-from backend.service_layer.journal.closing import OpenItemsError
 from backend.service_layer.journal.money_tables import read_tables
+from backend.service_layer.money_reconciliation.closing import OpenItemsError
 from tests.integration.journal import raw
 from tests.integration.journal.claim_rows import add_claims
 from tests.integration.journal.month_world import close_month

@@ -16,9 +16,9 @@ from backend.domain import journal
 from backend.domain.journal import ClaimFund, Entry, Fund, LayerAmounts, Occasion
 from backend.domain.payout import PayoutRules
 from backend.service_layer.journal.booking import book
-from backend.service_layer.journal.closing import confirm_close, propose_close
 from backend.service_layer.journal.month_statement import MonthStatement
 from backend.service_layer.journal.records import JournalClose
+from backend.service_layer.money_reconciliation.closing import confirm_close, propose_close
 from tests.integration.journal.claim_rows import add_claims
 
 KECHENG = Fund("330800", "310", "330802", "柯城测试")

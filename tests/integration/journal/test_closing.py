@@ -15,8 +15,8 @@ from backend.domain import journal
 from backend.domain.journal import JournalError, LayerAmounts, PeriodClosedError
 from backend.service_layer.journal.booking import book
 from backend.service_layer.journal.checking import check_journal
-from backend.service_layer.journal.closing import OpenItemsError
 from backend.service_layer.journal.month_statement import month_end, open_items
+from backend.service_layer.money_reconciliation.closing import OpenItemsError
 from tests.integration.journal import raw
 from tests.integration.journal.month_world import (
     CITY,

@@ -15,7 +15,11 @@ from backend.domain.journal import LayerAmounts
 from backend.domain.local_time import SHANGHAI
 from backend.domain.two_people import SamePersonError
 from backend.service_layer.claims.acting import NotAtWorkError
-from backend.service_layer.journal.closing import OpenItemsError, confirm_close, propose_close
+from backend.service_layer.money_reconciliation.closing import (
+    OpenItemsError,
+    confirm_close,
+    propose_close,
+)
 from tests.integration.journal.month_world import CITY, Services, book_now, noon, said, services_on
 
 MIDNIGHT = dt.datetime(2026, 12, 1, tzinfo=SHANGHAI)
