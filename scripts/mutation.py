@@ -226,7 +226,10 @@ def verdicts(copy: Path) -> dict[str, dict[str, int | None]]:
     return found
 
 
-_SQL: Final = re.compile(r"(?i)(SELECT|INSERT|UPDATE|DELETE|PRAGMA|BEGIN|COMMIT)\b[^']*")
+_SQL: Final = re.compile(
+    r"(?is)(SELECT\b[^']*\bFROM\b|INSERT\b[^']*\bINTO\b|UPDATE\b[^']*\bSET\b|DELETE FROM\b|PRAGMA\b"
+    r"|BEGIN IMMEDIATE\b|COMMIT\Z)[^']*"
+)
 
 
 class _Meaning(ast.NodeTransformer):
