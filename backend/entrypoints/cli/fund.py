@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import click
 from backend.domain.journal import AMOUNT_FEN_MAX, Fund, Layer
 from backend.domain.money import format_yuan, parse_yuan
 from backend.domain.person import EMPLOYEE, INSURANCE_TYPES, RESIDENT
+from backend.entrypoints.cli.register import Day
 
 if TYPE_CHECKING:
     from backend.service_layer.journal.money_tables import HaveRow
@@ -52,9 +54,14 @@ def services_and_region(region: str | None) -> tuple[Any, str]:
 @click.option("--by", required=True, help="登记人 / who records it")
 @click.option("--reason", required=True, help="摘要 / what it is")
 @click.option("--simulated", is_flag=True, help="模拟的钱 / no real money")
+@click.option(
+    "--on",
+    type=Day(),
+    help="期初建账：第一份对账单之前的一天 / a day before the bank's first statement",
+)
 def deposit_command(
     *, region: str | None, insurance_type: str, layer: str, amount: str, reference: str,
-    by: str, reason: str, simulated: bool,
+    by: str, reason: str, simulated: bool, on: dt.date | None,
 ) -> None:  # fmt: skip
     """Record money that came into a fund's account at the bank; once for each reference."""
     from backend.service_layer.journal.deposits import deposit
@@ -74,6 +81,7 @@ def deposit_command(
         by=by,
         reason=reason,
         is_simulated=simulated,
+        on=on,
     )
     done = "已记账 / booked" if is_new else "已有这一笔，没有变化 / known already"
     mark = "（模拟 / simulated）" if simulated else ""

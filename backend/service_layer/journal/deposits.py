@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
 from string import ascii_lowercase
@@ -18,6 +19,7 @@ from backend.domain.journal import (
     Occasion,
     funded,
 )
+from backend.domain.local_time import SHANGHAI, local_day
 from backend.domain.money import format_yuan
 from backend.service_layer.claims.ports import ClaimSettings
 from backend.service_layer.journal.arrival import simulate_arrival
@@ -60,10 +62,12 @@ def deposit(
     by: str,
     reason: str,
     is_simulated: bool = False,
+    on: dt.date | None = None,
 ) -> bool:
     """Book a deposit; False when the bank's ``reference`` is booked already for this layer, the
     same. One movement at the bank may be deposits of several layers. A deposit that two people have
-    reversed leaves its place to the right one.
+    reversed leaves its place to the right one. ``on`` is for money that was there before the first
+    statement of the bank (期初建账), and books it at the end of that day.
 
     Raises :class:`JournalError` when nobody signs it, or for a region that has no account and no
     books; JournalConflictError when it is known otherwise, or is more than the bank's statement
@@ -76,13 +80,15 @@ def deposit(
         source_id=reference,
         fund=fund,
         claim_id=None,
-        booked_at=deps.clock.now(),
+        booked_at=deps.clock.now() if on is None else _end_of(deps, on),
         recorded_by=by.strip(),
         is_simulated=is_simulated,
         text=reason.strip(),
     )
     with deps.work() as work:
         require_region(deps, work, fund.region)
+        if on is not None:
+            _require_before_statements(work, fund.region, occasion.booked_at)
         place = (fund.region, fund.insurance_type, layer)
         booked = bookings_of(work, reference)
         stands = {place_of(one): one for one in standing(work, booked)}
@@ -99,6 +105,26 @@ def deposit(
             simulate_arrival(deps, fund.region, reference, amount_fen, part)
         work.commit()
     return is_new
+
+
+def _end_of(deps: DepositServices, day: dt.date) -> dt.datetime:
+    at = dt.datetime.combine(day, dt.time(23, 59, 59), SHANGHAI).astimezone(dt.UTC)
+    if at >= deps.clock.now():
+        raise JournalError(
+            "--on 应为今天以前的日期", "the day of an opening balance is before today"
+        )
+    return at
+
+
+def _require_before_statements(work: DepositWork, region: str, at: dt.datetime) -> None:
+    """What moved in a statement's period stands on it under the bank's own reference."""
+    first = min((one.from_at for one in work.bank_statements.periods(region)), default=None)
+    if first is not None and at >= first:
+        raise JournalError(
+            f"银行对账单从 {local_day(first)} 开始：--on 只用于这之前就有的钱（期初建账）",
+            f"the bank's statements begin on {local_day(first)}: --on is for money that was there "
+            "before",
+        )
 
 
 def bookings_of(work: DepositWork, reference: str) -> list[Entry]:

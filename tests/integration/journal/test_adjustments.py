@@ -224,6 +224,27 @@ def test_a_deposit_is_reversed_once_and_its_reference_takes_the_right_one(office
     assert office.balance("bank") == 0
 
 
+def test_the_books_are_opened_with_the_money_that_was_there_before_the_first_statement(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """期初建账: typed on a day within a statement it would be missing on it every day."""
+
+    def opens(on: dt.date) -> bool:
+        return deposit(office.services, CITY, Layer.CIVIL_SERVANT, 500_00, reference="OPENING",
+                       by=ONE, reason="期初余额", on=on)  # fmt: skip
+
+    with pytest.raises(JournalError, match="statements begin on 2026-11-19: --on is for money"):
+        opens(dt.date(2026, 11, 19))
+    with pytest.raises(JournalError, match="is before today"):
+        opens(dt.date(2026, 11, 20))
+    assert opens(dt.date(2026, 11, 18))
+    assert not opens(dt.date(2026, 11, 18)), "once"
+    read = BankStatementRepository.periods
+    monkeypatch.setattr(BankStatementRepository, "periods", lambda self, region: [
+        dataclasses.replace(one, opening_fen=500_00) for one in read(self, region)])  # fmt: skip
+    assert not {"OPENING", "330800 opening"} & {subject for subject, _ in office.r19()}
+
+
 def test_a_deposit_that_never_came_is_no_difference_when_it_is_reversed(office: Office) -> None:
     office.pays_in("TYPED", 700_00)
     assert ("TYPED", "booked 70000 fen credit") in office.r19()

@@ -224,7 +224,7 @@ def _row(found: Recovery, fen: int, reference: str) -> dict[str, Any]:
     return {
         "reference": reference, "order_id": found.order.id, "amount_fen": fen,
         "received_on": TODAY, "source": "clerk", "is_simulated": True, "recorded_by": "甲",
-        "recorded_at": at,
+        "recorded_at": at, "ordinal": 1,
     }  # fmt: skip
 
 
@@ -233,15 +233,32 @@ def test_the_database_itself_refuses_what_people_may_not(any_world: World) -> No
     name, at = found.order.id, dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
     request = {"order_id": name, "ordinal": 1, "by": "甲", "reason": WHY, "at": at}
     waiver = {
-        "order_id": name, "request_ordinal": 1, "amount_fen": PAID_FEN, "proposed_by": "甲",
+        "order_id": name, "request_ordinal": 1, "amount_fen": PAID_FEN - 2, "proposed_by": "甲",
         "approved_by": "乙", "reason": WHY, "at": at,
     }  # fmt: skip
     asked = {"order_id": name, "ordinal": 1, "person": "甲", "reason": WHY, "at": at}
     given_up = {"order_id": name, "by": "甲", "reason": WHY, "at": at}
+    came = {"reference": "B-1", "order_id": name, "ordinal": 1}
+    wish = came | {"place": 1, "by": "甲", "reason": WHY, "at": at}
+    back = came | {
+        "request_place": 1, "proposed_by": "甲", "approved_by": "乙", "reason": WHY, "at": at,
+    }  # fmt: skip
     with any_world.services.engine.begin() as connection:
         connection.execute(tables.recovery_waiver_request.insert().values(request))
+        connection.execute(tables.recovery_receipt.insert().values(_row(found, 1, "B-1")))
+        connection.execute(tables.recovery_receipt.insert().values(
+            _row(found, 1, "B-2") | {"source": "returned"}))  # fmt: skip
+        connection.execute(tables.recovery_reversal_request.insert().values(wish))
+        of_bank = wish | {"reference": "B-2"}
+        connection.execute(tables.recovery_reversal_request.insert().values(of_bank))
     refused: list[tuple[sa.Table, dict[str, Any], str]] = [
-        (tables.recovery_receipt, _row(found, PAID_FEN + 1, "X"), "more than is left"),
+        (tables.recovery_receipt, _row(found, PAID_FEN - 1, "X"), "more than is left"),
+        (tables.recovery_receipt, _row(found, 1, "B-1") | {"ordinal": 2}, "more than is left"),
+        (tables.recovery_receipt, _row(found, 1, "X") | {"ordinal": 2}, "more than is left"),
+        (tables.recovery_receipt_reversal, back | {"approved_by": " 甲 "}, "another person takes"),
+        (tables.recovery_receipt_reversal, back | {"proposed_by": "丙"}, "(?i)foreign key"),
+        (tables.recovery_receipt_reversal, back | {"reference": "B-2"}, "another person takes"),
+        (tables.recovery_receipt_reversal, back | {"ordinal": 2}, "another person takes"),
         (tables.recovery_receipt, _row(found, 0, "X"), "amount_fen"),
         (tables.recovery_waiver, waiver | {"approved_by": "甲"}, "two_people"),
         (tables.recovery_waiver, waiver | {"proposed_by": "丙"}, "(?i)foreign key"),
@@ -261,7 +278,12 @@ def test_the_database_itself_refuses_what_people_may_not(any_world: World) -> No
             any_world.services.engine.begin() as connection,
         ):
             connection.execute(sa.text(text))
-    assert again(any_world, found).left_fen == PAID_FEN
+    assert again(any_world, found).left_fen == PAID_FEN - 2
+    with any_world.services.engine.begin() as connection:
+        connection.execute(tables.recovery_receipt_reversal.insert().values(back))
+        second = _row(found, PAID_FEN - 1, "B-1") | {"ordinal": 2}
+        connection.execute(tables.recovery_receipt.insert().values(second))
+    assert again(any_world, found).left_fen == 0, "what was taken back is owed again"
 
 
 def test_the_layers_of_an_order_are_its_amount(any_world: World) -> None:
