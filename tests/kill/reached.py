@@ -164,7 +164,6 @@ REACHED: Final[dict[str, tuple[str, ...]]] = {
         "service_layer/money_reconciliation/cases.py:watch_deadlines#1",
         "service_layer/money_reconciliation/daily.py:_reconcile_if_due#1",
         "service_layer/money_reconciliation/report.py:store_report#1",
-        "service_layer/money_reconciliation/report.py:_copy#1",
         "service_layer/money_reconciliation/statement_rules.py:watch_statements#1",
         "service_layer/money_reconciliation/timeliness.py:watch_timeliness#1",
     ),
@@ -189,5 +188,8 @@ REACHED: Final[dict[str, tuple[str, ...]]] = {
 ELSEWHERE: Final[dict[str, str]] = {
     "entrypoints/cli/payer.py:add#1": "no money moves: the ledger knows the insurer by then, and"
     " `yichu payer add --number` completes the registration with the key that was kept before",
+    "service_layer/money_reconciliation/report.py:_copy#1": "an alarm alone, where a report's copy"
+    " cannot be written; the next report writes both copies, killed here or not"
+    " (tests/unit/money_reconciliation/test_signed_reports.py)",
 }
 """A place at which no play dies, and the test that kills there or why none has to."""

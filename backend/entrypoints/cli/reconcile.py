@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -22,6 +23,7 @@ _WORDS = {
     "accepted": "已核实 accepted",
     "lost": "可能遗失 may be lost",
 }
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _OPEN = frozenset({"case", "ahead", "mismatch"})
 
 
@@ -331,15 +333,27 @@ def _adopt(services: Services) -> list[Line]:
     try:
         keep()
     except LeaseHeldError as error:
-        raise click.ClickException(
-            "有 worker 正在运行，请先停止它 / a worker is at work: stop it first"
-        ) from error
+        raise click.ClickException(_stop_first(services)) from error
     try:
         return reconcile(anchoring_of(services, owner), services, keep)
     finally:
         with services.work() as work:
             work.accounts.release_all(owner)
             work.commit()
+
+
+def _stop_first(services: Services) -> str:
+    """How to stop the worker. ``yichu up`` ends as a whole, and its ledger is asked."""
+    told = "有 worker 正在运行，请先停止它 / a worker is at work: stop it first"
+    at = urlsplit(services.settings.rpc_urls[0])
+    if at.hostname not in _LOOPBACK:
+        return told
+    ledger = f"yichu devchain --quiet --port {at.port} --db {services.settings.var_dir / 'ledger'}"
+    return (
+        f"{told}\n用 yichu up 时：Ctrl-C 会连账本一起停，另开一个终端让账本单独运行："
+        f"\nWith `yichu up` Ctrl-C stops the ledger too; run it alone in a second terminal:\n"
+        f"  {ledger}"
+    )
 
 
 def _print(lines: Sequence[Line], *, as_json: bool) -> None:

@@ -33,7 +33,7 @@ SUBJECT: Final = "reconcile"
 """The alarm of a report that could not be signed; the next one that is stored closes it."""
 
 NOT_COPIED: Final = "report-not-copied"
-"""The alarm of a report without its copy outside the database; the next copy closes it."""
+"""The alarm of a report without its copy outside the database; the next one closes it."""
 
 _FIRST: Final = bytes(32)
 
@@ -98,6 +98,7 @@ def store_report(
         work.money_reports.add(report)
         close_agreeing(work, [one.mismatch for one in standing], number)
         work.alarms.clear(UNSIGNED, SUBJECT)
+        work.alarms.clear(NOT_COPIED, SUBJECT)  # raised again below where it still is so
         work.commit()
     _copy(deps, [one for one in (here, report) if one is not None])
     return report
@@ -126,18 +127,14 @@ def _is_genuine(reader: SignatureReader, report: MoneyReport, accounts: set[str]
 def _copy(deps: MoneyServices, reports: Sequence[MoneyReport]) -> None:
     """Keep the reports outside the database too. The one before once more: the process may have
     died between its transaction and its copy."""
-    failed = ""
     try:
         for report in reports:
             deps.report_copies.keep(report)
     except OSError as error:
-        failed = f"{type(error).__name__}: {error.strerror}"
-    with deps.work() as work:
-        if failed:
-            work.alarms.raise_alarm(NOT_COPIED, SUBJECT, failed)
-        else:
-            work.alarms.clear(NOT_COPIED, SUBJECT)
-        work.commit()
+        with deps.work() as work:
+            why = f"{type(error).__name__}: {error.strerror}"
+            work.alarms.raise_alarm(NOT_COPIED, SUBJECT, why)
+            work.commit()
 
 
 def _text(

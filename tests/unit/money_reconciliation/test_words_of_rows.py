@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from backend.entrypoints.cli.reconcile import _print
+from backend.entrypoints.cli.reconcile import _print, _stop_first
 from backend.service_layer import reconciliation
 from backend.service_layer.money_reconciliation.records import Mismatch
 from backend.service_layer.money_reconciliation.words import (
@@ -55,8 +57,6 @@ def test_each_side_in_chinese(said: str, zh: str) -> None:
 
 def test_no_side_that_a_rule_writes_is_left_without_chinese() -> None:
     """The literal sides of the rules' own source, a number or a name in each place."""
-    from pathlib import Path
-
     root = Path(__file__).resolve().parents[3] / "backend"
     named = [root / "service_layer/money_reconciliation" / f"{name}_rules.py" for name in (
         "bank", "statement")]  # fmt: skip
@@ -146,3 +146,19 @@ def test_reconcile_prints_chinese_first_in_yuan_and_programs_read_what_they_read
     (said,) = json.loads(capsys.readouterr().out)
     assert said["detail"].startswith("not booked / the bank has 80000000 fen credit (")
     assert said["zh"].startswith("账上没有") and "800,000.00 yuan" in said["en"]
+
+
+@pytest.mark.parametrize(
+    ("url", "is_embedded"),
+    [("http://127.0.0.1:8600", True), ("http://localhost:8600", True),
+     ("https://rpc.chain.test:8600", False)],
+)  # fmt: skip
+def test_whoever_must_stop_the_embedded_system_is_told_how_its_ledger_goes_on(
+    url: str, is_embedded: bool
+) -> None:
+    settings = SimpleNamespace(rpc_urls=(url,), var_dir=Path("/srv/var"))
+    services: Any = SimpleNamespace(settings=settings)
+    said = _stop_first(services)
+    assert said.startswith("有 worker 正在运行") and "a worker is at work: stop it first" in said
+    command = "yichu devchain --quiet --port 8600 --db /srv/var/ledger"
+    assert (command in said) is is_embedded
