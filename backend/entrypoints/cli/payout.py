@@ -226,6 +226,8 @@ def show_message(message_id: str, content: bool, by: str | None, reason: str | N
 
     --content needs --by and --reason: who has read account numbers, and why, is kept.
     """
+    from backend.service_layer.payout.difference_words import difference_in_words
+
     services = build_services()
     one = _message(services, message_id)
     if content:
@@ -237,7 +239,11 @@ def show_message(message_id: str, content: bool, by: str | None, reason: str | N
     click.echo(f"{one.name}\t{one.verdict}\t{one.received_at:%F %T}Z")
     click.echo(f"SHA-256 {one.digest.hex()}")
     click.echo(f"报告 report {one.report_id or '-'} -> {one.original_id or '-'}")
-    click.echo(one.difference or "没有差异 / no difference")
+    for line in one.difference.splitlines():
+        zh, en = difference_in_words(line)
+        click.echo(zh if zh == en else f"{zh} / {en}")
+    if not one.difference:
+        click.echo("没有差异 / no difference")
 
 
 def _message(services: Services, message_id: str) -> Any:
