@@ -50,9 +50,12 @@ def told(books: Books, bank: MoneyBank) -> StandingMoney:
 
 def model_balances(books: Books) -> dict[str, int]:
     """Account (without its region) to fen on its normal side."""
-    sums: Counter[str] = Counter(
-        {"bank": len(TYPES) * POOL_FEN, "fund:pool": len(TYPES) * POOL_FEN}
-    )
+    money = len(TYPES) * POOL_FEN
+    sums: Counter[str] = Counter({"bank": money, "fund:pool": money})
+    for layer in LAYERS:  # tests.funding: a tenth for each layer above the pool
+        if f"fund:{layer}" != "fund:pool":
+            sums[f"fund:{layer}"] += money // 10
+            sums["fund:pool"] -= money // 10
     explained = {
         (row.claim_id, row.version): json.loads(row.explanation)
         for row in books.all(tables.decision)
