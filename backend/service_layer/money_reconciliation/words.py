@@ -67,7 +67,6 @@ _SIDES: Final = tuple(
         (r"the bank said (\w+) of the whole file", "银行答复整个文件{0}"),
         (r"the bank said (\w+) in a refused report", "银行在一份没有入账的答复里说{0}"),
         (r"the bank said rejected (\w+) in a refused report", "银行另说已办过（{0}），没有入账"),
-        (r"the bank said (\w+) in a refused report", "银行在没有入账的报告里答复{0}"),
         (r"the bank did not say so", "银行没有这样答复"),
         (r"booked (\w+)", "账上记为{0}"),
         (r"explained F", "结论说明里是 {0}"),

@@ -44,7 +44,7 @@ def test_a_row_says_the_amount_in_yuan_and_which_side_has_it() -> None:
         ("paid, 6000 fen", "已支付，60.00 元"),
         ("paid, returned", "已支付、已退回"),
         ("the bank said paid of the whole file", "银行答复整个文件已支付"),
-        ("the bank said rejected in a refused report", "银行在没有入账的报告里答复已拒付"),
+        ("the bank said rejected in a refused report", "银行在一份没有入账的答复里说已拒付"),
         ("6000 fen since 2026-11-22 02:00Z", "60.00 元，2026-11-22 02:00Z 交给银行"),
         ("funded: 5 fen to bank:1 from fund:1", "凭证 funded：0.05 元，借 bank:1，贷 fund:1"),
         ("slot 6499 fen", "账本上已付 64.99 元"),
