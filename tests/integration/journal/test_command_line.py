@@ -62,8 +62,6 @@ def test_deposit_is_booked_once_for_a_reference(run: Run) -> None:
     ("option", "value", "error", "message"),
     [
         ("--amount", "1.00", JournalConflictError, "booked already, with another content"),
-        ("--layer", "medical-aid", JournalConflictError, "booked already, with another content"),
-        ("--fund", "390", JournalConflictError, "booked already, with another content"),
         ("--amount", "1.001", MoneyError, "at most two decimals"),
         ("--amount", "much", MoneyError, "at most two decimals"),
         ("--reference", "回单一", JournalError, "an id of 1 to 80 characters"),
@@ -80,6 +78,16 @@ def test_deposit_that_cannot_be_booked_is_refused(
     assert isinstance(refused.exception, error)
     assert message in refused.exception.en
     assert json.loads(run("fund", "balance", "--json").output)[0]["closing_fen"] == 100_000_000
+
+
+@pytest.mark.parametrize(("option", "value"), [("--layer", "medical-aid"), ("--fund", "390")])
+def test_one_transfer_of_the_treasury_may_be_deposits_of_two_layers_or_funds(
+    run: Run, option: str, value: str
+) -> None:
+    run(*DEPOSIT)
+    assert run(*changed(DEPOSIT, option, value)).exit_code == 0
+    rows = json.loads(run("fund", "balance", "--json").output)
+    assert sum(row["closing_fen"] for row in rows) == 2 * 100_000_000
 
 
 @pytest.mark.parametrize(
