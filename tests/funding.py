@@ -8,6 +8,8 @@ from backend.domain.journal import Fund, LayerAmounts, Occasion, funded
 from backend.service_layer.journal.booking import book_all
 
 POOL_FEN = 10**12
+OF_POOL_FEN = POOL_FEN - 3 * (POOL_FEN // 10)
+"""What of a large deposit is the pool's; each further layer has a tenth."""
 TYPES = ("310", "390")
 
 

@@ -13,6 +13,7 @@ from backend.service_layer.clearing.confirm import confirm
 from backend.service_layer.clearing.run import Found, run_year, try_year
 from backend.service_layer.clearing.statement import yearly_statement
 from backend.service_layer.journal.checking import check_journal
+from tests.funding import OF_POOL_FEN
 from tests.integration.claims.world import HOSPITAL, World
 from tests.integration.clearing.cleared_world import (
     FILED_FEN,
@@ -87,5 +88,5 @@ def test_the_worked_example(world: World) -> None:
     with world.services.work(write=False) as work:
         assert check_journal(work) == []
         bears = work.journal.balance(f"fund:330800:{Layer.POOL}", insurance_type="310")
-    assert 10**12 - bears == 94_200
+    assert OF_POOL_FEN - bears == 94_200
     assert world.claim(third.id).state is ClaimState.PAID
