@@ -36,6 +36,15 @@ class EndingWalk(MoneyWalk):
             stopped = work.payments.last_hold(claim_id)
         return stopped is not None and (stopped.action, stopped.by) == ("hold", "worker")
 
+    def _deal_with_refused_files(self) -> None:
+        """Two people have asked the bank about each file of which nothing was booked."""
+        services = self.world.services
+        for row in promises.rows(self.world, tables.bank_message):
+            if row.verdict == "refused" and row.id not in self._dealt_with:
+                manual.acknowledge(services, row.id, "出纳员", "银行说是误发")
+                manual.confirm_acknowledged(services, row.id, "出纳主管", "已核对")
+                self._dealt_with.add(row.id)
+
     def teardown(self) -> None:
         """In the end, with everything mended, everybody is paid once (P6)."""
         if not hasattr(self, "states"):
@@ -50,8 +59,10 @@ class EndingWalk(MoneyWalk):
                 manual.propose_release(self.world.services, number, "出纳员", "可以付")
             manual.release(self.world.services, number, "出纳主管", "已核对")
         self.stopped.clear()
+        self._dealt_with: set[str] = set()
         idle = 0
         while idle < 3:
+            self._deal_with_refused_files()
             self.pass_time(60)
             self.review()
             moved = self.go_on(1) + len(self.bank.carry_out(["paid"]))
