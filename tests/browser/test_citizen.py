@@ -14,7 +14,7 @@ from backend.service_layer.claims.submit import submit
 from tests.browser.conftest import Site
 from tests.integration.claims.world import OUTSIDE, World
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PHONE = {"width": 390, "height": 844}
 

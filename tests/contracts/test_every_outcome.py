@@ -14,6 +14,8 @@ from tests.contracts.chain import expect_revert
 from tests.contracts.outcome_cases import CASES, FORMS, UNREACHABLE, Form, Sent
 from tests.contracts.outcome_world import World
 
+pytestmark = pytest.mark.slow
+
 INTAKE = {"lodge", "supersede", "expire"}
 INTERFACE = (CONTRACTS / "interfaces" / "IInvoiceLedger.sol").read_text("utf-8")
 

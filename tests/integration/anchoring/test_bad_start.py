@@ -25,6 +25,8 @@ from tests.integration.anchoring.faulty_node import FaultyNode, faulty_node
 from tests.integration.anchoring.network import CUSTODIAL, PASSWORD, TestNetwork
 from tests.integration.anchoring.traps.checks import assert_anchored_once, want_one_anchor
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 TODAY = dt.date(2026, 1, 1)
 

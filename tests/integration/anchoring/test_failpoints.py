@@ -11,6 +11,8 @@ from backend.service_layer.failpoints import NAMES
 from tests.integration.anchoring.network import CUSTODIAL, TestNetwork, leaf
 from tests.integration.anchoring.worker_process import run_worker
 
+pytestmark = pytest.mark.slow
+
 STEPS = ("send.", "outcome.", "follow.", "finality.")
 ANCHORING = [name for name in NAMES if name.startswith(STEPS)]
 #: One before and one after the bytes are safe, one of what comes back; the others are slow ones.

@@ -20,6 +20,8 @@ from backend.service_layer.claims.submit import submit
 from tests.integration.claims.test_pages import BASE, client_of, log_in, token_of
 from tests.integration.claims.world import World
 
+pytestmark = pytest.mark.slow
+
 DAY = dt.date(2026, 11, 3)
 ANSWERS = {
     "happened_on": "2026-11-02",

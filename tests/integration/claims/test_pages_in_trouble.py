@@ -25,6 +25,8 @@ from backend.service_layer.handling.advance import advance_claims
 from backend.service_layer.handling.review import refuse_pended
 from tests.integration.claims.world import World
 
+pytestmark = pytest.mark.slow
+
 DAY = dt.date(2026, 11, 3)
 BASE = "https://localhost"
 

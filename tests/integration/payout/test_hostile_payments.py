@@ -35,6 +35,8 @@ from tests.integration.payout.office import (
     verdicts,
 )
 
+pytestmark = pytest.mark.slow
+
 PAID, REJECTED, RETURNED = AnswerStatus.PAID, AnswerStatus.REJECTED, AnswerStatus.RETURNED
 
 
@@ -184,7 +186,6 @@ def test_a_bill_whose_slot_cannot_be_asked_for_does_not_stop_the_others(
     assert "payout-failed" in alarms(world)
 
 
-@pytest.mark.slow
 def test_a_bill_that_becomes_void_after_its_slot_was_read_is_not_paid(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -156,6 +156,7 @@ def test_secrets_are_made_once_and_private(scene: Scene) -> None:
     assert len(values) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dead", ["worker", "web", "devchain"])
 def test_a_dead_child_stops_all_and_is_named(scene: Scene, dead: str) -> None:
     died = script(dead, "import sys,time; time.sleep(1.5); print('no more ink'); sys.exit(3)")

@@ -13,6 +13,8 @@ import pytest
 from scripts.geth_binary import NO_GETH_NO_GO
 from scripts.link_project import link
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 PROJECT = {
     "name": "yichu",

@@ -34,6 +34,8 @@ from tests.integration.anchoring.traps.checks import (
 )
 from tests.integration.anchoring.worker_process import _context, _work, run_worker
 
+pytestmark = pytest.mark.slow
+
 
 def test_t01_answer_lost_after_the_node_took_the_transaction(
     network: TestNetwork, behind: TestNetwork, node: FaultyNode
@@ -114,7 +116,6 @@ def test_t05_second_worker_refuses_to_send_with_one_key(network: TestNetwork) ->
     assert_anchored_once(network, anchor)
 
 
-@pytest.mark.slow
 def test_t05_two_processes_with_one_key_make_one_anchor_each(network: TestNetwork) -> None:
     anchors = [want_one_anchor(network, n) for n in range(3)]
     processes = [
@@ -181,7 +182,6 @@ def test_t06_gap_is_not_filled_on_the_word_of_a_node_that_lags(
     assert network.alarms() == []
 
 
-@pytest.mark.slow
 def test_t08_one_bad_item_among_100_is_isolated_and_99_go_through(network: TestNetwork) -> None:
     _, places = network.want_anchor(CUSTODIAL, [leaf(CUSTODIAL, n) for n in range(100)])
     network.run()
