@@ -28,6 +28,7 @@ from backend.service_layer.anchoring.adopt import (
 from backend.service_layer.claims.records import Claim, Payout
 from backend.service_layer.claims.supplement import payments_in_effect, payout_id
 from backend.service_layer.failpoints import reach
+from backend.service_layer.money_reconciliation.words import case_in_words
 from backend.service_layer.payout.answers import NAME_MAX, book_late, take_in
 from backend.service_layer.payout.approve import add_payable
 from backend.service_layer.payout.booking import book_instructed, fund_region
@@ -80,7 +81,10 @@ def adopt_bank(deps: Any, keep_lease: Callable[[], object]) -> list[Line]:
         else:
             lines += _adopt_file(deps, event.file, event.payment)
     keep_lease()
-    return lines + _match_late(deps)
+    late = _match_late(deps)
+    # What could not be matched above was tried again: one line a payment.
+    tried_again = {line.what for line in late}
+    return [line for line in lines if line.what not in tried_again] + late
 
 
 def _unknown_files(deps: Any, lines: list[Line]) -> list[_Event]:
@@ -268,16 +272,26 @@ def _keep_lost(
     """A payment without a claim that it could be shown to be: a person looks. The claim that it
     names, if there is one, is not paid meanwhile. ``found``: that claim's id, and why."""
     claim_id, why = found
-    detail: dict[str, Any] = {
+    detail = _lost(item, message_id, why)
+    if claim_id:
+        detail[CASE_KEY] = claim_id
+    open_case(work, case_id(item.end_to_end_id), KIND, detail, case_deadline(deps))
+    return _lost_line(detail)
+
+
+def _lost(item: PaymentItem, message_id: str, why: str) -> dict[str, Any]:
+    """What a case says of such a payment."""
+    return {
         "end_to_end_id": item.end_to_end_id,
         "file": message_id,
         "amount_fen": item.amount_fen,
         "why": why,
     }
-    if claim_id:
-        detail[CASE_KEY] = claim_id
-    open_case(work, case_id(item.end_to_end_id), KIND, detail, case_deadline(deps))
-    return Line("case", case_id(item.end_to_end_id), f"{item.amount_fen} fen; {why}")
+
+
+def _lost_line(detail: dict[str, Any]) -> Line:
+    said = f"{detail['amount_fen']} fen; {detail['why']}"
+    return Line("case", case_id(detail["end_to_end_id"]), said, case_in_words(KIND, detail))
 
 
 def _show_under_way(deps: Any, work: Any, attempts: list[Attempt]) -> None:
@@ -316,7 +330,7 @@ def _match_late(deps: Any) -> list[Line]:
             item = next(one for one in items if one.end_to_end_id == name)
             found = _match(deps, work, item)
             if not isinstance(found, _Match):
-                lines.append(Line("case", case.id, f"{item.amount_fen} fen; {found[1]}"))
+                lines.append(_lost_line(_lost(item, stored.message_id, found[1])))
                 continue  # rolled back
             attempt = _attempt(deps, work, found, item, stored)
             work.payments.add_attempts([attempt])

@@ -6,10 +6,12 @@ What is stored, signed and compared stays as the rules write it: the figures of 
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from backend.domain.local_time import SHANGHAI
 from backend.domain.money import format_yuan
 from backend.service_layer.money_reconciliation.records import BY_CODE
 
@@ -314,11 +316,14 @@ def _batch(said: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _words_lost(said: Mapping[str, Any]) -> tuple[str, str]:
-    since, until = said["since"][:16], said["until"][:16]
+    since, until = (
+        f"{dt.datetime.fromisoformat(said[name]).astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
+        for name in ("since", "until")
+    )
     return (
-        f"数据库是从备份恢复的：{since} 至 {until} 之间在本系统里说过、办过的事可能遗失",
-        f"the database was restored: what was said and done here between {since} and {until} may "
-        "be missing",
+        f"数据库是从备份恢复的：北京时间 {since} 至 {until} 之间在本系统里说过、办过的事可能遗失",
+        f"the database was restored: what was said and done here between {since} and {until} "
+        "(Beijing) may be missing",
     )
 
 

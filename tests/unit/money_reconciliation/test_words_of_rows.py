@@ -100,7 +100,7 @@ def test_no_side_that_a_rule_writes_is_left_without_chinese() -> None:
         ("leaves-lost", {"institution": "H1", "sequence": 4}, "H1/4", "uploads again"),
         ("batch-differs", {"institution": "H1", "sequence": 4, "head": ""}, "不同", "another one"),
         ("words-lost", {"since": "2026-11-22T01:00:00+00:00", "until": "2026-11-22T02:00:00+00:00"},
-         "2026-11-22T01:00 至 2026-11-22T02:00", "restored"),
+         "北京时间 2026-11-22 09:00 至 2026-11-22 10:00", "restored"),
         ("alarm", {"code": "records-lost", "subject": "r1"}, "付款暂停", "payouts are held"),
         ("bank-file", {"name": "a.xml"}, "银行文件 a.xml 没有入账", "nothing was booked"),
         ("money-mismatch",
